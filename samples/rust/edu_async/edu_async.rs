@@ -97,7 +97,7 @@ impl<'bound> Driver<'bound> {
         let clients = root.child(c"clients")?;
         let over = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let refused = Arc::new(Atomic::new(0), GFP_KERNEL)?;
-        // Whoever had the device before may have left it at work.
+        // An earlier owner of the device may have left it at work.
         block_on(edu.quiet())??;
         let vectors = KBox::new(
             pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::all())?,

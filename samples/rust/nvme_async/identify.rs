@@ -66,8 +66,8 @@ async fn identify(queue: &Queue, trouble: &Notify, what: Identify, nsid: u32) ->
     payload.ok_or(EIO)
 }
 
-/// Returns the largest transfer in bytes, as the controller says it (MDTS): a power of two of pages,
-/// or no limit.
+/// Returns the largest transfer in bytes, as the controller says it (MDTS): a power of two of
+/// pages, or no limit.
 const fn largest_transfer(mdts: u8) -> usize {
     if mdts == 0 {
         return usize::MAX;

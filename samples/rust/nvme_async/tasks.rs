@@ -148,10 +148,10 @@ pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Se
                 let completion = controller.event().await?;
                 let event = Event::new(completion);
                 // The device tells of the next event of a kind once the page has been read.
-                let read = match controller.read_log(event.page).await {
-                    Err(e @ (EAGAIN | ENODEV)) => return Err(e),
-                    read => read,
-                };
+                let read = controller.read_log(event.page).await;
+                if let Err(e @ (EAGAIN | ENODEV)) = read {
+                    return Err(e);
+                }
                 controller.counts.events.fetch_add(1, Full);
                 // The device may tell no more of this kind; those of others come. A reader that
                 // does not keep up misses the newest.

@@ -72,12 +72,14 @@ int gone(const char *device)
 			}
 		nanosleep(&step, NULL);
 	}
-	say(right == READERS, "%d readers of a disk that is gone end, %d with ENODEV", ended, right);
+	say(right == READERS, "%d readers of a disk that is gone end, %d with ENODEV", ended,
+	    right);
 	for (int i = 0; i < READERS; i++)
 		if (readers[i] > 0)
 			kill(readers[i], SIGKILL);
 	while (wait(NULL) > 0)
 		;
-	say(ioctl(disk, NVME_FLUSH) < 0 && errno == ENODEV, "a file that is still open says so, too");
+	say(ioctl(disk, NVME_FLUSH) < 0 && errno == ENODEV,
+	    "a file that is still open says so, too");
 	return 0;
 }

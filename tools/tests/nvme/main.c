@@ -57,8 +57,8 @@ static int show(void)
 	       i.block_size, i.queues, i.in_flight);
 	printf(" commands %" PRIu64 " aborts %" PRIu64 " aborted %" PRIu64, i.commands, i.aborts,
 	       i.aborted);
-	printf(" resets %" PRIu64 " retries %" PRIu64 " events %" PRIu64 " missed %" PRIu64 "\n", i.resets,
-	       i.retries, i.events, i.missed);
+	printf(" resets %" PRIu64 " retries %" PRIu64 " events %" PRIu64 " missed %" PRIu64 "\n",
+	       i.resets, i.retries, i.events, i.missed);
 	return 0;
 }
 

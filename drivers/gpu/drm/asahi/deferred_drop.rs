@@ -111,9 +111,9 @@ impl DeferredDropQueue {
             }
             value.next = state.last.take();
             state.last = Some(value);
-            // If the work is queued already it has not looked yet. The lock is still held: `close()`
-            // waits for work that is queued before it closes, and would not know of one that comes
-            // later.
+            // If the work is queued already it has not looked yet. The lock is still held:
+            // `close()` waits for work that is queued before it closes, and would not know of one
+            // that comes later.
             let _ = workqueue::system_long().enqueue(self.clone());
         }
     }

@@ -215,8 +215,8 @@ impl Contexts {
     /// Cuts all clients' contexts off from memory, for good. When it returns the GPU reaches no
     /// memory of theirs any more, whether or not the firmware is alive.
     ///
-    /// `is_dead`: the firmware may go on with roots that it has read [I]. They are cleared, and stay
-    /// allocated.
+    /// `is_dead`: the firmware may go on with roots that it has read [I]. They are cleared, and
+    /// stay allocated.
     ///
     /// May be repeated.
     pub(super) fn cut_off_clients(&self, is_dead: bool) {
@@ -249,8 +249,8 @@ impl Contexts {
     }
 
     /// Replaces the lower half of context 0, with root `lower`, by a table without entries, and
-    /// cuts the clients' contexts off as [`Contexts::cut_off_clients`] does. Does nothing if context
-    /// 0 has another root, since the handshake has not been completed then.
+    /// cuts the clients' contexts off as [`Contexts::cut_off_clients`] does. Does nothing if
+    /// context 0 has another root, since the handshake has not been completed then.
     ///
     /// The upper half stays, as it has the firmware's own image.
     pub(super) fn shutdown(&self, lower: u64, is_dead: bool) {

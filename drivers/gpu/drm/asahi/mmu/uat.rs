@@ -205,8 +205,8 @@ impl Uat {
     }
 
     /// Cuts all clients' contexts off from memory, for good. When it returns the GPU reaches no
-    /// memory of theirs any more, although the firmware is dead and may go on with the roots that it
-    /// has read: these stay allocated.
+    /// memory of theirs any more, although the firmware is dead and may go on with the roots that
+    /// it has read: these stay allocated.
     ///
     /// Any context but interrupts. May be repeated.
     pub(crate) fn cut_off_clients(&self) {

@@ -48,8 +48,8 @@ fn vertex(n: usize) -> [f64; 3] {
 /// Returns the corners of what is left of a triangle inside of all planes.
 ///
 /// A way across a plane is always gone from its inside, so two triangles that share an edge are cut
-/// at the same place of it. A plane adds one corner at most, and more only by rounding: such corners
-/// are left out.
+/// at the same place of it. A plane adds one corner at most, and more only by rounding: such
+/// corners are left out.
 pub fn triangle(planes: &[Distances]) -> Vec<Corner> {
     let mut polygon = Vec::with_capacity(MAX_CORNERS);
     let mut next = Vec::with_capacity(MAX_CORNERS);

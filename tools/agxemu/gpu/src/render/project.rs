@@ -20,8 +20,8 @@ use super::work::{differences, line_sums, pixels, snap, triangle_sums, Work};
 /// larger than any frame, and small enough for exact edge functions.
 const GUARD: f64 = 32768.0;
 
-/// Places beyond this cannot be seen. Those of points may be there; of what is clipped there are none
-/// but by division by a w of 0.
+/// Places beyond this cannot be seen. Those of points may be there; of what is clipped there are
+/// none but by division by a w of 0.
 const FAR: f64 = 65536.0;
 
 /// Bits of the first cull word.

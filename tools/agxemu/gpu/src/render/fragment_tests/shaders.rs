@@ -88,7 +88,7 @@ fn bindings_name_values_by_slot() {
     let parts = [0, 1, 2, 3].map(|n| coefficient(&coordinate, n, 2, point));
     assert_eq!(parts, [0.25f32, 0.75, 0.0, 1.0].map(f32::to_bits));
     assert_eq!(get(&coordinate, 1, 2), 0);
-    // Upwards for the object type of a lower left origin: 1 - t, and the other components as before.
+    // Upwards for the object type of a lower left origin: 1 - t, and the others as before.
     for (object, expected) in [(4, [0.25f32, 0.75, 0.0, 1.0]), (2, [0.25, 0.25, 0.0, 1.0])] {
         let point = |bench: &mut Bench| {
             bench.patches[0].primitive.shape = Shape::Point;
