@@ -75,8 +75,8 @@ impl Target {
     /// # Errors
     ///
     /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then. `EBUSY`
-    /// also while the firmware boots: its first command is that of the boot, and no question may come
-    /// before.
+    /// also while the firmware boots: its first command is that of the boot, and no question may
+    /// come before.
     fn prepare(&self) -> Result {
         if !self.is_alive() {
             return Ok(());
