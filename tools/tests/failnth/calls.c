@@ -35,7 +35,7 @@ void state_init(struct state *s)
 	need("open the render node", s->other);
 }
 
-int wait_out(struct state *s)
+static int wait_out(struct state *s)
 {
 	int file = syncobj_export_sync_file(s->ctx.fd, s->sync_out), ret;
 
@@ -54,7 +54,7 @@ int run_job(struct state *s)
 	return ret ? ret : wait_out(s);
 }
 
-static void undo_submit(struct state *s)
+void undo_submit(struct state *s)
 {
 	need("a job's result", wait_out(s));
 }
@@ -97,7 +97,7 @@ static int call_gem_create_private(struct state *s)
 	return gem_create(s->ctx.fd, PAGE, DRM_ASAHI_GEM_VM_PRIVATE, s->ctx.vm, &s->made);
 }
 
-static void undo_gem_create(struct state *s)
+void undo_gem_create(struct state *s)
 {
 	need("close a buffer", gem_close(s->ctx.fd, s->made));
 }
@@ -178,7 +178,7 @@ static int call_timestamps(struct state *s)
 	return ret;
 }
 
-static void undo_timestamps(struct state *s)
+void undo_timestamps(struct state *s)
 {
 	struct drm_asahi_gem_bind_object args = {
 		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
@@ -188,7 +188,7 @@ static void undo_timestamps(struct state *s)
 	need("unbind timestamps", gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args));
 }
 
-static void prepare_timestamps(struct state *s)
+void prepare_timestamps(struct state *s)
 {
 	need("bind timestamps", call_timestamps(s));
 }
@@ -261,23 +261,29 @@ static int call_submit(struct state *s)
 }
 
 /* On a queue that has had none: what renders need is made then. */
-static int call_render(struct state *s)
+int submit_on_new_queue(struct state *s, const void *commands, size_t size)
 {
-	struct render_command command = render_command();
 	struct drm_asahi_sync out = { .handle = s->sync_out };
 	struct context ctx = s->ctx;
 	int ret = queue_create(ctx.fd, ctx.vm, &ctx.queue);
 
 	if (ret)
 		return ret;
-	ret = submit(&ctx, &command, sizeof(command), &out, 0, 1);
+	ret = submit(&ctx, commands, size, &out, 0, 1);
 	if (ret)
 		queue_destroy(ctx.fd, ctx.queue);
 	s->made = ctx.queue;
 	return ret;
 }
 
-static void undo_render(struct state *s)
+static int call_render(struct state *s)
+{
+	struct render_command command = render_command();
+
+	return submit_on_new_queue(s, &command, sizeof(command));
+}
+
+void undo_render(struct state *s)
 {
 	/* Its background program is nowhere, so how it ends says nothing. */
 	wait_out(s);

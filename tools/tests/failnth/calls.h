@@ -60,7 +60,13 @@ void check_device(void);
 
 /* The result of a job. */
 int run_job(struct state *s);
-/* That of the last one that was submitted. */
-int wait_out(struct state *s);
+/* Submits to a queue that has had no job, which is s->made then. */
+int submit_on_new_queue(struct state *s, const void *commands, size_t size);
+void prepare_timestamps(struct state *s);
+/* What ends what the calls of these names have made. */
+void undo_gem_create(struct state *s);
+void undo_render(struct state *s);
+void undo_submit(struct state *s);
+void undo_timestamps(struct state *s);
 
 #endif

@@ -146,13 +146,10 @@ static void check_call(const struct call *call, struct state *s)
 			failed++;
 			if (ret != -ENOMEM && (!call->other || ret != call->other))
 				wrong = strerrorname_np(-ret);
-			else if (!call->never && !fdinfo_is_back(file_of(call, s), ready))
+			else if (!fdinfo_is_back(file_of(call, s), ready))
 				wrong = "left something behind";
-			else if (!call->never && !rest_is_back(rest))
+			else if (!rest_is_back(rest))
 				wrong = "left tasks or attachments behind";
-			/* A call that frees has freed, whatever it says. */
-			if (call->never && call->prepare)
-				call->prepare(s);
 			ret = call->make(s);
 			if (!wrong && ret)
 				wrong = "failed a second time";

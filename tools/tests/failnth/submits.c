@@ -15,11 +15,6 @@
 #define SUBMIT(s, commands, syncs, in, out) \
 	submit(&(s)->ctx, &(commands), sizeof(commands), syncs, in, out)
 
-static void undo_submit(struct state *s)
-{
-	need("a job's result", wait_out(s));
-}
-
 static int call_attachments(struct state *s)
 {
 	struct {
@@ -39,19 +34,6 @@ static int call_attachments(struct state *s)
 	return SUBMIT(s, commands, &out, 0, 1);
 }
 
-static void prepare_stamps(struct state *s)
-{
-	struct drm_asahi_gem_bind_object args = {
-		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND,
-		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS,
-		.handle = s->big,
-		.range = PAGE,
-	};
-
-	need("bind timestamps", gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args));
-	s->timestamps = args.object_handle;
-}
-
 static int call_stamps(struct state *s)
 {
 	struct compute_command command = compute_command();
@@ -65,13 +47,8 @@ static int call_stamps(struct state *s)
 
 static void undo_stamps(struct state *s)
 {
-	struct drm_asahi_gem_bind_object args = {
-		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
-		.object_handle = s->timestamps,
-	};
-
 	undo_submit(s);
-	need("unbind timestamps", gpu_ioctl(s->ctx.fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args));
+	undo_timestamps(s);
 }
 
 /* One waits for the other, on a queue that has had neither. */
@@ -81,25 +58,9 @@ static int call_both(struct state *s)
 		struct compute_command compute;
 		struct render_command render;
 	} commands = { .compute = compute_command(), .render = render_command() };
-	struct drm_asahi_sync out = { .handle = s->sync_out };
-	struct context ctx = s->ctx;
-	int ret = queue_create(ctx.fd, ctx.vm, &ctx.queue);
 
-	if (ret)
-		return ret;
 	commands.render.header.cdm_barrier = 0;
-	ret = submit(&ctx, &commands, sizeof(commands), &out, 0, 1);
-	if (ret)
-		queue_destroy(ctx.fd, ctx.queue);
-	s->made = ctx.queue;
-	return ret;
-}
-
-static void undo_both(struct state *s)
-{
-	/* The render's background program is nowhere, so how it ends says nothing. */
-	wait_out(s);
-	need("destroy a queue", queue_destroy(s->ctx.fd, s->made));
+	return submit_on_new_queue(s, &commands, sizeof(commands));
 }
 
 /* A fence that signals with the next step of a timeline, as a file. */
@@ -176,11 +137,6 @@ static int call_offset(struct state *s)
 	return gem_mmap_offset(s->ctx.fd, s->made, &offset);
 }
 
-static void undo_object(struct state *s)
-{
-	need("close a buffer", gem_close(s->ctx.fd, s->made));
-}
-
 /* It is the file's own, so it has the handle that it has. */
 static int call_own(struct state *s)
 {
@@ -243,15 +199,15 @@ const struct call submit_calls[] = {
 	{ .name = "SUBMIT with attachments", .make = call_attachments,
 	  .undo = undo_submit, .least = 2 },
 	{ .name = "SUBMIT with timestamps", .make = call_stamps,
-	  .undo = undo_stamps, .least = 2, .prepare = prepare_stamps },
+	  .undo = undo_stamps, .least = 2, .prepare = prepare_timestamps },
 	{ .name = "QUEUE_CREATE and SUBMIT of compute and a render", .make = call_both,
-	  .undo = undo_both, .least = 20 },
+	  .undo = undo_render, .least = 20 },
 	{ .name = "SUBMIT after many fences", .make = call_many,
 	  .undo = undo_waiting, .least = 2, .prepare = prepare_many },
 	{ .name = "SUBMIT after a fence of fences", .make = call_container,
 	  .undo = undo_waiting, .least = 2, .prepare = prepare_container },
 	{ .name = "GEM_MMAP_OFFSET", .make = call_offset,
-	  .undo = undo_object, .prepare = prepare_object },
+	  .undo = undo_gem_create, .prepare = prepare_object },
 	{ .name = "PRIME_FD_TO_HANDLE of its own", .make = call_own },
 	{ .name = "fdinfo", .make = call_fdinfo, .least = 1 },
 	{ .name = "close", .make = call_close, .prepare = prepare_client, .never = true },

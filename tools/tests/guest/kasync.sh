@@ -6,8 +6,8 @@
 # has to wait for that; when loaded again it fails if that went unnoticed. In "make test" the suites do not run a second time.
 again=none
 [ "$TIER" = test ] || again='*'
-guest_tap kasync --no-emu --modules "kasync kasync_test" -- sh -c '
-	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/kasync_*/results
+guest_tap kasync --no-emu --modules "kasync kasync_test" -- sh -c "$KUNIT"'
+	kunit_results "kasync_*"
 	filter=/sys/module/kunit/parameters/filter_glob
 	printf "%s" "$1" >$filter
 	if rmmod kasync_test && insmod /mnt/rig/modules/kasync_test.ko && rmmod kasync_test kasync; then

@@ -7,13 +7,13 @@
 soak_ms=5000
 [ "$TIER" = test ] || soak_ms=30000
 guest_tap kcsan --kcsan-kernel --no-emu --processors 4 --timeout 900 --modules "kasync jobqueue torture_keeper" \
-	--carry "kasync_test torture" -- sh -c '
+	--carry "kasync_test torture" -- sh -c "$KUNIT"'
 	kcsan=/sys/kernel/debug/kcsan
 	# One access in so many is watched for a while, on each processor.
 	echo 4000 >/sys/module/kcsan/parameters/skip_watch
 	echo on >$kcsan
 	insmod /mnt/rig/modules/kasync_test.ko
-	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/kasync_*/results
+	kunit_results "kasync_*"
 	if insmod /mnt/rig/modules/torture.ko soak_ms="$1"; then echo ok soak; else echo not ok soak; fi
 	echo off >$kcsan
 	rmmod torture torture_keeper kasync_test jobqueue kasync

@@ -26,6 +26,11 @@ list() {
 	done
 }
 
+# is_called FILE SUITE NAME: whether NAME is that of SUITE, or of FILE, which it is a piece of.
+is_called() {
+	[ "$2" = "$3" ] || [ "$(basename "$1" .sh)" = "$3" ]
+}
+
 # name_suites DIR…: fills in script and piece_of. A suite's results go by its name, so there is one of each.
 name_suites() {
 	local dir file suite piece

@@ -118,6 +118,16 @@ judge_tap() {
 	sound "$name"
 }
 
+# For the shell of a machine: "kunit_results PATTERN" prints the results of KUnit's suites, and says whether there were any.
+# shellcheck disable=SC2016
+KUNIT='
+kunit_results() {
+	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/$1/results >/tmp/tests
+	cat /tmp/tests
+	if [ -s /tmp/tests ]; then echo ok tests ran; else echo not ok no test ran; fi
+}
+'
+
 # sound NAME: the emulator of machine NAME, if it has a log, has not failed itself. A panic that it catches ends a job, as what a job does
 # wrong does: nothing else tells them apart.
 sound() {

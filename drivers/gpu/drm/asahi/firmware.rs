@@ -37,6 +37,7 @@ mod crash;
 mod events;
 mod initdata;
 mod link;
+mod log_limit;
 mod logs;
 mod message;
 mod notifier;
@@ -96,12 +97,12 @@ use self::{
         Doorbell,
         Link, //
     },
+    log_limit::LogLimit,
     logs::{
         LogMemory,
         Logs, //
     },
     power::Power,
-    rate::Rate,
     recovery::Recovery,
     rx::RxMemory,
     rx_task::EventTask,
@@ -293,8 +294,7 @@ impl Firmware {
             events: events.clone(),
             recovery,
             control: control.clone(),
-            rate: Rate::default(),
-            started: Instant::now(),
+            limit: LogLimit::new(dev, "failures of jobs were not logged"),
         };
         let logs = Logs::new(dev, &log_rings)?;
 

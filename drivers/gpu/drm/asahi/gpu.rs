@@ -128,7 +128,7 @@ impl Gpu {
                 let _ = executor.shutdown();
             })?;
         let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
-        parts.start_collector().inspect_err(|_| parts.stop())?;
+        parts.start_tasks().inspect_err(|_| parts.stop())?;
 
         if let Some(what) = chip.tentative {
             dev_info!(dev, "not known for sure of this chip: {what}\n");
@@ -241,7 +241,7 @@ impl Parts {
 
     /// Starts the task that collects the garbage that neither clients nor queues collect, and the
     /// one that gives up a firmware that keeps the lock of the translation unit.
-    fn start_collector(&self) -> Result {
+    fn start_tasks(&self) -> Result {
         let collector = Collector {
             heaps: self.heaps.clone(),
             firmware: self.firmware.clone(),

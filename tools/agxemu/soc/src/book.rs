@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard};
 use std::time::Instant;
 
-use agx_abi::uat::TTB_VALID;
 use agxemu_firmware::machine::Level;
 
 use crate::shadow::{self, Invalidations, Key, Shadow};
@@ -46,13 +45,8 @@ impl Soc {
         };
         let uat = self.uat();
         let entry = |key: Key| {
-            let slot = shadow::context(key);
-            let (lower, upper) = uat.roots(slot);
-            let root = if key.va >> 63 == 0 { lower } else { upper };
-            match root & TTB_VALID {
-                0 => None,
-                _ => uat.walk(slot, key.va).ok().map(|page| page.pte),
-            }
+            let page = uat.walk(shadow::context(key), key.va).ok()?;
+            Some(page.pte)
         };
         let stale = book.open().look(Instant::now(), entry);
         for s in stale {

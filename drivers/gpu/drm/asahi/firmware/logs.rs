@@ -3,11 +3,8 @@
 //! The rings that no fence depends on: the firmware's log, traces and statistics.
 
 use super::{
+    log_limit::LogLimit,
     message::log_text,
-    rate::{
-        Rate,
-        Say, //
-    },
     ring::BadIndex,
     rx::{
         RxMemory,
@@ -32,11 +29,7 @@ use agx_abi::{
 use kernel::{
     device::Device,
     prelude::*,
-    sync::aref::ARef,
-    time::{
-        Instant,
-        Monotonic, //
-    }, //
+    sync::aref::ARef, //
 };
 
 /// Size in bytes of the texts of a level.
@@ -72,10 +65,8 @@ pub(super) struct Logs {
     payloads: Shared,
     trace: RxRing<KTraceMessage>,
     stats: RxRing<stats::Power>,
-    /// Rate limit of the lines that are not for debugging: a client can cause them again and again.
-    rate: Rate,
-    /// When the reading side was made.
-    started: Instant<Monotonic>,
+    /// Limit of the lines that are not for debugging: a client can cause them again and again.
+    limit: LogLimit,
 }
 
 impl Logs {
@@ -87,8 +78,7 @@ impl Logs {
             payloads: memory.payloads.clone(),
             trace: memory.trace.reader(0)?,
             stats: memory.stats.reader(0)?,
-            rate: Rate::default(),
-            started: Instant::now(),
+            limit: LogLimit::new(dev, "lines of the firmware's were left out"),
         })
     }
 
@@ -114,7 +104,7 @@ impl Logs {
     /// Prints text `index` of `level`, unless there have been too many.
     fn print(&mut self, level: usize, index: u64) {
         // Messages of normal operation, such as a new queue of a client, are for debugging.
-        if level >= FIRST_TOLD && !self.tells() {
+        if level >= FIRST_TOLD && !self.limit.tells() {
             return;
         }
         let mut payload = FwLogPayload::zeroed();
@@ -141,22 +131,6 @@ impl Logs {
             3 => dev_warn!(self.dev, "firmware: {text}\n"),
             4 => dev_err!(self.dev, "firmware: {text}\n"),
             _ => dev_crit!(self.dev, "firmware: {text}\n"),
-        }
-    }
-
-    /// Counts a line, and returns whether to print it.
-    fn tells(&mut self) -> bool {
-        match self.rate.event(self.started.elapsed().as_nanos() as u64) {
-            Say::Nothing => false,
-            Say::This { left_out } => {
-                if left_out != 0 {
-                    dev_warn!(
-                        self.dev,
-                        "{left_out} lines of the firmware's were left out\n"
-                    );
-                }
-                true
-            }
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     crash::Crash,
     events::Events,
     link::Link,
+    log_limit::LogLimit,
     logs::Logs,
     message::{
         channel_error_name,
@@ -20,10 +21,6 @@ use super::{
     outcome::{
         Cause,
         Failure, //
-    },
-    rate::{
-        Rate,
-        Say, //
     },
     recovery::Recovery,
     rx::RxRing, //
@@ -36,10 +33,6 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
-    },
-    time::{
-        Instant,
-        Monotonic, //
     }, //
 };
 
@@ -55,10 +48,8 @@ pub(super) struct EventTask {
     pub(super) events: Arc<Events>,
     pub(super) recovery: Recovery,
     pub(super) control: Arc<Control>,
-    /// Rate limit of messages about failed jobs.
-    pub(super) rate: Rate,
-    /// When the task was made.
-    pub(super) started: Instant<Monotonic>,
+    /// Limit of messages about failed jobs, which a client can cause again.
+    pub(super) limit: LogLimit,
 }
 
 impl EventTask {
@@ -116,7 +107,7 @@ impl EventTask {
                 slot,
                 value,
             } => {
-                if self.tells() {
+                if self.limit.tells() {
                     dev_err!(
                         self.dev,
                         "channel error: {} ({error}) on pipe {pipe}, event slot {slot}, value {value:?}\n",
@@ -140,7 +131,7 @@ impl EventTask {
             }
             Event::GrowTvb(grow) => self.grow(grow).await,
             Event::Other(_) => {
-                if self.tells() {
+                if self.limit.tells() {
                     dev_warn!(self.dev, "unexpected firmware event {event:?}: ignored\n");
                 }
                 Ok(())
@@ -154,7 +145,7 @@ impl EventTask {
     ///
     /// The request is not expected: it is for memoryless render targets, which clients cannot use.
     async fn grow(&mut self, grow: GrowTvb) -> Result {
-        if self.tells() {
+        if self.limit.tells() {
             dev_warn!(self.dev, "a tiled vertex buffer is too small: {grow:?}\n");
         }
         self.events.grow_requested(grow.buffer_slot);
@@ -168,21 +159,8 @@ impl EventTask {
             })
     }
 
-    /// Counts a failure that a client can cause again, and returns whether to log it.
-    fn tells(&mut self) -> bool {
-        match self.rate.event(self.started.elapsed().as_nanos() as u64) {
-            Say::Nothing => false,
-            Say::This { left_out } => {
-                if left_out != 0 {
-                    dev_warn!(self.dev, "{left_out} failures of jobs were not logged\n");
-                }
-                true
-            }
-        }
-    }
-
     async fn halt(&mut self, cause: Cause) -> Result {
-        let tells = self.tells();
+        let tells = self.limit.tells();
         self.recovery
             .halt(cause, tells)
             .await
