@@ -43,6 +43,8 @@ on_chip() {
 		# Clients that go with jobs in flight, of which the driver may say something.
 		uapi-teardown) faults+="start $suite; /mnt/share/uapi teardown"$'\n' ;;
 		uapi-*) run+="start $suite; /mnt/share/uapi ${suite#uapi-}"$'\n' ;;
+		# What clients reach of the kernel's half. The driver says what has faulted.
+		kernel-half) faults+="start $suite; /mnt/share/shader-faults \"\$ASAHI_GPU\" \$half"$'\n' ;;
 		# Some of their renders are to fault, of which the driver has something to say.
 		render-fields | render-faults) faults+="start $suite; /mnt/share/render ${suite#render-}"$'\n' ;;
 		render-*) run+="start $suite; /mnt/share/render ${suite#render-}"$'\n' ;;
@@ -50,7 +52,10 @@ on_chip() {
 		esac
 	done
 	run+=quiet$'\n'$faults
-	guest_tap "$name" --plain-kernel --timeout 900 --memory "$memory" --chip "$chip" --firmware "$firmware" --share "$programs" "$@" -- bash -c '
+	guest_tap "$name" --plain-kernel --timeout 900 --memory "$memory" --chip "$chip" --firmware "$firmware" \
+		--emu "--hardware image" --share "$programs" "$@" -- bash -c '
+		# Only with several clusters of that generation do contexts of clients have it.
+		case $ASAHI_CHIP in t602*) half=mapped ;; *) half=unmapped ;; esac
 		start() { echo "# suite $1"; }
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 		start probe
@@ -151,11 +156,11 @@ wanted() {
 	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
 }
 
-all_suites='probe uapi-params uapi-vm uapi-queue uapi-submit uapi-submit-errors uapi-teardown faults render-fields render-jobs render-sizes render-layers pictures render-faults'
+all_suites='probe uapi-params uapi-vm uapi-queue uapi-submit uapi-submit-errors uapi-teardown faults render-fields render-jobs render-sizes render-layers pictures render-faults kernel-half'
 if [ "$TIER" = test ]; then
 	# What no device tree of a boot loader says together.
 	refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
-	suites='probe uapi-params render-jobs render-layers'
+	suites='probe uapi-params render-jobs render-layers kernel-half'
 	on_chip t6002 12.3 ""
 	on_chip t6021 13.5 ""
 else

@@ -2,10 +2,11 @@
 /*
  * Shaders that access what they may not, or never end, and other jobs beside them. Prints TAP.
  *
- * usage: shader-faults NAME [ROUNDS]
+ * usage: shader-faults NAME [ROUNDS | mapped | unmapped]
  *
  * NAME: part of the device's name. With ROUNDS, so often: a shader without end, then a good job of
- * the same client, and one of another.
+ * the same client, and one of another. With "mapped" or "unmapped": accesses to the kernel's half
+ * of the address space, on a chip whose clients' contexts have it or have it not.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -173,9 +174,83 @@ static void rounds(const char *name, int count)
 	gpu_close(&bad.gpu);
 }
 
+/*
+ * What the driver has in the kernel's half (alloc/heap.rs, mmu/uat.rs), and the firmware's image:
+ * the first page of each is mapped as long as the driver is bound.
+ */
+static const struct part {
+	const char *name;
+	uint64_t address;
+	bool readable;
+} parts[] = {
+	{ "the firmware's image", 0xffffff8000000000, false },
+	{ "the heap \"private\"", 0xffffffa000000000, false },
+	{ "the heap \"gpu_ro\"", 0xffffffa600000000, true },
+	{ "the heap \"shared\"", 0xffffffa800000000, false },
+	{ "the heap \"shared_ro\"", 0xffffffaa00000000, false },
+	{ "buffers of RTKit", 0xffffffae00000000, false },
+	{ "registers", 0xffffffaf00000000, false },
+};
+
+/* Whether an access of a client of its own faults. If not, @result is what it has read. */
+static bool faults(const char *name, enum what what, uint64_t address, uint32_t *result)
+{
+	struct client client;
+	bool stopped;
+
+	client_open(&client, name);
+	start(&client, what, address);
+	wait_for(&client.gpu);
+	memcpy(result, (uint32_t *)client.result.map + 2, THREADS * sizeof(*result));
+	stopped = what == READ ? result[0] == 0xeeeeeeee : !is_result(&client, 100, 1);
+	gpu_close(&client.gpu);
+	return stopped;
+}
+
+/* Clients reach of the kernel's half what asahi.rst says, if their contexts have it. */
+static void kernel_half(const char *name, bool mapped)
+{
+	struct client good;
+	uint32_t words[THREADS];
+	char line[128];
+
+	/* Its queue has memory in each heap. */
+	client_open(&good, name);
+	report("a job before", is_good(&good));
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		const struct part *part = &parts[i];
+		bool stopped = faults(name, READ, part->address, words), none = true;
+
+		for (int j = 0; j < THREADS; j++)
+			none &= !words[j];
+		if (!mapped) {
+			snprintf(line, sizeof(line), "a read of %s gives zeros", part->name);
+			report(line, !stopped && none);
+		} else if (part->readable) {
+			snprintf(line, sizeof(line), "a read of %s gives what it has", part->name);
+			report(line, !stopped && !none);
+		} else {
+			snprintf(line, sizeof(line), "a read of %s faults", part->name);
+			report(line, stopped);
+		}
+		stopped = faults(name, WRITE, part->address, words);
+		snprintf(line, sizeof(line), "a write to %s %s", part->name,
+			 mapped ? "faults" : "vanishes");
+		report(line, stopped == mapped);
+	}
+	report("a job after", is_good(&good));
+	gpu_close(&good.gpu);
+}
+
 int main(int argc, char **argv)
 {
 	struct client client;
+
+	if (argc == 3 && (!strcmp(argv[2], "mapped") || !strcmp(argv[2], "unmapped"))) {
+		kernel_half(argv[1], !strcmp(argv[2], "mapped"));
+		printf("1..%d\n", passed + failed);
+		return failed ? 1 : 0;
+	}
 
 	if (argc == 3 && atoi(argv[2]) > 0) {
 		rounds(argv[1], atoi(argv[2]));
@@ -183,7 +258,7 @@ int main(int argc, char **argv)
 		return failed ? 1 : 0;
 	}
 	if (argc != 2)
-		fail("usage: shader-faults NAME [ROUNDS]");
+		fail("usage: shader-faults NAME [ROUNDS | mapped | unmapped]");
 	client_open(&client, argv[1]);
 	start(&client, READ, UNMAPPED);
 	report("a read of nothing gives zeros",
