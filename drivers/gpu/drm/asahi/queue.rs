@@ -128,7 +128,7 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead.
+    /// `ENODEV` if the firmware is dead, or the device is being unbound.
     pub(crate) fn new(
         gpu: &Arc<Gpu>,
         vm: Arc<Vm>,
@@ -170,7 +170,7 @@ impl Queue {
             own,
         })?;
 
-        let scope = gpu.scope().child(c"queue")?;
+        let scope = gpu.scope().child(c"queue").map_err(|e| gpu.reason(e))?;
         let config = Config {
             names: {
                 static NAMES: Names = Names::new(c"asahi", c"gpu");
@@ -183,7 +183,7 @@ impl Queue {
             on_error: OnError::Ignore,
         };
         let preempt1 = u64::from(gpu.chip().buffers.compute_preempt1);
-        let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
+        let jobs = JobQueue::new(&scope, c"queue", ring, &config).map_err(|e| gpu.reason(e))?;
         Arc::pin_init(
             pin_init!(Self {
                 gpu: gpu.clone(),
@@ -297,6 +297,11 @@ impl Queue {
     /// complete.
     pub(crate) fn prepare(
         &self,
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device is unbound meanwhile, `ECANCELED` if the queue is destroyed, and those
+    /// of [`JobQueue::prepare`].
         job: Job,
         dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, QueueRing>> {
@@ -305,6 +310,7 @@ impl Queue {
             .prepare(DeferredDrop::new(job)?, credits, dependencies)
     }
 
+            .map_err(|e| self.gpu.reason(e))
     /// Closes the queue without waiting. It takes no more jobs, cancels those that have not begun,
     /// and ends when the others have completed.
     pub(crate) fn close(&self) {

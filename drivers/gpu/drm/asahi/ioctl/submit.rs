@@ -102,7 +102,7 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
         drop(Coming::new(waits.len() as u64 * DEPENDENCY_BYTES)?);
     }
     let prepared = queue.prepare(job, waits)?;
-    let fence = prepared.commit()?;
+    let fence = prepared.commit().map_err(|e| queue.gpu().reason(e))?;
     for signal in signals {
         signal.publish(&fence);
     }
