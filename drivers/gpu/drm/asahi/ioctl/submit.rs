@@ -178,7 +178,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         _charge: charge,
         _own: own,
     };
-    describe(&mut job, queue, buffer, &total)?;
+    describe(&mut job, queue, buffer)?;
     Ok(job)
 }
 
@@ -223,7 +223,7 @@ fn for_each_render(buffer: &[u8], each: &mut dyn FnMut(&Render<'_>) -> Result) -
 }
 
 /// Writes the commands in `buffer`, which have been checked, to the memory of `job`.
-fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Result {
+fn describe(job: &mut Job, queue: &Queue, buffer: &[u8]) -> Result {
     let mut objects = job._timestamps.iter();
     let mut addresses = |times: Timestamps| -> Result<[u64; 2]> {
         let mut address = |timestamp: Option<Timestamp>| -> Result<u64> {
@@ -245,9 +245,8 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
                 let mut own = memory.command(done.computes)?;
                 let place = memory.place(done.computes, &own, addresses(compute.ts)?);
                 done.computes += 1;
-                let last = done.computes == total.computes;
                 let common = queue.common();
-                let sequence = compute::describe(compute, common, &place, last, &mut own)?;
+                let sequence = compute::describe(compute, common, &place, &mut own)?;
                 Planned::Compute(sequence)
             }
             Work::Render(render) => {
@@ -255,8 +254,7 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
                 let times = [addresses(render.ts_vtx)?, addresses(render.ts_frag)?];
                 let index = done.renders;
                 done.renders += 1;
-                let last = done.renders == total.renders;
-                Planned::Render(memory.describe(index, render, times, last)?)
+                Planned::Render(memory.describe(index, render, times)?)
             }
         };
         job.commands.push((command.barriers, planned))?;
