@@ -57,6 +57,7 @@ extern "C" {
 
     pub(crate) fn asahi_time_ns() -> u64;
     pub(crate) fn asahi_killed() -> bool;
+    pub(crate) fn asahi_current_process(name: *mut u8) -> c_int;
 
     pub(crate) fn asahi_mm_create(start: u64, size: u64) -> *mut DrmMm;
     pub(crate) fn asahi_mm_destroy(mm: *mut DrmMm);

@@ -70,6 +70,7 @@ pub(crate) use self::{
     },
     notifier::Notifier,
     outcome::{
+        Client,
         Failure,
         Owner, //
     },

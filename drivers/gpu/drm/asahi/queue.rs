@@ -16,6 +16,7 @@
 
 use crate::{
     deferred_drop::DeferredDrop,
+    firmware::Client,
     gpu::Gpu,
     handles::Handles,
     job::{
@@ -136,6 +137,7 @@ impl Queue {
         usc_exec_base: u64,
         engines: Engines,
         label: Label,
+        client: Client,
     ) -> Result<Arc<Self>> {
         gpu.firmware().crash().check()?;
         let number = NUMBER.fetch_add(1, Relaxed);
@@ -143,7 +145,7 @@ impl Queue {
         gpu.collect_garbage();
         let (own, _coming) = Pinned::reserve(QUEUE_BYTES, Share::Driver)?;
 
-        let context = Context::new(heaps, number)?;
+        let context = Context::new(heaps, number, client)?;
         let addresses = context.addresses();
         let rank = priority.rank() as usize;
         let kind = PipeKind::Compute;
@@ -295,22 +297,22 @@ impl Queue {
 
     /// Prepares a job: the part of a submit that may fail. May wait for other jobs of the queue to
     /// complete.
-    pub(crate) fn prepare(
-        &self,
     ///
     /// # Errors
     ///
     /// `ENODEV` if the device is unbound meanwhile, `ECANCELED` if the queue is destroyed, and those
     /// of [`JobQueue::prepare`].
+    pub(crate) fn prepare(
+        &self,
         job: Job,
         dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, QueueRing>> {
         let credits = job.commands.len();
         self.jobs
             .prepare(DeferredDrop::new(job)?, credits, dependencies)
+            .map_err(|e| self.gpu.reason(e))
     }
 
-            .map_err(|e| self.gpu.reason(e))
     /// Closes the queue without waiting. It takes no more jobs, cancels those that have not begun,
     /// and ends when the others have completed.
     pub(crate) fn close(&self) {

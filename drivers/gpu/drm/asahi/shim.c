@@ -46,3 +46,14 @@ bool asahi_killed(void)
 {
 	return fatal_signal_pending(current);
 }
+
+/* The process of an ioctl: its name, of TASK_COMM_LEN bytes, and its number. */
+int asahi_current_process(char *name);
+
+int asahi_current_process(char *name)
+{
+	BUILD_BUG_ON(TASK_COMM_LEN != 16);
+	/* The thread group does not lose its leader before this thread is gone. */
+	strscpy_pad(name, current->group_leader->comm, TASK_COMM_LEN);
+	return task_tgid_nr(current);
+}

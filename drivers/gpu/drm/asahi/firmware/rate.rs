@@ -44,8 +44,20 @@ impl Rate {
         }
         self.told += 1;
         Say::This {
-            left_out: core::mem::take(&mut self.left_out),
+            left_out: self.take_left_out(),
         }
+    }
+
+    /// Returns after how many nanoseconds from `now` on the number of events that were left out is
+    /// to be printed, if there are any.
+    pub(crate) fn rest(&self, now: u64) -> Option<u64> {
+        let begun = self.begun.filter(|_| self.left_out != 0)?;
+        Some(INTERVAL.saturating_sub(now.wrapping_sub(begun)))
+    }
+
+    /// Returns the number of events that were left out since it was returned last.
+    pub(crate) fn take_left_out(&mut self) -> u32 {
+        core::mem::take(&mut self.left_out)
     }
 }
 
@@ -74,5 +86,21 @@ mod tests {
         assert_eq!(rate.event(7 + INTERVAL - 1), Say::Nothing);
         assert_eq!(rate.event(7 + INTERVAL), Say::This { left_out: 26 });
         assert_eq!(rate.event(8 + INTERVAL), Say::This { left_out: 0 });
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_when_nothing_follows() {
+        let mut rate = Rate::default();
+        for _ in 0..BURST {
+            let _ = rate.event(7);
+        }
+        assert_eq!(rate.rest(8), None);
+        assert_eq!(rate.event(9), Say::Nothing);
+        assert_eq!(rate.rest(10), Some(INTERVAL - 3));
+        assert_eq!(rate.rest(7 + INTERVAL), Some(0));
+        assert_eq!(rate.rest(9 + INTERVAL), Some(0));
+        assert_eq!(rate.take_left_out(), 1);
+        assert_eq!(rate.rest(9 + INTERVAL), None);
+        assert_eq!(rate.event(9 + INTERVAL), Say::This { left_out: 0 });
     }
 }
