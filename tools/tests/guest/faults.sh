@@ -29,7 +29,7 @@ faults drop-irq:12 ok ok ok ok ok ok ok ok
 faults crash-done:2 ok ok ENODEV SUBMIT:ENODEV
 faults crash-job:2 ok ENODEV ENODEV SUBMIT:ENODEV
 
-# A flood of failures: ten lines, each of which names the client, and how many there were more, which is said when the flood is over.
+# A flood of failures: ten lines, each of which names the client, and how many more there were, which is said when it is over.
 flood=$(printf ' --fault channel-error:%s' {1..25})
 guest_tap faults-flood --plain-kernel --share "$programs" --emu "${flood# }" -- bash -c '
 	dmesg --follow >/tmp/log &

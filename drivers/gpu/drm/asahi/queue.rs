@@ -300,8 +300,8 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device is unbound meanwhile, `ECANCELED` if the queue is destroyed, and those
-    /// of [`JobQueue::prepare`].
+    /// `ENODEV` if the device is unbound meanwhile, `ECANCELED` if the queue is destroyed, and
+    /// those of [`JobQueue::prepare`].
     pub(crate) fn prepare(
         &self,
         job: Job,

@@ -55,8 +55,8 @@ impl Firmware {
         self.link.open(dev)
     }
 
-    /// Boots the firmware after [`Firmware::open`] and the handshake, and returns when it has taken its first command, or lives and takes its
-    /// time.
+    /// Boots the firmware after [`Firmware::open`] and the handshake, and returns when it has taken
+    /// its first command, or lives and takes its time.
     ///
     /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
     /// which GPU it is; it is asked when the coprocessor is awake for sure.

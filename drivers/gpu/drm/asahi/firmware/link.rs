@@ -149,9 +149,9 @@ impl Wakes {
 /// Holds back the memory that RTKit asks for until the handshake of the translation unit.
 ///
 /// The mailbox is opened before the coprocessor runs, so that nothing that may fail comes later. So
-/// its dialogue may begin beside the handshake, and its buffers come after it. Both orders work: the
-/// driver in the field does the handshake first, and m1n1 when it maps the first buffer. That they
-/// may run side by side is inferred [I].
+/// its dialogue may begin beside the handshake, and its buffers come after that. Both orders work:
+/// the driver in the field does the handshake first, and m1n1 when it maps the first buffer. That
+/// the two may run side by side is inferred [I].
 #[pin_data]
 struct Gate {
     /// Whether memory may be given.
@@ -312,8 +312,8 @@ impl Link {
         }
     }
 
-    /// Boots RTKit, after the handshake of the translation unit. The firmware then knows no memory of
-    /// the driver but RTKit's shared buffers.
+    /// Boots RTKit, after the handshake of the translation unit. The firmware then knows no memory
+    /// of the driver but RTKit's shared buffers.
     ///
     /// `was_running`: the coprocessor's CPU was running before the probe. Either the bootloader has
     /// started it, and it sends its hello. Or it sleeps since an earlier [`Link::sleep`], and has
