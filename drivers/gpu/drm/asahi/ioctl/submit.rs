@@ -11,6 +11,7 @@
 //! Everything above the line leaves no trace when it fails.
 
 use super::sync_records::{
+    count_leaves,
     SyncRecords,
     FEW, //
 };
@@ -92,14 +93,15 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let job = read_commands(request, |buffer| plan(queue, file, buffer))?;
 
     let mut records = SyncRecords::new(request)?;
-    let waits = records.waits(file, request.in_sync_count)?;
+    let mut waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
     if waits.len() > FEW || waits.iter().any(|fence| fence.is_container()) {
-        // An array holds any number of fences. JOB_BYTES has room for a few. More are prepared only
-        // while the machine has memory to spare. The check ends before the wait for room in the
-        // queue, which may be long.
-        drop(Coming::new(waits.len() as u64 * DEPENDENCY_BYTES)?);
+        // JOB_BYTES has room for a few fences. More are prepared only while the machine has memory
+        // to spare. The check ends before the wait for room in the queue, which may be long.
+        drop(Coming::new(
+            count_leaves(&mut waits)? as u64 * DEPENDENCY_BYTES,
+        )?);
     }
     let prepared = queue.prepare(job, waits)?;
     let fence = prepared.commit().map_err(|e| queue.gpu().reason(e))?;
