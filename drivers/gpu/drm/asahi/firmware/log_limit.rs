@@ -61,11 +61,17 @@ impl LogLimit {
         }
     }
 
+    /// Returns whether lines were left out and their number was not printed yet.
+    pub(super) fn has_left_out(&self) -> bool {
+        self.rate.has_left_out()
+    }
+
     /// Waits for `future`. Prints meanwhile how many lines were left out, when the interval is over
-    /// in which they were. No timer runs if there are none. As cancel safe as `future` is.
+    /// in which they were. As cancel safe as `future` is.
     pub(super) async fn during<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
-        while let Some(rest) = self.rate.rest(self.started.elapsed().as_nanos() as u64) {
+        while self.has_left_out() {
+            let rest = self.rate.rest(self.started.elapsed().as_nanos() as u64);
             let rest = time::sleep(Delta::from_nanos(rest as i64));
             if let Either::Left(output) = select(future.as_mut(), rest).await {
                 return output;

@@ -48,11 +48,15 @@ impl Rate {
         }
     }
 
-    /// Returns after how many nanoseconds from `now` on the number of events that were left out is
-    /// to be printed, if there are any.
-    pub(crate) fn rest(&self, now: u64) -> Option<u64> {
-        let begun = self.begun.filter(|_| self.left_out != 0)?;
-        Some(INTERVAL.saturating_sub(now.wrapping_sub(begun)))
+    /// Returns whether events were left out whose number was not returned yet.
+    pub(crate) fn has_left_out(&self) -> bool {
+        self.left_out != 0
+    }
+
+    /// Returns how many nanoseconds the interval lasts from `now` on.
+    pub(crate) fn rest(&self, now: u64) -> u64 {
+        let gone = self.begun.map_or(INTERVAL, |begun| now.wrapping_sub(begun));
+        INTERVAL.saturating_sub(gone)
     }
 
     /// Returns the number of events that were left out since it was returned last.
@@ -94,13 +98,14 @@ mod tests {
         for _ in 0..BURST {
             let _ = rate.event(7);
         }
-        assert_eq!(rate.rest(8), None);
+        assert!(!rate.has_left_out());
         assert_eq!(rate.event(9), Say::Nothing);
-        assert_eq!(rate.rest(10), Some(INTERVAL - 3));
-        assert_eq!(rate.rest(7 + INTERVAL), Some(0));
-        assert_eq!(rate.rest(9 + INTERVAL), Some(0));
+        assert!(rate.has_left_out());
+        assert_eq!(rate.rest(10), INTERVAL - 3);
+        assert_eq!(rate.rest(7 + INTERVAL), 0);
+        assert_eq!(rate.rest(9 + INTERVAL), 0);
         assert_eq!(rate.take_left_out(), 1);
-        assert_eq!(rate.rest(9 + INTERVAL), None);
+        assert!(!rate.has_left_out());
         assert_eq!(rate.event(9 + INTERVAL), Say::This { left_out: 0 });
     }
 }

@@ -62,7 +62,11 @@ impl EventTask {
             let rung = link.wakes.events.notified();
             match self.drain().await {
                 Ok(true) => {
-                    if self.limit.during(crash.or(rung)).await.is_err() {
+                    let alive = match self.limit.has_left_out() {
+                        true => self.limit.during(crash.or(rung)).await,
+                        false => crash.or(rung).await,
+                    };
+                    if alive.is_err() {
                         break;
                     }
                 }
@@ -178,7 +182,11 @@ pub(super) async fn print_logs(mut logs: Logs, link: Arc<Link>, crash: Crash) {
         let rung = link.wakes.logs.notified();
         match logs.drain() {
             Ok(true) => {
-                if logs.limit.during(crash.or(rung)).await.is_err() {
+                let alive = match logs.limit.has_left_out() {
+                    true => logs.limit.during(crash.or(rung)).await,
+                    false => crash.or(rung).await,
+                };
+                if alive.is_err() {
                     let _ = logs.drain();
                     return;
                 }
