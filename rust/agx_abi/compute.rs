@@ -145,7 +145,7 @@ layout! {
         STAMP_SLOT("stamp_slot"): u32 = 0x18,
         /// 0.
         EVENT_CONTROL_INDEX("evctl_index"): u32 = 0x1c,
-        /// 1 on the last command of a submission.
+        /// 0. 1 is said to have the stamps written to memory at once.
         FLUSH_STAMPS("unk_20"): u32 = 0x20,
         /// 0.
         UUID("uuid"): u32 = 0x24,

@@ -29,6 +29,18 @@ faults drop-irq:12 ok ok ok ok ok ok ok ok
 faults crash-done:2 ok ok ENODEV SUBMIT:ENODEV
 faults crash-job:2 ok ENODEV ENODEV SUBMIT:ENODEV
 
+# A flood of failures: ten lines, each of which names the client, and how many more there were, which is said when it is over.
+flood=$(printf ' --fault channel-error:%s' {1..25})
+guest_tap faults-flood --plain-kernel --share "$programs" --emu "${flood# }" -- bash -c '
+	dmesg --follow >/tmp/log &
+	bash -c "echo \$\$ >/tmp/pid; exec /mnt/share/faults $(printf "EIO %.0s" {1..25})"
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; cat /tmp/log; fi; }
+	errors() { grep -c "gpu: channel error: .* of faults\[$(cat /tmp/pid)\]$" /tmp/log; }
+	check "ten lines name the client" test "$(errors)" = 10
+	for i in $(seq 200); do ! grep -q "failures of jobs were not logged" /tmp/log || break; sleep 0.1; done
+	check "the others are counted" grep -q "gpu: 15 failures of jobs were not logged" /tmp/log
+	check "once" test "$(grep -c "failures of jobs were not logged" /tmp/log)" = 1'
+
 # Jobs take 3 s each; their client is killed, or loses the device, before the first is done.
 guest_tap teardown-late-jobs --share "$programs" --emu "--fault delay:3000" -- bash -c '
 	# Starts the program, and returns when it has submitted its jobs. Its output goes on at file 3.

@@ -25,3 +25,22 @@ suspend_to() {
 suspend_to freezer "PM: suspend debug: Waiting for 1 second"
 [ "$TIER" = test ] || suspend_to s2idle "PM: suspend-to-idle" --kernel-options "no_console_suspend pm_debug_messages" \
 	--modules "kasync jobqueue agxemu_bridge asahi keep_awake"
+
+# While the firmware boots a suspend is refused: its first command is that of the boot, and the driver would ask it something.
+guest_tap suspend-boot --share "$programs" --emu "--hardware slow-boot:1300" -- bash -c '
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	says() { dmesg | grep -qE "asahi .*gpu: $1"; }
+	refused="firmware boots: system suspend is refused"
+	check unload rmmod asahi
+	echo freezer >/sys/power/pm_test
+	# A process that loads a module cannot be frozen.
+	echo 100 >/sys/power/pm_freeze_timeout
+	insmod /mnt/rig/modules/asahi.ko &
+	until says "$refused" || ! kill -0 $! 2>/dev/null; do echo freeze 2>/dev/null >/sys/power/state; done
+	check "a suspend is refused" says "$refused"
+	check "the firmware boots" wait $!
+	/mnt/share/faults ok
+	echo 20000 >/sys/power/pm_freeze_timeout
+	check "a later suspend is not" sh -c "echo freeze >/sys/power/state"
+	check "the firmware has survived it" says "firmware answers after system suspend"
+	check "unload again" rmmod asahi'

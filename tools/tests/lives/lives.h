@@ -36,6 +36,12 @@ void client(int sock, int ours, bool may_go);
 
 void kill_round(void);
 void unbind_round(void);
+/* Writes the name of the device to @file of the driver. */
+int driver_write(const char *file);
+/* A submit that waits while the device goes. */
+int blocked(void);
+/* A client that is killed while it is the first in line. */
+int withdraw(void);
 /* What fences are worth when their modules are gone. */
 int outlive(void);
 

@@ -4,11 +4,15 @@
  * away from them. This process has their fences as sync files, and looks at them.
  *
  * usage: lives kill|unbind SECONDS [SEED]
+ *        lives blocked
+ *        lives withdraw
  *        lives outlive
  *
  *	kill       clients are killed with SIGKILL, whatever they are doing
  *	unbind     the driver is unbound from the device, and bound to it again, while clients come
  *		   and go
+ *	blocked    the driver is unbound while a submit waits for room in its queue
+ *	withdraw   a client is killed while it is the first in line for slots
  *	outlive    fences are looked at when all modules that they come from are gone; those are
  *		   not loaded again
  *
@@ -38,10 +42,15 @@ int main(int argc, char **argv)
 	uint32_t sync;
 	int64_t end;
 
+	if (argc == 2 && !strcmp(argv[1], "blocked"))
+		return blocked();
+	if (argc == 2 && !strcmp(argv[1], "withdraw"))
+		return withdraw();
 	if (argc == 2 && !strcmp(argv[1], "outlive"))
 		return outlive();
 	if (argc < 3 || (!unbind && strcmp(argv[1], "kill"))) {
-		fprintf(stderr, "usage: lives kill|unbind SECONDS [SEED], lives outlive\n");
+		fprintf(stderr,
+			"usage: lives kill|unbind SECONDS [SEED], lives blocked|withdraw|outlive\n");
 		return 2;
 	}
 	state = seed | 1;

@@ -224,7 +224,7 @@ void kill_round(void)
 	close(timeline);
 }
 
-static int driver_write(const char *file)
+int driver_write(const char *file)
 {
 	char path[64];
 	int fd, ret;

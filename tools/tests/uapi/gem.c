@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -113,6 +115,58 @@ static void check_prime(int fd, uint32_t vm)
 	gem_close(fd, bo);
 }
 
+/* Exports whatever has a handle, until it is told to end. */
+struct exporter {
+	int fd;
+	uint32_t handle;
+	volatile bool over;
+	long tried, found, exported;
+};
+
+static void *export_again(void *arg)
+{
+	struct exporter *e = arg;
+
+	while (!e->over) {
+		struct drm_prime_handle export = { .handle = e->handle };
+		int ret = gpu_ioctl(e->fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &export);
+
+		e->tried++;
+		e->found += ret != -ENOENT;
+		if (!ret) {
+			e->exported++;
+			close(export.fd);
+		}
+	}
+	return NULL;
+}
+
+/* A private object is private from the moment on at which it has a handle. */
+static void check_prime_race(int fd, uint32_t vm)
+{
+	struct exporter e = { .fd = fd };
+	pthread_t thread;
+
+	/* A handle that is closed is the next one to be given. */
+	need("create a private buffer",
+	     gem_create(fd, PAGE, DRM_ASAHI_GEM_VM_PRIVATE, vm, &e.handle));
+	gem_close(fd, e.handle);
+	need("start a thread", -pthread_create(&thread, NULL, export_again, &e));
+	for (int i = 0; i < 20000 && (i < 2000 || e.found < 20); i++) {
+		uint32_t bo;
+
+		need("create a private buffer",
+		     gem_create(fd, PAGE, DRM_ASAHI_GEM_VM_PRIVATE, vm, &bo));
+		need("get the handle again", bo == e.handle ? 0 : -EEXIST);
+		gem_close(fd, bo);
+	}
+	e.over = true;
+	pthread_join(thread, NULL);
+	printf("# %ld exports, %ld of them of an object\n", e.tried, e.found);
+	check_true("exports meet private objects that are new", e.found >= 20);
+	check_true("and none is exported", !e.exported);
+}
+
 static int bind_object(int fd, struct drm_asahi_gem_bind_object args, uint32_t *object)
 {
 	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
@@ -199,6 +253,7 @@ void test_gem(void)
 	check_map(fd, 0, "create one byte");
 	check_map(fd, DRM_ASAHI_GEM_WRITEBACK, "create one byte, write-back");
 	check_prime(fd, vm);
+	check_prime_race(fd, vm);
 	check_bind_object(fd);
 	close(fd);
 	check_bind_object_reuse();

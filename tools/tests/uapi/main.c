@@ -6,7 +6,7 @@
  * usage: uapi [GROUP...]
  *
  * groups: params vm bind-model gem queue submit submit-errors teardown import fdinfo fences memory
- *         limits starve long longer
+ *         limits dependencies starve long longer
  */
 #include "uapi.h"
 
@@ -27,6 +27,7 @@ static const struct test_group groups[] = {
 	{ "fences", test_fences },
 	{ "memory", test_memory },
 	{ "limits", test_limits },
+	{ "dependencies", test_dependencies },
 	{ "starve", test_starve },
 	{ "long", test_long },
 	{ "longer", test_longer },

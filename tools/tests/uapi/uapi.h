@@ -131,6 +131,7 @@ void test_fences(void);
 void test_memory(void);
 /* On a kernel without checkers: of as much as there is room for. */
 void test_limits(void);
+void test_dependencies(void);
 /* Takes longer than a minute; with jobs that take long (--fault delay:1000). */
 void test_starve(void);
 /* With a first job that takes 75 s (--fault delay:1:75000), or 300 s. */

@@ -138,6 +138,17 @@ static int bind_array(int fd, uint32_t vm, uint32_t count, uint32_t stride, uint
 	return gpu_ioctl(fd, DRM_IOCTL_ASAHI_VM_BIND, &args);
 }
 
+/* An operation whose record is a page long, and ends with @last. */
+static int bind_page(int fd, uint32_t vm, const struct drm_asahi_gem_bind_op *op, char last)
+{
+	static char record[PAGE];
+
+	memset(record, 0, sizeof(record));
+	memcpy(record, op, sizeof(*op));
+	record[sizeof(record) - 1] = last;
+	return bind_array(fd, vm, 1, sizeof(record), 0, (uintptr_t)record);
+}
+
 static void check_bind_array(int fd, uint32_t vm, uint32_t bo)
 {
 	struct { struct drm_asahi_gem_bind_op op; uint64_t later[4]; } ops[8];
@@ -153,6 +164,9 @@ static void check_bind_array(int fd, uint32_t vm, uint32_t bo)
 	      0);
 	check("bind array: pad", bind_array(fd, vm, 8, stride, 1, (uintptr_t)ops), -EINVAL);
 	check("bind array: no stride", bind_array(fd, vm, 8, 0, 0, (uintptr_t)ops), -EINVAL);
+	check("bind array: a stride of a page", bind_page(fd, vm, &ops[0].op, 0), 0);
+	check("bind array: with a last byte that is not 0", bind_page(fd, vm, &ops[0].op, 1),
+	      -E2BIG);
 	check("bind array: a stride above a page", bind_array(fd, vm, 1, 16385, 0, (uintptr_t)ops),
 	      -E2BIG);
 	check("bind array: bad pointer", bind_array(fd, vm, 8, stride, 0, 8), -EFAULT);

@@ -31,7 +31,9 @@ pub(crate) struct AsahiDriver;
 
 /// Driver data of a bound platform device.
 pub(crate) struct AsahiData<'bound> {
-    // Fields are dropped in order: the device is unregistered before the GPU is stopped.
+    // Fields are dropped in order: waits in ioctls are ended, then the device is unregistered, and
+    // then the GPU is stopped.
+    _queues: OpenQueues,
     _registration: drm::Registration<'bound, AsahiDrmDriver>,
     _shutdown: ShutdownHook,
     _gpu: Running,
@@ -54,16 +56,31 @@ impl platform::Driver for AsahiDriver {
         unsafe { pdev.dma_set_max_seg_size(u32::MAX) };
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
         let running = Running(gpu.clone());
+        let queues = OpenQueues(gpu.clone());
         // SAFETY: The device is being probed; it goes into the data of the bound device.
         let shutdown = unsafe { ShutdownHook::new(pdev.as_ref(), &gpu)? };
         // SAFETY: It goes into the data of the bound device, which are dropped when that is
         // unbound.
         let registration = unsafe { device::register(pdev, gpu)? };
         Ok(AsahiData {
+            _queues: queues,
             _registration: registration,
             _shutdown: shutdown,
             _gpu: running,
         })
+    }
+}
+
+/// The queues of a GPU, which are closed on drop.
+///
+/// The unregistration of the device waits for the ioctls that run. One of them may wait for room in
+/// a queue, which depends on jobs and fences that may take any time. Closing the queues ends such
+/// waits.
+struct OpenQueues(Arc<Gpu>);
+
+impl Drop for OpenQueues {
+    fn drop(&mut self) {
+        self.0.close_queues();
     }
 }
 

@@ -11,7 +11,10 @@ use core::ffi::{
     c_int,
     c_void, //
 };
-use kernel::ffi::c_char;
+use kernel::{
+    bindings,
+    ffi::c_char, //
+};
 
 /// `struct drm_mm`.
 #[repr(C)]
@@ -57,6 +60,13 @@ extern "C" {
 
     pub(crate) fn asahi_time_ns() -> u64;
     pub(crate) fn asahi_killed() -> bool;
+    pub(crate) fn asahi_current_process(name: *mut u8) -> c_int;
+    pub(crate) fn asahi_find_point(
+        fence: *mut *mut bindings::dma_fence,
+        point: u64,
+        left: &mut u32,
+    ) -> c_int;
+    pub(crate) fn asahi_count_leaves(fence: *mut bindings::dma_fence, most: u32) -> u32;
 
     pub(crate) fn asahi_mm_create(start: u64, size: u64) -> *mut DrmMm;
     pub(crate) fn asahi_mm_destroy(mm: *mut DrmMm);

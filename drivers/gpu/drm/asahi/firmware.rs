@@ -22,7 +22,7 @@
 //! Life of the firmware:
 //!
 //! ```text
-//!       new(), boot()         crash log, or something that no firmware would do
+//!   new(), open(), boot()     crash log, or something that no firmware would do
 //!   stopped ───────► running ───────────────────────────────────────────────────► dead
 //!      ▲                │ shutdown()
 //!      └────────────────┘ (asleep: boot() wakes it)
@@ -70,6 +70,7 @@ pub(crate) use self::{
     },
     notifier::Notifier,
     outcome::{
+        Client,
         Failure,
         Owner, //
     },
@@ -138,8 +139,7 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc, //
-    },
-    time::Instant, //
+    }, //
 };
 
 /// The state that the driver sets up before it boots the firmware.
@@ -170,8 +170,8 @@ pub(crate) struct Machine<'a> {
 ///
 /// | call | context |
 /// |---|---|
-/// | [`Firmware::new`], [`Firmware::boot`] | process, may sleep; not in a signalling section |
-/// | [`Firmware::shutdown`] | the same |
+/// | [`Firmware::new`], [`Firmware::open`] | process, may sleep; not in a signalling section |
+/// | [`Firmware::boot`], [`Firmware::shutdown`] | the same |
 /// | [`Firmware::begin_submission`] | process, also in signalling sections, preemption disabled |
 /// | [`Firmware::recheck`], [`Firmware::progress`] | any |
 /// | [`Firmware::crash`], [`Firmware::give_up`] | any |

@@ -41,6 +41,7 @@ use agx_abi::{
     Abi,
     Value, //
 };
+use core::future::Future;
 use kasync::{
     block_on,
     cancelled,
@@ -48,6 +49,7 @@ use kasync::{
     time,
     Either,
     Executor,
+    Prepared,
     Scope, //
 };
 use kernel::{
@@ -74,7 +76,7 @@ const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 /// | call | context |
 /// |---|---|
 /// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
-/// | [`Gpu::shut_down`] | the same |
+/// | [`Gpu::shut_down`], [`Gpu::collect_garbage`] | the same |
 /// | all others | any |
 pub(crate) struct Gpu {
     parts: Parts,
@@ -127,8 +129,18 @@ impl Gpu {
             Parts::new(dev, chip, abi, regs, &executor, fault_control).inspect_err(|_| {
                 let _ = executor.shutdown();
             })?;
-        let id = parts.boot(dev).inspect_err(|_| parts.stop())?;
-        parts.start_tasks().inspect_err(|_| parts.stop())?;
+        let tasks = parts.prepare_boot(dev).inspect_err(|_| parts.stop())?;
+        let id = match parts.boot(dev) {
+            Ok(id) => id,
+            Err(e) => {
+                // The end of their scope waits for them.
+                drop(tasks);
+                parts.stop();
+                return Err(e);
+            }
+        };
+        tasks.0.start().detach();
+        tasks.1.start().detach();
 
         if let Some(what) = chip.tentative {
             dev_info!(dev, "not known for sure of this chip: {what}\n");
@@ -146,6 +158,23 @@ impl Gpu {
             version[1]
         );
         Ok(room.write(Self { parts, id }).into())
+    }
+
+    /// Closes all queues without waiting. No queue is created and no job is taken from then on, and
+    /// all waits for room in a queue end.
+    ///
+    /// The caller then unregisters the device, and calls [`Gpu::stop`]. May be repeated.
+    pub(crate) fn close_queues(&self) {
+        self.parts.queues.cancel();
+    }
+
+    /// Returns `ENODEV` instead of `error` if [`Gpu::close_queues`] is its reason.
+    pub(crate) fn reason(&self, error: Error) -> Error {
+        if error == ECANCELED && self.parts.queues.is_cancelled() {
+            ENODEV
+        } else {
+            error
+        }
     }
 
     /// Stops the GPU: ends the queues' tasks, then the firmware, which then uses no memory of the
@@ -225,6 +254,35 @@ impl Parts {
         })
     }
 
+    /// Connects to the coprocessor, which need not run, and allocates the tasks that begin when the
+    /// firmware is up: the one that collects the garbage that neither clients nor queues collect,
+    /// and the one that gives up a firmware that keeps the lock of the translation unit.
+    fn prepare_boot(
+        &self,
+        dev: &Device<Bound>,
+    ) -> Result<(
+        Prepared<impl Future<Output = ()>>,
+        Prepared<impl Future<Output = ()>>,
+    )> {
+        self.firmware.open(dev)?;
+
+        let collector = Collector {
+            heaps: self.heaps.clone(),
+            firmware: self.firmware.clone(),
+            slots: self.uat.slots.clone(),
+        };
+        let collector = self.queues.reserve(c"garbage", collector.run())?;
+
+        let (uat, firmware) = (self.uat.clone(), self.firmware.clone());
+        let stuck = async move {
+            let stuck = firmware.crash().or(uat.stuck());
+            if let Either::Left(Ok(())) = select(stuck, cancelled()).await {
+                firmware.give_up(fmt!("firmware does not give back the handoff lock"));
+            }
+        };
+        Ok((collector, self.queues.reserve(c"handoff", stuck)?))
+    }
+
     /// Starts the coprocessor, and its firmware on it.
     fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
         // The handshake needs the running CPU.
@@ -237,28 +295,6 @@ impl Parts {
             .boot(dev, was_running, || identify(dev, &self.regs, self.chip))?;
         self.suspend.set_booted();
         Ok(id)
-    }
-
-    /// Starts the task that collects the garbage that neither clients nor queues collect, and the
-    /// one that gives up a firmware that keeps the lock of the translation unit.
-    fn start_tasks(&self) -> Result {
-        let collector = Collector {
-            heaps: self.heaps.clone(),
-            firmware: self.firmware.clone(),
-            slots: self.uat.slots.clone(),
-        };
-        let task = self.queues.spawn(c"garbage", collector.run())?;
-        task.detach();
-
-        let (uat, firmware) = (self.uat.clone(), self.firmware.clone());
-        let stuck = async move {
-            let stuck = firmware.crash().or(uat.stuck());
-            if let Either::Left(Ok(())) = select(stuck, cancelled()).await {
-                firmware.give_up(fmt!("firmware does not give back the handoff lock"));
-            }
-        };
-        self.queues.spawn(c"handoff", stuck)?.detach();
-        Ok(())
     }
 
     /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`DRAIN_LIMIT`] fail.
@@ -346,13 +382,15 @@ impl Gpu {
             return;
         }
         let garbage = self.parts.heaps.take_garbage();
-        match block_on(control.flush()) {
-            Ok(Ok(())) => drop(garbage),
+        match block_on(select(control.flush(), self.parts.queues.cancelled())) {
+            Ok(Either::Left(Ok(()))) => drop(garbage),
             // It may still be written to.
-            Ok(Err(_)) => {
+            Ok(Either::Left(Err(_))) => {
                 self.parts.firmware.give_up(fmt!("cache was not cleaned"));
                 self.parts.heaps.put_back(garbage);
             }
+            // The device goes, and waits for the caller.
+            Ok(Either::Right(())) => self.parts.heaps.put_back(garbage),
             // The firmware was not waited for, as there is no memory for that. The garbage waits
             // for a later flush.
             Err(_) => self.parts.heaps.put_back(garbage),

@@ -22,6 +22,7 @@ mod tlb;
 mod uat;
 
 pub(crate) use self::{
+    contexts::ClientsCutOff,
     range::{
         Ranges,
         Span, //

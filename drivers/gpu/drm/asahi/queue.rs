@@ -16,6 +16,7 @@
 
 use crate::{
     deferred_drop::DeferredDrop,
+    firmware::Client,
     gpu::Gpu,
     handles::Handles,
     job::{
@@ -128,7 +129,7 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead.
+    /// `ENODEV` if the firmware is dead, or the device is being unbound.
     pub(crate) fn new(
         gpu: &Arc<Gpu>,
         vm: Arc<Vm>,
@@ -136,6 +137,7 @@ impl Queue {
         usc_exec_base: u64,
         engines: Engines,
         label: Label,
+        client: Client,
     ) -> Result<Arc<Self>> {
         gpu.firmware().crash().check()?;
         let number = NUMBER.fetch_add(1, Relaxed);
@@ -143,7 +145,7 @@ impl Queue {
         gpu.collect_garbage();
         let (own, _coming) = Pinned::reserve(QUEUE_BYTES, Share::Driver)?;
 
-        let context = Context::new(heaps, number)?;
+        let context = Context::new(heaps, number, client)?;
         let addresses = context.addresses();
         let rank = priority.rank() as usize;
         let kind = PipeKind::Compute;
@@ -170,7 +172,7 @@ impl Queue {
             own,
         })?;
 
-        let scope = gpu.scope().child(c"queue")?;
+        let scope = gpu.scope().child(c"queue").map_err(|e| gpu.reason(e))?;
         let config = Config {
             names: {
                 static NAMES: Names = Names::new(c"asahi", c"gpu");
@@ -183,7 +185,7 @@ impl Queue {
             on_error: OnError::Ignore,
         };
         let preempt1 = u64::from(gpu.chip().buffers.compute_preempt1);
-        let jobs = JobQueue::new(&scope, c"queue", ring, &config)?;
+        let jobs = JobQueue::new(&scope, c"queue", ring, &config).map_err(|e| gpu.reason(e))?;
         Arc::pin_init(
             pin_init!(Self {
                 gpu: gpu.clone(),
@@ -295,6 +297,11 @@ impl Queue {
 
     /// Prepares a job: the part of a submit that may fail. May wait for other jobs of the queue to
     /// complete.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if the device is unbound meanwhile, `ECANCELED` if the queue is destroyed, and
+    /// those of [`JobQueue::prepare`].
     pub(crate) fn prepare(
         &self,
         job: Job,
@@ -303,6 +310,7 @@ impl Queue {
         let credits = job.commands.len();
         self.jobs
             .prepare(DeferredDrop::new(job)?, credits, dependencies)
+            .map_err(|e| self.gpu.reason(e))
     }
 
     /// Closes the queue without waiting. It takes no more jobs, cancels those that have not begun,

@@ -4,6 +4,8 @@
  * DRM. Only pointers and integers cross over; the declarations on the other side are in ffi.rs.
  */
 #include <linux/device.h>
+#include <linux/dma-fence-chain.h>
+#include <linux/dma-fence-unwrap.h>
 #include <linux/err.h>
 #include <linux/math64.h>
 #include <linux/sched/signal.h>
@@ -45,4 +47,67 @@ bool asahi_killed(void);
 bool asahi_killed(void)
 {
 	return fatal_signal_pending(current);
+}
+
+/* The process of an ioctl: its name, of TASK_COMM_LEN bytes, and its number. */
+int asahi_current_process(char *name);
+
+int asahi_current_process(char *name)
+{
+	BUILD_BUG_ON(TASK_COMM_LEN != 16);
+	/* The thread group does not lose its leader before this thread is gone. */
+	strscpy_pad(name, current->group_leader->comm, TASK_COMM_LEN);
+	return task_tgid_nr(current);
+}
+
+/*
+ * Fences
+ */
+
+int asahi_find_point(struct dma_fence **fence, u64 point, u32 *left);
+u32 asahi_count_leaves(struct dma_fence *fence, u32 most);
+
+/*
+ * As dma_fence_chain_find_seqno(), but it visits @left links at most, and returns -E2BIG where that
+ * is not enough. On success it takes the reference to @fence over for that of the link, or NULL if
+ * the point has signalled.
+ */
+int asahi_find_point(struct dma_fence **fence, u64 point, u32 *left)
+{
+	struct dma_fence_chain *chain = to_dma_fence_chain(*fence);
+	struct dma_fence *head = *fence, *link;
+
+	if (!chain || chain->base.seqno < point)
+		return -EINVAL;
+
+	dma_fence_chain_for_each(link, head) {
+		if (link->context != head->context ||
+		    to_dma_fence_chain(link)->prev_seqno < point)
+			break;
+		if (!*left) {
+			dma_fence_put(link);
+			return -E2BIG;
+		}
+		--*left;
+	}
+	dma_fence_put(head);
+	*fence = link;
+	return 0;
+}
+
+/* The number of fences in @fence, which may be a chain or an array; @most + 1 if there are more. */
+u32 asahi_count_leaves(struct dma_fence *fence, u32 most)
+{
+	struct dma_fence_unwrap cursor;
+	struct dma_fence *leaf;
+	u32 count = 0;
+
+	dma_fence_unwrap_for_each(leaf, &cursor, fence) {
+		if (count++ == most) {
+			/* What the end of the loop would have dropped. */
+			dma_fence_put(cursor.chain);
+			break;
+		}
+	}
+	return count;
 }

@@ -4,7 +4,9 @@
 //!
 //! ```text
 //!   driver                                       firmware
-//!   mailbox open; RTKit's dialogue ◄──────────►  up, knows nothing of ours but RTKit's buffers
+//!   mailbox open; CPU started ─────────────────► says hello
+//!   handshake of the translation unit ◄───────►
+//!   RTKit's dialogue ◄─────────────────────────► up, knows nothing of ours but RTKit's buffers
 //!   who is it? do the blobs fit?
 //!   ring: Initialize; INIT, doorbells ─────────► reads the init data: its own from here on
 //!   wait until the ring is read ◄──────────────  index moves
@@ -44,8 +46,17 @@ const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
 const IDLE_OFF_DELAY_MS: u32 = 2;
 
 impl Firmware {
-    /// Boots the firmware, and returns when it has taken its first command, or lives and takes its
-    /// time.
+    /// Opens the mailbox, with all that has to be allocated for it. The coprocessor need not run.
+    ///
+    /// # Errors
+    ///
+    /// `EPROBE_DEFER` if the mailbox has no driver yet, `ENOMEM`.
+    pub(crate) fn open(&self, dev: &Device<Bound>) -> Result {
+        self.link.open(dev)
+    }
+
+    /// Boots the firmware after [`Firmware::open`] and the handshake, and returns when it has taken
+    /// its first command, or lives and takes its time.
     ///
     /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
     /// which GPU it is; it is asked when the coprocessor is awake for sure.
@@ -59,7 +70,6 @@ impl Firmware {
         was_running: bool,
         identify: impl FnOnce() -> Result<GpuId>,
     ) -> Result<GpuId> {
-        self.link.open(dev)?;
         self.link.boot(was_running)?;
         let id = identify()?;
         self.cores.check(&id).map_err(|e| {

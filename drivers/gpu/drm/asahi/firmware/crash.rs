@@ -6,6 +6,7 @@
 //! the machine is reset. The driver then ends all waits for it: every wait for the firmware in this
 //! driver goes through [`Crash::or`], and ends with `ENODEV`.
 
+use self::flag::Flag;
 use crate::mmu::Uat;
 use core::future::Future;
 use kasync::{
@@ -18,6 +19,39 @@ use kernel::{
     sync::Arc, //
 };
 
+/// The flag itself. Fences complete because of it, and clients then free the memory of their jobs.
+/// So it takes evidence that the GPU does not reach that memory any more.
+mod flag {
+    use crate::mmu::ClientsCutOff;
+    use kasync::{
+        Cancelled,
+        Scope, //
+    };
+
+    /// A scope without tasks, whose cancellation is the flag.
+    #[derive(Clone)]
+    pub(super) struct Flag(Scope);
+
+    impl Flag {
+        pub(super) fn new(scope: Scope) -> Self {
+            Self(scope)
+        }
+
+        /// Sets the flag.
+        pub(super) fn set(&self, _evidence: ClientsCutOff) {
+            self.0.cancel();
+        }
+
+        pub(super) fn is_set(&self) -> bool {
+            self.0.is_cancelled()
+        }
+
+        pub(super) fn happened(&self) -> Cancelled<'_> {
+            self.0.cancelled()
+        }
+    }
+}
+
 /// A flag that is set once, when the firmware crashes, and can be awaited.
 ///
 /// | call | context |
@@ -27,8 +61,7 @@ use kernel::{
 /// | [`Crash::happened`], [`Crash::or`] | task; as cancel safe as its future is |
 #[derive(Clone)]
 pub(crate) struct Crash {
-    /// A scope without tasks. Its cancellation is the flag.
-    alive: Scope,
+    flag: Flag,
     uat: Arc<Uat>,
 }
 
@@ -36,7 +69,7 @@ impl Crash {
     /// Returns a flag that is not set. It is set when `scope` is cancelled, at the latest.
     pub(super) fn new(scope: &Scope, uat: &Arc<Uat>) -> Result<Self> {
         Ok(Self {
-            alive: scope.child(c"alive")?,
+            flag: Flag::new(scope.child(c"alive")?),
             uat: uat.clone(),
         })
     }
@@ -50,13 +83,12 @@ impl Crash {
     ///
     /// Any but interrupts.
     pub(super) fn set(&self) {
-        self.uat.cut_off_clients();
-        self.alive.cancel();
+        self.flag.set(self.uat.cut_off_clients());
     }
 
     /// Returns whether it is set.
     pub(crate) fn is_set(&self) -> bool {
-        self.alive.is_cancelled()
+        self.flag.is_set()
     }
 
     /// Returns `ENODEV` if it is set.
@@ -70,12 +102,12 @@ impl Crash {
 
     /// Waits until the flag is set.
     pub(super) async fn happened(&self) {
-        self.alive.cancelled().await;
+        self.flag.happened().await;
     }
 
     /// Returns what `future` gives, or `ENODEV` as soon as the firmware is dead.
     pub(crate) async fn or<F: Future>(&self, future: F) -> Result<F::Output> {
-        match select(future, self.alive.cancelled()).await {
+        match select(future, self.flag.happened()).await {
             Either::Left(output) => Ok(output),
             Either::Right(()) => Err(ENODEV),
         }

@@ -34,7 +34,12 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
+        Completion,
         SetOnce, //
     },
     time::{
@@ -141,10 +146,59 @@ impl Wakes {
     }
 }
 
+/// Holds back the memory that RTKit asks for until the handshake of the translation unit.
+///
+/// The mailbox is opened before the coprocessor runs, so that nothing that may fail comes later. So
+/// its dialogue may begin beside the handshake, and its buffers come after that. Both orders work:
+/// the driver in the field does the handshake first, and m1n1 when it maps the first buffer. That
+/// the two may run side by side is inferred [I].
+#[pin_data]
+struct Gate {
+    /// Whether memory may be given.
+    is_open: Atomic<bool>,
+    /// Completed when the gate is open, or will not open any more.
+    #[pin]
+    decided: Completion,
+}
+
+impl Gate {
+    fn new() -> Result<Arc<Self>> {
+        Arc::pin_init(
+            pin_init!(Self {
+                is_open: Atomic::new(false),
+                decided <- Completion::new(),
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    fn open(&self) {
+        self.is_open.store(true, Relaxed);
+        self.decided.complete_all();
+    }
+
+    /// Ends all waits. Does nothing if the gate is open.
+    fn close(&self) {
+        self.decided.complete_all();
+    }
+
+    /// Sleeps until the gate is open. Returns `ENODEV` if it will not be opened.
+    fn pass(&self) -> Result {
+        self.decided.wait_for_completion();
+        // Ordered by the completion.
+        if self.is_open.load(Relaxed) {
+            Ok(())
+        } else {
+            Err(ENODEV)
+        }
+    }
+}
+
 /// The callbacks for RTKit.
 pub(super) struct Callbacks {
     dev: ARef<Device>,
     uat: Arc<Uat>,
+    gate: Arc<Gate>,
     crash: Crash,
     wakes: Arc<Wakes>,
 }
@@ -187,6 +241,7 @@ impl rtkit::Operations for Callbacks {
             );
             return Err(EINVAL);
         }
+        self.gate.pass()?;
         RtkitBuffer::new(&self.uat, size)
     }
 
@@ -222,6 +277,7 @@ pub(super) struct Link {
     rtkit: SetOnce<Rtkit<Callbacks>>,
     crash: Crash,
     uat: Arc<Uat>,
+    gate: Arc<Gate>,
     pub(super) wakes: Arc<Wakes>,
 }
 
@@ -232,6 +288,7 @@ impl Link {
             uat: uat.clone(),
             rtkit: SetOnce::new(),
             crash,
+            gate: Gate::new()?,
             wakes: Arc::new(Wakes::new(), GFP_KERNEL)?,
         })
     }
@@ -243,6 +300,7 @@ impl Link {
                 dev: self.dev.clone(),
                 uat: self.uat.clone(),
                 crash: self.crash.clone(),
+                gate: self.gate.clone(),
                 wakes: self.wakes.clone(),
             },
             GFP_KERNEL,
@@ -254,13 +312,15 @@ impl Link {
         }
     }
 
-    /// Boots RTKit. The firmware then knows no memory of the driver but RTKit's shared buffers.
+    /// Boots RTKit, after the handshake of the translation unit. The firmware then knows no memory
+    /// of the driver but RTKit's shared buffers.
     ///
     /// `was_running`: the coprocessor's CPU was running before the probe. Either the bootloader has
     /// started it, and it sends its hello. Or it sleeps since an earlier [`Link::sleep`], and has
     /// to be woken.
     pub(super) fn boot(&self, was_running: bool) -> Result {
         let rtkit = self.rtkit()?;
+        self.gate.open();
 
         let start = Instant::<Monotonic>::now();
         let mut booted = rtkit.boot(false);
@@ -333,6 +393,7 @@ impl Link {
 
     /// Closes the mailbox. No callback runs any more when it returns.
     pub(super) fn close(&self) {
+        self.gate.close();
         if let Some(rtkit) = self.rtkit.as_ref() {
             rtkit.close();
         }
@@ -340,5 +401,12 @@ impl Link {
 
     fn rtkit(&self) -> Result<&Rtkit<Callbacks>> {
         self.rtkit.as_ref().ok_or(ENODEV)
+    }
+}
+
+impl Drop for Link {
+    /// Closes the mailbox, with the gate, for which a callback may wait.
+    fn drop(&mut self) {
+        self.close();
     }
 }

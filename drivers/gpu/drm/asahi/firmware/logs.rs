@@ -66,7 +66,7 @@ pub(super) struct Logs {
     trace: RxRing<KTraceMessage>,
     stats: RxRing<stats::Power>,
     /// Limit of the lines that are not for debugging: a client can cause them again and again.
-    limit: LogLimit,
+    pub(super) limit: LogLimit,
 }
 
 impl Logs {

@@ -3,6 +3,7 @@
 //! Outcomes of commands that fail, and attribution of a failure to a command.
 
 use crate::hw::fault::FaultInfo;
+use kernel::fmt;
 
 /// The reason why a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +22,45 @@ pub(crate) enum Failure {
     NoDevice,
 }
 
+/// The process that has created a queue, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Client {
+    pub(crate) pid: i32,
+    /// Its name, which it may choose; filled up with zeros.
+    pub(crate) name: [u8; 16],
+}
+
+impl fmt::Display for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+
+        let name = self.name.iter().take_while(|&&byte| byte != 0);
+        for &byte in name {
+            let shown = match byte {
+                b' '..=b'~' => char::from(byte),
+                _ => '?',
+            };
+            f.write_char(shown)?;
+        }
+        write!(f, "[{}]", self.pid)
+    }
+}
+
+/// A client in a line of the log, after the words before it; nothing if it is not known.
+pub(crate) struct Of(pub(crate) Option<Client>);
+
+impl fmt::Display for Of {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Some(client) => {
+                f.write_str(" of ")?;
+                fmt::Display::fmt(client, f)
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// A work queue, as far as recovery has to know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Owner {
@@ -30,6 +70,8 @@ pub(crate) struct Owner {
     pub(crate) pipe: u32,
     /// Slot of its VM.
     pub(crate) vm_slot: u32,
+    /// The client that it belongs to.
+    pub(crate) client: Client,
 }
 
 /// Why the firmware stopped, as its event says.
@@ -63,12 +105,28 @@ mod tests {
     use super::*;
     use crate::hw::Generation;
 
+    const CLIENT: Client = Client {
+        pid: 77,
+        name: *b"glx gears\0\0\0\0\0\0\0",
+    };
+
+    #[test]
+    fn a_line_names_the_client() {
+        assert_eq!(Of(Some(CLIENT)).to_string(), " of glx gears[77]");
+        assert_eq!(Of(None).to_string(), "");
+        // A client cannot begin a line of its own, nor control a terminal.
+        let name = *b"\n\x1b[2J\xff\x7f\t89012345";
+        let hostile = Client { pid: 1, name };
+        assert_eq!(hostile.to_string(), "??[2J???89012345[1]");
+    }
+
     #[test]
     fn who_is_to_blame() {
         let owner = Owner {
             queue_info: 0,
             pipe: 2,
             vm_slot: 5,
+            client: CLIENT,
         };
         let fault = |slot: u64| FaultInfo::decode(Generation::G13, slot << 17 | 1, 0);
         for (cause, fault, expected) in [

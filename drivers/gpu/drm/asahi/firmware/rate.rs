@@ -44,8 +44,24 @@ impl Rate {
         }
         self.told += 1;
         Say::This {
-            left_out: core::mem::take(&mut self.left_out),
+            left_out: self.take_left_out(),
         }
+    }
+
+    /// Returns whether events were left out whose number was not returned yet.
+    pub(crate) fn has_left_out(&self) -> bool {
+        self.left_out != 0
+    }
+
+    /// Returns how many nanoseconds the interval lasts from `now` on.
+    pub(crate) fn rest(&self, now: u64) -> u64 {
+        let gone = self.begun.map_or(INTERVAL, |begun| now.wrapping_sub(begun));
+        INTERVAL.saturating_sub(gone)
+    }
+
+    /// Returns the number of events that were left out since it was returned last.
+    pub(crate) fn take_left_out(&mut self) -> u32 {
+        core::mem::take(&mut self.left_out)
     }
 }
 
@@ -74,5 +90,22 @@ mod tests {
         assert_eq!(rate.event(7 + INTERVAL - 1), Say::Nothing);
         assert_eq!(rate.event(7 + INTERVAL), Say::This { left_out: 26 });
         assert_eq!(rate.event(8 + INTERVAL), Say::This { left_out: 0 });
+    }
+
+    #[test]
+    fn what_was_left_out_is_told_when_nothing_follows() {
+        let mut rate = Rate::default();
+        for _ in 0..BURST {
+            let _ = rate.event(7);
+        }
+        assert!(!rate.has_left_out());
+        assert_eq!(rate.event(9), Say::Nothing);
+        assert!(rate.has_left_out());
+        assert_eq!(rate.rest(10), INTERVAL - 3);
+        assert_eq!(rate.rest(7 + INTERVAL), 0);
+        assert_eq!(rate.rest(9 + INTERVAL), 0);
+        assert_eq!(rate.take_left_out(), 1);
+        assert!(!rate.has_left_out());
+        assert_eq!(rate.event(9 + INTERVAL), Say::This { left_out: 0 });
     }
 }

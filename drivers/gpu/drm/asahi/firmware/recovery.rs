@@ -24,7 +24,12 @@
 use super::{
     crash::Crash,
     events::Events,
-    outcome::Cause,
+    outcome::{
+        Cause,
+        Client,
+        Failure,
+        Of, //
+    },
     shared::{
         Shared,
         Word, //
@@ -112,19 +117,20 @@ impl Recovery {
     /// Handles a halt, and logs it if `tells`. After an error the firmware cannot be resumed.
     pub(super) async fn halt(&mut self, cause: Cause, tells: bool) -> Result {
         let fault = self.regs.fault_info()?;
-        let failed = self.mark(cause, fault)?;
+        let (failed, culprit) = self.mark(cause, fault)?;
+        let of = Of(culprit);
         match fault {
             _ if !tells => {}
             Some(fault) => dev_err!(
                 self.dev,
-                "GPU fault: {fault} (queue {}): {failed} commands have failed\n",
+                "GPU fault: {fault} (queue {}){of}: {failed} commands have failed\n",
                 self.globals
                     .field(Globals::FAULT_INFO.then(GlobalsFaultInfo::QUEUE_UUID))?
                     .load(Relaxed)
             ),
             None => dev_err!(
                 self.dev,
-                "GPU stopped: {cause:?}: {failed} commands have failed\n"
+                "GPU stopped: {cause:?}{of}: {failed} commands have failed\n"
             ),
         }
         let halts = self.wait_halted().await?;
@@ -137,9 +143,11 @@ impl Recovery {
         Ok(())
     }
 
-    /// Marks all commands that were in flight, and clears the list.
-    fn mark(&self, cause: Cause, fault: Option<FaultInfo>) -> Result<usize> {
+    /// Marks all commands that were in flight, and clears the list. Returns their number, and the
+    /// client of the command that is to blame, if that is known.
+    fn mark(&self, cause: Cause, fault: Option<FaultInfo>) -> Result<(usize, Option<Client>)> {
         let mut failed = 0;
+        let mut culprit = None;
         for i in 0..PENDING_STAMPS {
             let entry = Globals::PENDING_STAMPS.at(i);
             let info = self.globals.field(entry.then(PendingStamp::INFO))?;
@@ -152,16 +160,20 @@ impl Recovery {
                 None => continue,
                 Some(slot) if (slot as usize) < SLOTS => {
                     let last = Stamp(copy.get(PendingStamp::VALUE));
-                    failed += self
-                        .events
-                        .fail(slot, last, |owner| cause.blame(fault, slot, owner));
+                    failed += self.events.fail(slot, last, |owner| {
+                        let failure = cause.blame(fault, slot, owner);
+                        if matches!(failure, Failure::Fault | Failure::Timeout) {
+                            culprit = Some(owner.client);
+                        }
+                        failure
+                    });
                 }
                 Some(slot) => dev_dbg!(self.dev, "pending stamp of event slot {slot}\n"),
             }
             value.store(0, Relaxed);
             info.store(0, Relaxed);
         }
-        Ok(failed)
+        Ok((failed, culprit))
     }
 
     /// Waits until the firmware reports a halt, and returns the number of its halts.

@@ -20,7 +20,8 @@ use super::{
     },
     outcome::{
         Cause,
-        Failure, //
+        Failure,
+        Of, //
     },
     recovery::Recovery,
     rx::RxRing, //
@@ -61,7 +62,11 @@ impl EventTask {
             let rung = link.wakes.events.notified();
             match self.drain().await {
                 Ok(true) => {
-                    if crash.or(rung).await.is_err() {
+                    let alive = match self.limit.has_left_out() {
+                        true => self.limit.during(crash.or(rung)).await,
+                        false => crash.or(rung).await,
+                    };
+                    if alive.is_err() {
                         break;
                     }
                 }
@@ -107,15 +112,17 @@ impl EventTask {
                 slot,
                 value,
             } => {
+                let owner = self.events.owner(slot);
                 if self.limit.tells() {
                     dev_err!(
                         self.dev,
-                        "channel error: {} ({error}) on pipe {pipe}, event slot {slot}, value {value:?}\n",
-                        channel_error_name(error)
+                        "channel error: {} ({error}) on pipe {pipe}, event slot {slot}, value {value:?}{}\n",
+                        channel_error_name(error),
+                        Of(owner.map(|owner| owner.client))
                     );
                 }
                 self.events.fail(slot, value, |_| Failure::ChannelError);
-                let Some(owner) = self.events.owner(slot) else {
+                let Some(owner) = owner else {
                     dev_dbg!(self.dev, "event slot {slot} has no owner: ignored\n");
                     return Ok(());
                 };
@@ -175,7 +182,11 @@ pub(super) async fn print_logs(mut logs: Logs, link: Arc<Link>, crash: Crash) {
         let rung = link.wakes.logs.notified();
         match logs.drain() {
             Ok(true) => {
-                if crash.or(rung).await.is_err() {
+                let alive = match logs.limit.has_left_out() {
+                    true => logs.limit.during(crash.or(rung)).await,
+                    false => crash.or(rung).await,
+                };
+                if alive.is_err() {
                     let _ = logs.drain();
                     return;
                 }

@@ -4,12 +4,14 @@
 
 use crate::{
     device::RegistrationData,
+    ffi,
     file::{
         must_be_zero,
         AsahiFile,
         File,
         RegisteredDevice, //
     },
+    firmware::Client,
     queue::Queue,
     uapi, //
 };
@@ -36,6 +38,14 @@ fn client_id(file: &File) -> u64 {
     unsafe { (*raw).client_id }
 }
 
+/// Returns the current process.
+fn current_process() -> Client {
+    let mut name = [0; 16];
+    // SAFETY: It writes `TASK_COMM_LEN` bytes, which is 16, and looks at the current process only.
+    let pid = unsafe { ffi::asahi_current_process(name.as_mut_ptr()) };
+    Client { pid, name }
+}
+
 impl AsahiFile {
     pub(crate) fn queue_create(
         _dev: &RegisteredDevice,
@@ -56,7 +66,9 @@ impl AsahiFile {
             client_id: client_id(file),
         };
         let engines = file.inner().engines.clone();
-        let queue = Queue::new(&reg.gpu, vm, priority, data.usc_exec_base, engines, label)?;
+        let base = data.usc_exec_base;
+        let client = current_process();
+        let queue = Queue::new(&reg.gpu, vm, priority, base, engines, label, client)?;
         data.queue_id = file.inner().queues.lock().insert(queue)?;
         Ok(())
     }

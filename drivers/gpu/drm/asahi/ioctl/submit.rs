@@ -11,6 +11,7 @@
 //! Everything above the line leaves no trace when it fails.
 
 use super::sync_records::{
+    count_leaves,
     SyncRecords,
     FEW, //
 };
@@ -92,17 +93,18 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let job = read_commands(request, |buffer| plan(queue, file, buffer))?;
 
     let mut records = SyncRecords::new(request)?;
-    let waits = records.waits(file, request.in_sync_count)?;
+    let mut waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
     if waits.len() > FEW || waits.iter().any(|fence| fence.is_container()) {
-        // An array holds any number of fences. JOB_BYTES has room for a few. More are prepared only
-        // while the machine has memory to spare. The check ends before the wait for room in the
-        // queue, which may be long.
-        drop(Coming::new(waits.len() as u64 * DEPENDENCY_BYTES)?);
+        // JOB_BYTES has room for a few fences. More are prepared only while the machine has memory
+        // to spare. The check ends before the wait for room in the queue, which may be long.
+        drop(Coming::new(
+            count_leaves(&mut waits)? as u64 * DEPENDENCY_BYTES,
+        )?);
     }
     let prepared = queue.prepare(job, waits)?;
-    let fence = prepared.commit()?;
+    let fence = prepared.commit().map_err(|e| queue.gpu().reason(e))?;
     for signal in signals {
         signal.publish(&fence);
     }
@@ -178,7 +180,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         _charge: charge,
         _own: own,
     };
-    describe(&mut job, queue, buffer, &total)?;
+    describe(&mut job, queue, buffer)?;
     Ok(job)
 }
 
@@ -223,7 +225,7 @@ fn for_each_render(buffer: &[u8], each: &mut dyn FnMut(&Render<'_>) -> Result) -
 }
 
 /// Writes the commands in `buffer`, which have been checked, to the memory of `job`.
-fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Result {
+fn describe(job: &mut Job, queue: &Queue, buffer: &[u8]) -> Result {
     let mut objects = job._timestamps.iter();
     let mut addresses = |times: Timestamps| -> Result<[u64; 2]> {
         let mut address = |timestamp: Option<Timestamp>| -> Result<u64> {
@@ -245,9 +247,8 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
                 let mut own = memory.command(done.computes)?;
                 let place = memory.place(done.computes, &own, addresses(compute.ts)?);
                 done.computes += 1;
-                let last = done.computes == total.computes;
                 let common = queue.common();
-                let sequence = compute::describe(compute, common, &place, last, &mut own)?;
+                let sequence = compute::describe(compute, common, &place, &mut own)?;
                 Planned::Compute(sequence)
             }
             Work::Render(render) => {
@@ -255,8 +256,7 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8], total: &Counts) -> Resu
                 let times = [addresses(render.ts_vtx)?, addresses(render.ts_frag)?];
                 let index = done.renders;
                 done.renders += 1;
-                let last = done.renders == total.renders;
-                Planned::Render(memory.describe(index, render, times, last)?)
+                Planned::Render(memory.describe(index, render, times)?)
             }
         };
         job.commands.push((command.barriers, planned))?;

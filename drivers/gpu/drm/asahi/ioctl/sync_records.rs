@@ -13,14 +13,23 @@ use crate::{
     small_vec::SmallVec,
     uapi::Submit, //
 };
-use core::ops::Range;
+use core::{
+    mem,
+    ops::Range,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
 use dma_fence::{
     ChainNode,
     Fence,
+    FenceSet,
     SyncObj, //
 };
 use kernel::{
     bindings,
+    error::to_result,
     prelude::*,
     sync::aref::ARef,
     uaccess::{
@@ -52,6 +61,42 @@ fn as_raw(file: &File) -> *mut bindings::drm_file {
 fn lookup(file: &File, handle: u32) -> Result<SyncObj> {
     // SAFETY: The file is open: we are in an ioctl on it.
     unsafe { SyncObj::lookup(as_raw(file), handle) }
+}
+
+/// Returns the fence of `point` of the timeline whose last point is `head`, or `None` if that has
+/// signalled. Visits `left` points at most, and counts them there.
+fn find_point(head: ARef<Fence>, point: u64, left: &mut u32) -> Result<Option<ARef<Fence>>> {
+    let mut fence = head.as_raw();
+    // SAFETY: The pointer is that of a fence. On success the function takes our reference over.
+    to_result(unsafe { ffi::asahi_find_point(&mut fence, point, left) })?;
+    mem::forget(head);
+    // SAFETY: The function returns a reference, or null.
+    Ok(NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) }))
+}
+
+/// Returns the number of fences that a job with the dependencies `fences` waits for, leaves of
+/// containers included. Containers that were named twice count once. Changes the order.
+///
+/// # Errors
+///
+/// `E2BIG` if there are more than [`FenceSet::MAX_LEAVES`].
+pub(super) fn count_leaves(fences: &mut [ARef<Fence>]) -> Result<usize> {
+    fences.sort_unstable_by_key(|fence| fence.as_raw() as usize);
+    let mut count = 0;
+    let mut before = ptr::null_mut();
+    for fence in fences {
+        let fence = fence.as_raw();
+        if mem::replace(&mut before, fence) == fence {
+            continue;
+        }
+        let most = FenceSet::MAX_LEAVES - count;
+        // SAFETY: The fence is valid by its type invariant.
+        count += unsafe { ffi::asahi_count_leaves(fence, most as u32) } as usize;
+        if count > FenceSet::MAX_LEAVES {
+            return Err(E2BIG);
+        }
+    }
+    Ok(count)
 }
 
 /// How many sync records are copied from the client at a time.
@@ -97,13 +142,14 @@ impl SyncRecords {
         Ok(Sync::parse(record.ok_or(EINVAL)?)?)
     }
 
-    /// Returns the fences of the next `count` records. Records that say the same are looked up
-    /// once.
+    /// Returns the fences of the next `count` records. Of the records that name points of one
+    /// timeline, only the last point is looked up: it signals after all others.
     ///
     /// # Errors
     ///
-    /// `EINTR` if the thread is being killed: finding a point of a timeline may take long, if a
-    /// client has put very many on it.
+    /// `E2BIG` if the points are so far from the ends of their timelines that more than
+    /// [`FenceSet::MAX_LEAVES`] others would be visited on the way to them. `EINTR` if the thread
+    /// is being killed.
     pub(super) fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
         let mut few = [(0, 0); FEW];
         let mut many = KVVec::new();
@@ -135,9 +181,13 @@ impl SyncRecords {
         wanted.sort_unstable();
 
         let mut fences = KVVec::new();
-        let mut before = None;
-        for &mut (handle, point) in wanted {
-            if before.replace((handle, point)) == Some((handle, point)) {
+        let mut left = FenceSet::MAX_LEAVES as u32;
+        for (i, &(handle, point)) in wanted.iter().enumerate() {
+            // Point 0 is the object's fence itself, whatever that is.
+            let covered = |&(next_handle, next): &(u32, u64)| {
+                next_handle == handle && (point != 0 || next == 0)
+            };
+            if wanted.get(i + 1).is_some_and(covered) {
                 continue;
             }
             // SAFETY: It looks at the current process only.
@@ -145,9 +195,13 @@ impl SyncRecords {
                 return Err(EINTR);
             }
             // SAFETY: The file is open: we are in an ioctl on it.
-            let fence = unsafe { SyncObj::find_fence(as_raw(file), handle, point)? };
+            let head = unsafe { SyncObj::find_fence(as_raw(file), handle, 0)? };
+            let fence = match point {
+                0 => Some(head),
+                _ => find_point(head, point, &mut left)?,
+            };
             // A job waits for the fence whatever its result, so a signalled one is left out.
-            if fence.result().is_none() {
+            if let Some(fence) = fence.filter(|fence| fence.result().is_none()) {
                 fences.push(fence, GFP_KERNEL_ACCOUNT)?;
             }
         }

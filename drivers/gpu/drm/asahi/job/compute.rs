@@ -25,7 +25,6 @@ use agx_abi::{
     channel::PipeKind,
     compute::{
         EncoderParams,
-        JobMeta,
         JobParameters1,
         JobParameters2,
         JobTimestamps,
@@ -75,20 +74,16 @@ pub(crate) fn sequence(abi: Abi, timestamps: bool) -> Sequence {
 }
 
 /// Writes the command to zeroed memory, as far as it is known before its turn.
-///
-/// `last`: it is the last compute command of its submit.
 pub(crate) fn describe<M: Memory>(
     command: &Compute<'_>,
     common: &Common,
     place: &Place,
-    last: bool,
     memory: &mut M,
 ) -> Result<Sequence, M::Error> {
     common.abi.specialised(Description {
         command,
         common,
         place,
-        last,
         memory,
     })
 }
@@ -98,7 +93,6 @@ struct Description<'a, M> {
     command: &'a Compute<'a>,
     common: &'a Common,
     place: &'a Place,
-    last: bool,
     memory: &'a mut M,
 }
 
@@ -111,12 +105,11 @@ impl<M: Memory> Specialised for Description<'_, M> {
             command,
             common,
             place,
-            last,
             memory,
         } = self;
         let timestamps = place.user_start != 0 || place.user_end != 0;
         let sequence = sequence(Abi::nth(ABI), timestamps);
-        write_command(command, common, place, last, sequence, memory)?;
+        write_command(command, common, place, sequence, memory)?;
         write_start(command, common, place, sequence, memory)?;
         write_finalize(command, common, place, sequence, memory)?;
         sequence.write_common(PipeKind::Compute, common, place.command, &TIMES, memory)?;
@@ -129,7 +122,6 @@ fn write_command<M: Memory>(
     command: &Compute<'_>,
     common: &Common,
     place: &Place,
-    last: bool,
     sequence: Sequence,
     memory: &mut M,
 ) -> Result<(), M::Error> {
@@ -198,10 +190,6 @@ fn write_command<M: Memory>(
             // The reader of the command has made sure that it fits.
             command.sampler_count.wrapping_add(1),
         );
-
-    // The flag makes the firmware send an event. Further effects are not known [?].
-    out.part(RunCompute::META)
-        .set(JobMeta::FLUSH_STAMPS, u32::from(last));
     Ok(())
 }
 

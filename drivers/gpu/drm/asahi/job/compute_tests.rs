@@ -18,7 +18,10 @@ use crate::job::{
     }, //
 };
 use agx_abi::{
-    compute::TimestampPointers,
+    compute::{
+        JobMeta,
+        TimestampPointers, //
+    },
     microsequence::{
         Attachment,
         RetireStamp,
@@ -58,17 +61,12 @@ const PLACE: Place = Place {
 };
 
 /// The command, the end of its sequence, and what its place was.
-fn build(attachments: u64, user: (u64, u64), last: bool) -> (RunCompute, Vec<u8>, Place) {
-    build_for(ABI, attachments, user, last)
+fn build(attachments: u64, user: (u64, u64)) -> (RunCompute, Vec<u8>, Place) {
+    build_for(ABI, attachments, user)
 }
 
 /// As [`build`], for firmware with interface `abi`.
-fn build_for(
-    abi: Abi,
-    attachments: u64,
-    user: (u64, u64),
-    last: bool,
-) -> (RunCompute, Vec<u8>, Place) {
+fn build_for(abi: Abi, attachments: u64, user: (u64, u64)) -> (RunCompute, Vec<u8>, Place) {
     let common = Common { abi, ..COMMON };
     let bytes = buffer(attachments);
     let commands: Vec<_> = Parser::new(&bytes).collect::<Result<_, _>>().unwrap();
@@ -84,7 +82,7 @@ fn build_for(
         command: vec![0; RunCompute::size_in(abi)],
         sequence: vec![0; sequence(abi, true).size()],
     };
-    let Ok(sequence) = describe(&compute, &common, &place, last, &mut image);
+    let Ok(sequence) = describe(&compute, &common, &place, &mut image);
     let Ok(()) = write_turn(&TURN, sequence, &mut image);
     let command = <RunCompute as Value>::read_in(abi, &image.command);
     assert_eq!(
@@ -117,7 +115,7 @@ fn opcodes(sequence: &[u8]) -> Vec<(usize, u32)> {
 #[test]
 fn the_order_of_operations() {
     let headers = |user| {
-        let (_, sequence, _) = build(0, user, false);
+        let (_, sequence, _) = build(0, user);
         let ops = opcodes(&sequence);
         ops.into_iter().map(|(_, h)| h).collect::<Vec<_>>()
     };
@@ -126,12 +124,12 @@ fn the_order_of_operations() {
     for user in [(8, 0), (0, 8), (8, 16)] {
         assert_eq!(headers(user), with);
     }
-    assert_eq!(build(0, (8, 8), false).1.len(), sequence(ABI, true).size());
+    assert_eq!(build(0, (8, 8)).1.len(), sequence(ABI, true).size());
 }
 
 #[test]
 fn the_command() {
-    let (command, _, place) = build(0, (0x10, 0x20), true);
+    let (command, _, place) = build(0, (0x10, 0x20));
     assert_eq!(command.get(RunCompute::TAG), 3);
     assert_eq!(command.find(RunCompute::COUNTER), Some(TURN.counter));
     assert_eq!(command.get(RunCompute::VM_SLOT), 9);
@@ -172,7 +170,7 @@ fn the_command() {
     assert_eq!(meta.get(JobMeta::STAMP_VALUE), TURN.value);
     assert_eq!(meta.get(JobMeta::STAMP_SLOT), 77);
     assert_eq!(meta.get(JobMeta::EVENT_SEQ), 2);
-    assert_eq!(meta.get(JobMeta::FLUSH_STAMPS), 1);
+    assert_eq!(meta.get(JobMeta::FLUSH_STAMPS), 0);
 
     let pair = |field| {
         let pointers: TimestampPointers = command.get(field);
@@ -184,18 +182,11 @@ fn the_command() {
     let own = place.timestamps;
     assert_eq!(pair(RunCompute::TIMESTAMPS), (own, own + 8));
     assert_eq!(pair(RunCompute::USER_TIMESTAMPS), (0x10, 0x20));
-    assert_eq!(
-        build(0, (0, 0), false)
-            .0
-            .get(RunCompute::META)
-            .get(JobMeta::FLUSH_STAMPS),
-        0
-    );
 }
 
 #[test]
 fn the_sequence_refers_to_the_command() {
-    let (command, sequence, place) = build(2, (0x10, 0), false);
+    let (command, sequence, place) = build(2, (0x10, 0));
     let in_command = |va: u64| (va - place.command) as usize;
     let ops = opcodes(&sequence);
 
@@ -243,7 +234,7 @@ fn the_sequence_refers_to_the_command() {
 
 #[test]
 fn attachments_are_counted_in_lines() {
-    let (_, sequence, _) = build(10, (0, 0), false);
+    let (_, sequence, _) = build(10, (0, 0));
     let start = <StartCompute as Value>::read_in(ABI, &sequence);
     assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 10);
     for i in 0..10 {
@@ -251,7 +242,7 @@ fn attachments_are_counted_in_lines() {
         assert_eq!(record.get(Attachment::ADDRESS), (i as u64) << 20);
         assert_eq!(record.get(Attachment::LINES), i as u32 + 1);
     }
-    let (_, sequence, _) = build(0, (0, 0), false);
+    let (_, sequence, _) = build(0, (0, 0));
     let start = <StartCompute as Value>::read_in(ABI, &sequence);
     assert_eq!(start.get(StartCompute::ATTACHMENT_COUNT), 0);
 }
@@ -271,7 +262,7 @@ fn every_version_has_a_command() {
             command: vec![0; RunCompute::size_in(abi)],
             sequence: vec![0; sequence(abi, true).size()],
         };
-        let Ok(sequence) = describe(&compute, &common, &PLACE, false, &mut image);
+        let Ok(sequence) = describe(&compute, &common, &PLACE, &mut image);
         let Ok(()) = write_turn(&TURN, sequence, &mut image);
         let command = <RunCompute as Value>::read_in(abi, &image.command);
         assert_eq!(command.get(RunCompute::VM_SLOT), 9);
@@ -295,7 +286,7 @@ fn every_version_has_a_command() {
 /// Firmware that takes registers: each once, in their order.
 #[test]
 fn a_list_of_registers() {
-    let (command, sequence, _) = build_for(Abi::G14XV13_5, 0, (0, 0), false);
+    let (command, sequence, _) = build_for(Abi::G14XV13_5, 0, (0, 0));
     let bytes = command.as_bytes();
     let tail = PLACE.preemption_tail;
     check_registers(

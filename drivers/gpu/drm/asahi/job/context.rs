@@ -6,6 +6,7 @@ use crate::{
     alloc::Heaps,
     firmware::{
         shared::Shared,
+        Client,
         ContextIds,
         Firmware,
         Notifier, //
@@ -25,6 +26,8 @@ pub(crate) struct ContextAddresses {
     pub(crate) notifier: u64,
     pub(crate) notifier_unk_buf: u64,
     pub(crate) notifier_list: u64,
+    /// The client that it is of.
+    pub(crate) client: Client,
 }
 
 /// The context of a user queue.
@@ -33,12 +36,13 @@ pub(crate) struct ContextAddresses {
 /// has never had a job of it.
 pub(crate) struct Context {
     data: Shared,
+    client: Client,
     pub(crate) notifier: Notifier,
 }
 
 impl Context {
-    /// Returns the context of the user queue with number `queue`.
-    pub(crate) fn new(heaps: &Heaps, queue: u32) -> Result<Self> {
+    /// Returns the context of the user queue with number `queue`, of `client`.
+    pub(crate) fn new(heaps: &Heaps, queue: u32, client: Client) -> Result<Self> {
         let mut data = GpuContextData::zeroed();
         data.set(GpuContextData::QUEUE_TABLE_INDEX, 0xff)
             .set(GpuContextData::PID_TABLE_INDEX, 0xff)
@@ -47,6 +51,7 @@ impl Context {
             .set(GpuContextData::UNK_23, 2);
         Ok(Self {
             data: Shared::copy_of(&heaps.shared, data.as_bytes())?,
+            client,
             notifier: Notifier::new(heaps, queue)?,
         })
     }
@@ -58,6 +63,7 @@ impl Context {
             notifier: self.notifier.va(),
             notifier_unk_buf: self.notifier.unk_buf_va(),
             notifier_list: self.notifier.list_va(),
+            client: self.client,
         }
     }
 

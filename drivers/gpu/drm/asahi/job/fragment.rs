@@ -145,7 +145,6 @@ fn write_command<M: Memory>(
     }
     write_job_params3(half, out.part(RunFragment::JOB_PARAMS3));
     half.write_encoder_params(out.part(RunFragment::ENCODER_PARAMS));
-    half.write_meta(out.part(RunFragment::META));
     Ok(())
 }
 

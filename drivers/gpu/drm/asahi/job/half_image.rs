@@ -191,7 +191,6 @@ pub(crate) fn build(
         timestamps: TIMESTAMPS,
         user_start: user.0,
         user_end: user.1,
-        last: true,
     };
     let mut image = Image {
         command: vec![
@@ -238,7 +237,7 @@ pub(crate) fn take_meta(mut meta: Fields) {
     meta.take(JobMeta::FW_STAMP, TURN.firmware_stamp);
     meta.take(JobMeta::STAMP_VALUE, TURN.value);
     meta.take(JobMeta::STAMP_SLOT, TURN.slot);
-    meta.take(JobMeta::FLUSH_STAMPS, 1);
+    meta.take(JobMeta::FLUSH_STAMPS, 0);
     meta.take(JobMeta::EVENT_SEQ, 2);
     meta.rest_is_zero();
 }

@@ -209,15 +209,13 @@ impl RenderMemory {
     }
 
     /// Writes `render`, number `index`, as far as it is known before its turn. `times`: where its
-    /// client wants timestamps of the vertex and of the fragment half. `last`: it is the last
-    /// render of its submit.
+    /// client wants timestamps of the vertex and of the fragment half.
     #[inline(never)]
     pub(crate) fn describe(
         &self,
         index: usize,
         render: &Render<'_>,
         times: [[u64; 2]; 2],
-        last: bool,
     ) -> Result<PlannedRender> {
         let memory = self.scenes.get(index).ok_or(EINVAL)?;
         let tvb = &self.common.tvb;
@@ -241,7 +239,6 @@ impl RenderMemory {
                 timestamps: self.timestamps.va() + timestamps_offset(index, which) as u64,
                 user_start,
                 user_end,
-                last,
             };
         let [vertex_times, fragment_times] = times;
         let mut vertex = self.memory(index, Which::Vertex)?;

@@ -31,7 +31,6 @@ use agx_abi::{
     channel::PipeKind,
     compute::{
         EncoderParams,
-        JobMeta,
         JobTimestamps, //
     },
     microsequence::{
@@ -68,8 +67,6 @@ pub(crate) struct Half<'a> {
     /// Where the client's timestamps go; 0 for none.
     pub(crate) user_start: u64,
     pub(crate) user_end: u64,
-    /// Whether it is the last render of its submit.
-    pub(crate) last: bool,
 }
 
 impl Half<'_> {
@@ -86,11 +83,6 @@ impl Half<'_> {
             .set(EncoderParams::SAMPLER_HEAP, self.render.sampler_heap)
             .set(EncoderParams::SAMPLER_COUNT, samplers)
             .set(EncoderParams::SAMPLER_COUNT_PLUS_1, samplers + 1);
-    }
-
-    /// Writes the completion fields that are known before the command is submitted to the firmware.
-    pub(crate) fn write_meta(&self, mut meta: Structure<'_, JobMeta>) {
-        meta.set(JobMeta::FLUSH_STAMPS, u32::from(self.last));
     }
 
     /// Returns the addresses of the firmware's own timestamps.
@@ -178,7 +170,6 @@ fn write_command<M: Memory>(
     out.part(RunVertex::JOB_PARAMS2)
         .set(JobParameters2::PREEMPT1, preempt);
     half.write_encoder_params(out.part(RunVertex::ENCODER_PARAMS));
-    half.write_meta(out.part(RunVertex::META));
     Ok(())
 }
 

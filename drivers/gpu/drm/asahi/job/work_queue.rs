@@ -22,6 +22,7 @@ use crate::{
             Shared,
             Word, //
         },
+        Client,
         EventSlot,
         Firmware,
         Owner,
@@ -73,6 +74,7 @@ const _: () = assert!((MAX_IN_FLIGHT + 64) * (MAX_BARRIERS + 2) < RING_ENTRIES a
 pub(crate) struct WorkQueue {
     firmware: Arc<Firmware>,
     kind: PipeKind,
+    client: Client,
     /// The pipe: the ring that announces new commands to the firmware.
     pipe: Arc<TxChannel>,
     info: Shared,
@@ -134,6 +136,7 @@ impl WorkQueue {
         Ok(Self {
             firmware: firmware.clone(),
             kind,
+            client: context.client,
             pipe: firmware.pipe(kind, priority)?,
             info: Shared::copy_of(&heaps.private, info.as_bytes())?,
             entries,
@@ -166,6 +169,7 @@ impl WorkQueue {
             queue_info: self.info.va(),
             pipe: self.kind as u32,
             vm_slot,
+            client: self.client,
         };
         let slot = self.firmware.events().take(tables, owner, self.last_slot);
         if let Some(slot) = &slot {

@@ -67,6 +67,14 @@ const EMPTY_ROOT: usize = CONTEXTS * TtbEntry::SIZE;
 const ROOT_SIZE: usize = LEVEL_ENTRIES[0] * size_of::<u64>();
 const _: () = assert!(EMPTY_ROOT % ROOT_SIZE == 0);
 
+/// Evidence that neither firmware nor GPU reaches memory of clients any more, nor ever will.
+///
+/// # Invariants
+///
+/// [`Contexts::cut_off_clients`] has returned.
+#[must_use]
+pub(crate) struct ClientsCutOff(());
+
 /// What the lock guards besides the contexts in memory.
 struct Locked {
     /// The lock that is shared with the firmware, taken by one thread of the driver at a time.
@@ -219,7 +227,7 @@ impl Contexts {
     /// stay allocated.
     ///
     /// May be repeated.
-    pub(super) fn cut_off_clients(&self, is_dead: bool) {
+    pub(super) fn cut_off_clients(&self, is_dead: bool) -> ClientsCutOff {
         let mut kept = 0;
         {
             // The lock of the firmware is not taken, as a dead firmware may hold it. A concurrent
@@ -246,6 +254,8 @@ impl Contexts {
                 "{kept} roots of clients' page tables stay allocated until the next reboot\n"
             );
         }
+        // INVARIANT: It returns now, after the invalidation.
+        ClientsCutOff(())
     }
 
     /// Replaces the lower half of context 0, with root `lower`, by a table without entries, and
@@ -266,7 +276,7 @@ impl Contexts {
             );
             self.root(KERNEL_CONTEXT, TtbEntry::TTB0).store(0, Relaxed);
         }
-        self.cut_off_clients(is_dead);
+        let _ = self.cut_off_clients(is_dead);
     }
 
     /// Returns the root without entries behind the contexts, if the region has room for it.

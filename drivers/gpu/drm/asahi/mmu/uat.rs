@@ -4,6 +4,7 @@
 
 use super::{
     contexts::{
+        ClientsCutOff,
         Contexts,
         KERNEL_CONTEXT, //
     },
@@ -209,8 +210,8 @@ impl Uat {
     /// it has read: these stay allocated.
     ///
     /// Any context but interrupts. May be repeated.
-    pub(crate) fn cut_off_clients(&self) {
-        self.contexts.cut_off_clients(true);
+    pub(crate) fn cut_off_clients(&self) -> ClientsCutOff {
+        self.contexts.cut_off_clients(true)
     }
 
     /// Waits until the firmware has kept the lock that it shares with the driver. Nothing can be
