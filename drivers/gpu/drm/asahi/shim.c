@@ -68,30 +68,29 @@ int asahi_find_point(struct dma_fence **fence, u64 point, u32 *left);
 u32 asahi_count_leaves(struct dma_fence *fence, u32 most);
 
 /*
- * As dma_fence_chain_find_seqno(), but it visits @left links at most, and returns -E2BIG where that
- * is not enough. On success it takes the reference to @fence over for that of the link, or NULL if
- * the point has signalled.
+ * Replaces @fence, the last point of a timeline, by the point that signals when @point is reached,
+ * or by NULL if that has signalled, as dma_fence_chain_find_seqno() does; but counts down @left for
+ * each point that it passes, and returns -E2BIG when that is 0. A failure leaves @fence alone.
  */
 int asahi_find_point(struct dma_fence **fence, u64 point, u32 *left)
 {
-	struct dma_fence_chain *chain = to_dma_fence_chain(*fence);
-	struct dma_fence *head = *fence, *link;
+	struct dma_fence *last = *fence, *at;
 
-	if (!chain || chain->base.seqno < point)
+	if (!to_dma_fence_chain(last) || last->seqno < point)
 		return -EINVAL;
 
-	dma_fence_chain_for_each(link, head) {
-		if (link->context != head->context ||
-		    to_dma_fence_chain(link)->prev_seqno < point)
-			break;
+	at = dma_fence_get(last);
+	/* What is of another context is no point, but what the first one had replaced. */
+	while (at && at->context == last->context && to_dma_fence_chain(at)->prev_seqno >= point) {
 		if (!*left) {
-			dma_fence_put(link);
+			dma_fence_put(at);
 			return -E2BIG;
 		}
 		--*left;
+		at = dma_fence_chain_walk(at);
 	}
-	dma_fence_put(head);
-	*fence = link;
+	dma_fence_put(last);
+	*fence = at;
 	return 0;
 }
 
