@@ -12,6 +12,14 @@ use core::{
         Poll, //
     }, //
 };
+use kasync::{
+    block_on,
+    time::{
+        sleep,
+        timeout,
+        Delta, //
+    }, //
+};
 use kernel::{
     alloc::KBox,
     error::to_result,
@@ -20,7 +28,8 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            Full, //
+            Full,
+            Relaxed, //
         },
         Arc, //
     }, //
@@ -143,6 +152,20 @@ pub(crate) type Counter = Arc<Atomic<usize>>;
 /// A counter at 0.
 pub(crate) fn counter() -> Result<Counter> {
     Ok(Arc::new(Atomic::new(0_usize), GFP_KERNEL)?)
+}
+
+/// How long what has to come may take, on a machine that others load. Nothing waits for its end but
+/// tests that fail.
+pub(crate) const LIMIT: Delta = Delta::from_secs(60);
+
+/// Waits until `counter` is at least `n`, or fails.
+pub(crate) fn reached(counter: &Counter, n: usize) -> Result {
+    let reached = async {
+        while counter.load(Relaxed) < n {
+            sleep(Delta::from_micros(20)).await;
+        }
+    };
+    block_on(timeout(LIMIT, reached))?.map_err(|_| ETIME)
 }
 
 /// A future that counts its polls.

@@ -115,8 +115,9 @@ mod tests {
             }
             assert_eq!(freed.load(Relaxed), 4 * (round + 1));
         }
-        assert_eq!((freed_in_irq.load(Relaxed), refused.load(Relaxed)), (0, 0));
+        // The last handler may still be about to count what was refused.
         drop(registration);
+        assert_eq!((freed_in_irq.load(Relaxed), refused.load(Relaxed)), (0, 0));
         executor.shutdown()
     }
 
@@ -129,7 +130,7 @@ mod tests {
     }
 
     /// A task is cancelled, and ends. Its memory is there until a task hears that the device is
-    /// done, which frees it; and draining waits for that.
+    /// done, which frees it. Draining waits until nothing is in flight.
     #[test]
     fn cancelled_it_is_freed_by_the_completer() -> Result {
         let executor = Executor::new(c"in-flight")?;
@@ -189,11 +190,11 @@ mod tests {
             }
         })?;
         test_line.raise();
-        let drained = block_on(timeout(LIMIT, work.drain()))?.map_err(|_| ETIME)?;
-        assert_eq!((freed.load(Relaxed), freed_in_irq.load(Relaxed)), (1, 0));
-        drop(drained);
+        drop(block_on(timeout(LIMIT, work.drain()))?.map_err(|_| ETIME)?);
+        // The memory is the completer's: nothing is in flight, but it may be about to be freed.
         drop(registration);
         block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
+        assert_eq!((freed.load(Relaxed), freed_in_irq.load(Relaxed)), (1, 0));
         executor.shutdown()
     }
 }
