@@ -282,8 +282,8 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     }
 
     /// Waits until all operations that are in flight now are over, including abandoned ones. New
-    /// operations may start meanwhile. As with [`InFlight::drain`], the completer may still be about
-    /// to free the memory of abandoned ones. Cancel safe.
+    /// operations may start meanwhile. As with [`InFlight::drain`], the completer may still be
+    /// about to free the memory of abandoned ones. Cancel safe.
     pub async fn settled(&self) {
         for slot in &self.0.slots {
             // Waits for one operation of each slot at most, so this ends.
