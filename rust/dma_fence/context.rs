@@ -92,7 +92,7 @@ const FENCE: u64 = 1 << 8;
 /// | `new`, `FenceReservation::new` | yes | no (allocate) | no |
 /// | `arm`, `submitted` | yes | yes | no |
 /// | drop of an `InFlightFence` | yes | yes | yes |
-/// | drop of a `PendingFence` | yes | yes | if it has no dependencies |
+/// | drop of a `PendingFence` | yes | yes | no, unless its [`FenceSet`](crate::FenceSet) is empty |
 /// | `complete`, `fail`, `cancel`, `drain_orphans` | no (need the witness) | yes | no |
 /// | `subscribe_deadline`, `next_deadline` | yes | yes | yes |
 pub struct FenceContext {

@@ -253,6 +253,24 @@ pub(crate) unsafe fn put_module() {
     unsafe { ffi::dma_fence_shim_put_module() };
 }
 
+/// A reference to the module of this crate, which has the code of a callback that is on a fence. So
+/// a wait may be forgotten: then the module stays for ever.
+pub(crate) struct ModuleRef(());
+
+impl ModuleRef {
+    pub(crate) fn new() -> Self {
+        get_module();
+        Self(())
+    }
+}
+
+impl Drop for ModuleRef {
+    fn drop(&mut self) {
+        // SAFETY: `new()` has taken a reference.
+        unsafe { put_module() };
+    }
+}
+
 /// Reports once, with a stack trace, that a driver has broken a rule of this crate.
 #[cold]
 pub(crate) fn api_violation(what: &'static CStr) {

@@ -14,6 +14,7 @@ use crate::{
         ARef,
         Fence, //
     },
+    own::ModuleRef,
     wait::annotate, //
 };
 use core::{
@@ -34,15 +35,16 @@ use kernel::{
     }, //
 };
 
-/// The fences of a set. One poll adds at most 256 callbacks.
-pub(crate) type All = WaitAll<ARef<Fence>, Entries<Entry<ARef<Fence>>>, 256>;
+/// The fences of a set.
+pub(crate) type All = WaitAll<ARef<Fence>, Entries<Entry<ARef<Fence>>>, { FenceSet::AT_ONCE }>;
 
 /// The value of [`Inner::deadline`] without a deadline.
 const NEVER: i64 = i64::MAX;
 
 /// A set of fences of any drivers, for waiting for all of them.
 ///
-/// An empty set needs no allocation.
+/// An empty set needs no allocation. If a set is forgotten while it waits, the module of this crate
+/// stays loaded for ever (H29).
 ///
 /// # Context
 ///
@@ -76,6 +78,8 @@ pub(crate) struct Inner {
     deadline: Atomic<i64>,
     /// The number of fences and leaves from which the set was built.
     visited: usize,
+    /// There while callbacks may be on fences. Dropped after `all`, which removes them.
+    module: Option<ModuleRef>,
 }
 
 impl Inner {
@@ -85,6 +89,7 @@ impl Inner {
             all,
             deadline: Atomic::new(NEVER),
             visited,
+            module: None,
         }
     }
 
@@ -105,6 +110,12 @@ impl Inner {
 }
 
 impl FenceSet {
+    /// The number of callbacks that one poll adds at most.
+    ///
+    /// The first poll also looks at the flag of each fence, and the last one drops all fences. That
+    /// is not bounded by this, so code with preemption disabled polls no larger set.
+    pub const AT_ONCE: usize = 256;
+
     pub(crate) fn of(inner: KBox<Inner>) -> Self {
         Self(ManuallyDrop::new(Some(inner.into())))
     }
@@ -192,7 +203,9 @@ impl FenceSet {
         let Some(inner) = &mut *self.0 else {
             return Poll::Ready(Ok(()));
         };
-        if inner.as_mut().project().all.poll(cx).is_pending() {
+        let waits = inner.as_mut().project();
+        if waits.all.poll(cx).is_pending() {
+            waits.module.get_or_insert_with(ModuleRef::new);
             annotate(cx);
             return Poll::Pending;
         }

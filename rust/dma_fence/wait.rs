@@ -10,6 +10,7 @@ use crate::{
         Fence, //
     },
     ffi,
+    own::ModuleRef,
     registration::{
         Listener,
         Registration,
@@ -77,7 +78,8 @@ unsafe impl Source for ARef<Fence> {
 
 /// The future of [`Fence::wait`].
 ///
-/// It is cancel safe: a fence that has signalled remains signalled.
+/// It is cancel safe: a fence that has signalled remains signalled. If it is forgotten while it
+/// waits, the module of this crate stays loaded for ever (H29).
 ///
 /// # Context
 ///
@@ -89,6 +91,8 @@ pub struct FenceFuture {
     fence: ARef<Fence>,
     site: AwaitSite,
     registration: Registration<ARef<Fence>, Wake>,
+    /// There while the callback may be on the fence. Dropped after `drop()` has removed that.
+    module: Option<ModuleRef>,
     _pin: PhantomPinned,
 }
 
@@ -99,6 +103,7 @@ impl FenceFuture {
             fence,
             site: AwaitSite::here(),
             registration: Registration::new(Wake::new()),
+            module: None,
             _pin: PhantomPinned,
         }
     }
@@ -108,14 +113,20 @@ impl Future for FenceFuture {
     type Output = Result;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
+        // SAFETY: The registration is not moved.
+        let this = unsafe { self.get_unchecked_mut() };
         poll_budget(cx, |cx| {
             // SAFETY: The registration is pinned, this is its only waiter, for one fence, and
             // `drop()` removes it.
-            match unsafe { self.registration.poll(&self.fence, cx.waker()) } {
-                Poll::Ready(error) => Poll::Ready(to_result(error)),
+            match unsafe { this.registration.poll(&this.fence, cx.waker()) } {
+                Poll::Ready(error) => {
+                    this.module = None;
+                    Poll::Ready(to_result(error))
+                }
                 Poll::Pending => {
+                    this.module.get_or_insert_with(ModuleRef::new);
                     annotate(cx);
-                    self.site.waits(cx);
+                    this.site.waits(cx);
                     Poll::Pending
                 }
             }

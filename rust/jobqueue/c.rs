@@ -3,7 +3,10 @@
 //! The interface for drivers in C.
 //!
 //! C header: `jobqueue.h`, which documents the rules for callers. The functions of this module rely
-//! on these rules, and check for null pointers and for the ranges of values.
+//! on these rules. Those that create or prepare something check for null pointers, and for the
+//! ranges of values. Those that end something ignore null pointers and `ERR_PTR`s, as `kfree()`
+//! ignores null. `jobqueue_complete()` and `jobqueue_ready()`, which interrupt handlers call, check
+//! nothing.
 
 mod ring;
 
@@ -237,9 +240,11 @@ unsafe extern "C" fn jobqueue_create(
 ///
 /// See `jobqueue_close()` in jobqueue.h.
 #[no_mangle]
-unsafe extern "C" fn jobqueue_close(queue: *const CQueue) {
-    // SAFETY: From `jobqueue_create()`, and valid.
-    unsafe { (*queue).queue.close() };
+unsafe extern "C" fn jobqueue_close(queue: *mut CQueue) {
+    if let Ok(queue) = take(queue) {
+        // SAFETY: From `jobqueue_create()`, and valid.
+        unsafe { queue.as_ref() }.queue.close();
+    }
 }
 
 /// `jobqueue_put()` of jobqueue.h.

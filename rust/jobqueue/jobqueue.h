@@ -218,7 +218,7 @@ struct jobqueue *jobqueue_create(struct jobqueue_device *device,
 
 /**
  * jobqueue_close() - refuse further jobs, and cancel those that are not in flight
- * @queue: the queue
+ * @queue: the queue; NULL and ERR_PTRs are ignored
  *
  * Jobs in flight go on. When they have completed, &jobqueue_ops.destroy is called. Does not wait.
  */
@@ -282,7 +282,7 @@ struct dma_fence *jobqueue_submit(struct jobqueue *queue, struct jobqueue_job *j
 
 /**
  * jobqueue_complete() - complete a job that the hardware does not access any more
- * @queue: the queue
+ * @queue: the queue; not checked
  * @job: a job in flight; it may have been retired when this returns
  * @error: 0, or an errno for its fence
  */
@@ -290,7 +290,7 @@ void jobqueue_complete(struct jobqueue *queue, struct jobqueue_job *job, int err
 
 /**
  * jobqueue_ready() - have &jobqueue_ops.poll_ready called again
- * @queue: the queue
+ * @queue: the queue; not checked
  */
 void jobqueue_ready(struct jobqueue *queue);
 

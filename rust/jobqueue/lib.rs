@@ -59,7 +59,6 @@ pub use shared::{
 };
 pub use trace::Label;
 pub use usage::{
-    Clock,
     EngineUsage,
     Work, //
 };

@@ -18,9 +18,14 @@ use kernel::prelude::*;
 ///
 /// # Examples
 ///
-/// ```ignore
-/// let priority = Priority::from_level(args.priority)?;
-/// let executor = Executor::with_priority(c"gpu", priority.executor())?;
+/// ```
+/// # use jobqueue::Priority;
+/// # use kasync::Executor;
+/// # use kernel::prelude::*;
+/// # pub fn executor_for(level: u32) -> Result<Executor> {
+/// let priority = Priority::from_level(level)?;
+/// Executor::with_priority(c"gpu", priority.executor())
+/// # }
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
 pub enum Priority {

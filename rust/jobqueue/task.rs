@@ -212,10 +212,15 @@ impl<R: Ring> Task<R> {
         self.is_idle = is_idle;
     }
 
-    /// Submits the job of the committing thread, which calls this, and completes the job if the
-    /// hardware is done with it. Signals no other fence.
+    /// Submits the job of the committing thread, which calls this with preemption disabled, and
+    /// completes the job if the hardware is done with it. Signals no other fence. A job with many
+    /// dependencies is left to a worker, as it takes long to poll and drop them.
     fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
         self.receive();
+        if self.first_is_large() {
+            cx.waker().wake_by_ref();
+            return;
+        }
         match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.submit_first();

@@ -7,7 +7,7 @@
 void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name,
 			  u64 number, const char *unit);
 
-/* As Documentation/gpu/drm-usage-stats.rst has it. The unit begins with a space, or is empty. */
+/* As Documentation/gpu/drm-usage-stats.rst has it. The unit begins with a space. */
 void jobqueue_print_usage(struct drm_printer *printer, const char *kind, const char *name,
 			  u64 number, const char *unit)
 {

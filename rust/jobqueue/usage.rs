@@ -35,17 +35,6 @@ unsafe extern "C" {
     );
 }
 
-/// A reference for an engine's cycles, one of the two that `drm-usage-stats.rst` defines.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Clock {
-    /// The engine's maximum frequency in hertz: `drm-maxfreq-<name>`. Also for engines that do not
-    /// count cycles.
-    MaxHz(u64),
-    /// The total number of cycles, busy or not: `drm-total-cycles-<name>`. For engines that count
-    /// cycles.
-    TotalCycles(u64),
-}
-
 /// The time that one kind of engine has worked for one client.
 ///
 /// It is the time in which at least one job of the client was in flight. It is an upper bound,
@@ -55,16 +44,34 @@ pub enum Clock {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
-/// | `new`, `with_cycles`, `show` | yes | no | no |
-/// | `begin`, `busy`, `add_cycles`, drop of [`Work`] | yes | yes | no |
+/// | `new`, `show` | yes | no | no |
+/// | `begin`, `busy`, drop of [`Work`] | yes | yes | no |
 ///
 /// # Examples
 ///
-/// ```ignore
-/// // In Ring::submit(), as a part of the state of a job in flight:
-/// let in_flight = InFlight { hardware, _work: self.usage.begin() };
-/// // In drm_driver.show_fdinfo:
-/// unsafe { file.usage.show(printer, Some(Clock::MaxHz(1_278_000_000))) };
+/// ```
+/// # use core::ffi::c_void;
+/// # use jobqueue::{EngineUsage, Work};
+/// # use kernel::sync::Arc;
+/// /// The state of a job in flight.
+/// pub struct InFlight {
+///     number: u64,
+///     _work: Work,
+/// }
+///
+/// // What `Ring::submit()` returns.
+/// # pub fn submit(number: u64, usage: &Arc<EngineUsage>) -> InFlight {
+/// InFlight { number, _work: usage.begin() }
+/// # }
+///
+/// // In `drm_driver.show_fdinfo`, for an engine of 1278 MHz.
+/// # /// # Safety
+/// # ///
+/// # /// `printer` must be a valid `struct drm_printer`.
+/// # pub unsafe fn show_fdinfo(usage: &EngineUsage, printer: *mut c_void) {
+/// // SAFETY: The DRM core has passed a valid printer.
+/// unsafe { usage.show(printer, Some(1_278_000_000)) };
+/// # }
 /// ```
 #[pin_data]
 pub struct EngineUsage {
@@ -76,8 +83,6 @@ pub struct EngineUsage {
 struct State {
     /// The busy time until the last change.
     busy: Delta,
-    /// Busy cycles, if they are counted.
-    cycles: Option<u64>,
     in_flight: u32,
     last_change: Instant<Monotonic>,
 }
@@ -95,32 +100,17 @@ impl State {
 }
 
 impl EngineUsage {
-    /// Returns the usage of an engine that does not count cycles. The name is part of the keys:
-    /// `drm-engine-<name>`.
+    /// Returns the usage of an engine. The name is part of the keys: `drm-engine-<name>`.
     ///
     /// # Errors
     ///
     /// `ENOMEM`.
     pub fn new(name: &'static CStr) -> Result<Arc<Self>> {
-        Self::make(name, None)
-    }
-
-    /// Returns the usage of an engine whose hardware counts busy cycles.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub fn with_cycles(name: &'static CStr) -> Result<Arc<Self>> {
-        Self::make(name, Some(0))
-    }
-
-    fn make(name: &'static CStr, cycles: Option<u64>) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 name,
                 state <- new_spinlock!(State {
                     busy: Delta::ZERO,
-                    cycles,
                     in_flight: 0,
                     last_change: Instant::now(),
                 }),
@@ -150,24 +140,13 @@ impl EngineUsage {
         self.state.lock().in_flight != 0
     }
 
-    /// Adds busy cycles, if the engine counts them.
-    pub fn add_cycles(&self, n: u64) {
-        if let Some(cycles) = &mut self.state.lock().cycles {
-            *cycles = cycles.wrapping_add(n);
-        }
-    }
-
-    /// Prints the keys: the time, the cycles if they are counted, and `clock`.
+    /// Prints the keys: the time, and the engine's maximum frequency in hertz, if it is known.
     ///
     /// # Safety
     ///
     /// `printer` must be a valid `struct drm_printer`.
-    pub unsafe fn show(&self, printer: *mut c_void, clock: Option<Clock>) {
-        let (busy, cycles) = {
-            let mut state = self.state.lock();
-            state.advance();
-            (state.busy.as_nanos().unsigned_abs(), state.cycles)
-        };
+    pub unsafe fn show(&self, printer: *mut c_void, max_hz: Option<u64>) {
+        let busy = self.busy().as_nanos().unsigned_abs();
         let print = |kind: &CStr, number, unit: &CStr| {
             let name = self.name.as_char_ptr();
             // SAFETY: The printer is valid by the safety requirements. The strings end with NUL.
@@ -182,15 +161,8 @@ impl EngineUsage {
             };
         };
         print(c"engine", busy, c" ns");
-        if let Some(cycles) = cycles {
-            print(c"cycles", cycles, c"");
-        }
-        match clock {
-            Some(Clock::MaxHz(hz)) => print(c"maxfreq", hz, c" Hz"),
-            Some(Clock::TotalCycles(total)) if cycles.is_some() => {
-                print(c"total-cycles", total, c"")
-            }
-            _ => (),
+        if let Some(hz) = max_hz {
+            print(c"maxfreq", hz, c" Hz");
         }
     }
 }

@@ -51,6 +51,8 @@ unsafe extern "C" {
     pub(crate) fn kasync_defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void));
     pub(crate) fn kasync_defer_flush();
     pub(crate) fn kasync_free_later(memory: *mut c_void);
+    pub(crate) fn kasync_get_module();
+    pub(crate) fn kasync_put_module();
     pub(crate) fn kasync_reaper_start() -> c_int;
     pub(crate) fn kasync_reaper_stop();
     pub(crate) fn kasync_watch_modules(going: unsafe extern "C" fn(*const c_void)) -> c_int;

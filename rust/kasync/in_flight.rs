@@ -44,7 +44,8 @@
 //! with the request.
 //!
 //! To cancel *and wait*, a client awaits the [`Operation`] in spite of the cancellation, or the
-//! driver awaits [`InFlight::drain`].
+//! driver awaits [`InFlight::drain`]. Either ends the device's accesses. The memory of an abandoned
+//! operation is freed by its completer, which may come after that.
 
 mod abandoned;
 mod operation;
@@ -281,7 +282,8 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     }
 
     /// Waits until all operations that are in flight now are over, including abandoned ones. New
-    /// operations may start meanwhile. Cancel safe.
+    /// operations may start meanwhile. As with [`InFlight::drain`], the completer may still be
+    /// about to free the memory of abandoned ones. Cancel safe.
     pub async fn settled(&self) {
         for slot in &self.0.slots {
             // Waits for one operation of each slot at most, so this ends.
@@ -300,6 +302,11 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
 
     /// Waits until no slot is reserved or in use, and keeps it so until the result is dropped. A
     /// slot is in use until its future is ready or dropped. Cancel safe.
+    ///
+    /// Then the device has no memory of any operation. That of abandoned operations belongs to the
+    /// callers of [`InFlight::complete`], which may still be about to free it. A caller that needs
+    /// it to be freed waits for the completer too: for its task, or for the end of its interrupt
+    /// line.
     ///
     /// It is served in order with [`InFlight::reserve`]: reservations that are requested later wait
     /// until the result is dropped. So a caller that has a [`Tag`], or an [`Operation`] that it
@@ -328,7 +335,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
 }
 
 /// Proof that nothing is in flight, and all slots of an [`InFlight`]: the result of
-/// [`InFlight::drain`].
+/// [`InFlight::drain`]. It does not prove that the memory of abandoned operations was freed.
 #[must_use = "operations may start when it is dropped"]
 pub struct Drained<'a> {
     _all: Permit<&'a Semaphore>,

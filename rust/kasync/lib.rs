@@ -121,8 +121,9 @@ pub use set::{
     FutureSet,
     Next, //
 };
+#[doc(hidden)]
+pub use task::Claim;
 pub use task::{
-    Claim,
     JoinHandle,
     Prepared,
     TaskRef, //

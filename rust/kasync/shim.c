@@ -110,7 +110,33 @@ EXPORT_SYMBOL_GPL(kasync_section_end);
  * Violations of the API. A test that makes one on purpose announces it first; the report is then
  * counted and not printed.
  */
+/* An armed timer will call this module's code, whatever becomes of its owner. */
+void kasync_get_module(void)
+{
+	__module_get(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(kasync_get_module);
+
+void kasync_put_module(void)
+{
+	module_put(THIS_MODULE);
+}
+EXPORT_SYMBOL_GPL(kasync_put_module);
+
 #if IS_ENABLED(CONFIG_KUNIT)
+/* How often the module is in use, by other modules and by timers; -1 if it is not counted. */
+int kasync_module_refcount(void)
+{
+#ifdef CONFIG_MODULE_UNLOAD
+	struct module *module = THIS_MODULE;
+
+	if (module)
+		return module_refcount(module);
+#endif
+	return -1;
+}
+EXPORT_SYMBOL_GPL(kasync_module_refcount);
+
 static atomic_t kasync_expected;
 
 void kasync_expect_api_violations(int n)

@@ -29,6 +29,8 @@ void kasync_reap(struct work_struct *work, work_func_t close);
 void kasync_defer(struct llist_node *node, void (*run)(void *node));
 void kasync_defer_flush(void);
 void kasync_free_later(void *memory);
+void kasync_get_module(void);
+void kasync_put_module(void);
 int kasync_reaper_start(void);
 void kasync_reaper_stop(void);
 int kasync_watch_modules(void (*going)(const void *mod));
@@ -38,6 +40,7 @@ void kasync_watch_stop(void);
 bool kasync_code_is_in(const void *code, const void *mod);
 
 #if IS_ENABLED(CONFIG_KUNIT)
+int kasync_module_refcount(void);
 void kasync_expect_api_violations(int n);
 int kasync_api_violations_outstanding(void);
 #endif

@@ -4,7 +4,7 @@
 //!
 //! The timer is part of the future. It is armed at the first poll that finds time left, and
 //! cancelled when the future is dropped, which waits for a running callback (H33). The callback
-//! only wakes the task.
+//! only wakes the task. A future that is forgotten keeps this crate's module loaded (H29).
 
 use crate::{
     await_site::AwaitSite,
@@ -13,7 +13,10 @@ use crate::{
         poll_limit, //
     },
     sync::AtomicWaker,
-    timer::Timer, //
+    timer::{
+        ModuleRef,
+        Timer, //
+    }, //
 };
 use core::{
     cell::UnsafeCell,
@@ -46,6 +49,8 @@ pub struct Sleep {
     from: Instant,
     after: Delta,
     armed: bool,
+    /// Taken when the timer is armed for the first time.
+    module: Option<ModuleRef>,
     site: AwaitSite,
     timer: UnsafeCell<Timer>,
     expired: SetOnce<()>,
@@ -66,6 +71,7 @@ impl Sleep {
             from: Instant::now(),
             after,
             armed: false,
+            module: None,
             site: AwaitSite::here(),
             timer: UnsafeCell::new(Timer::new()),
             expired: SetOnce::new(),
@@ -124,6 +130,7 @@ impl Sleep {
                 return Poll::Ready(());
             }
             this.armed = true;
+            this.module.get_or_insert_with(ModuleRef::new);
             let data = core::ptr::from_ref(&*this).cast();
             // SAFETY: The future is pinned and not armed. Its destructor disarms the timer. `fire`
             // is called with the address of this future.

@@ -8,10 +8,30 @@
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
+use crate::ffi;
 use kernel::{
     bindings,
     types::Opaque, //
 };
+
+/// A reference to the module of this crate, which has the code that an armed timer calls. So the
+/// timer may be forgotten: then the module stays for ever.
+pub(crate) struct ModuleRef(());
+
+impl ModuleRef {
+    pub(crate) fn new() -> Self {
+        // SAFETY: The caller's module depends on this one, so its reference count is not zero.
+        unsafe { ffi::kasync_get_module() };
+        Self(())
+    }
+}
+
+impl Drop for ModuleRef {
+    fn drop(&mut self) {
+        // SAFETY: `new()` has taken a reference.
+        unsafe { ffi::kasync_put_module() };
+    }
+}
 
 /// A callback and its data.
 type Call = (unsafe fn(*const ()), *const ());

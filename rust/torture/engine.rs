@@ -249,9 +249,9 @@ pub(crate) fn judged() -> u32 {
 ///
 /// # Errors
 ///
-/// `EBUSY` if some are after ten seconds.
+/// `EBUSY` if some are after a minute.
 pub(crate) fn settle() -> Result {
-    for _ in 0..1000 {
+    for _ in 0..6000 {
         // SAFETY: Called where it may sleep.
         unsafe { torture_barrier() };
         // SAFETY: Only reads a counter, which is atomic.

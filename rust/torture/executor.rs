@@ -47,7 +47,7 @@ use kernel::{
     }, //
 };
 
-const LIMIT: Delta = Delta::from_secs(20);
+const LIMIT: Delta = Delta::from_secs(60);
 const SLOTS: usize = 24;
 
 /// The state that all tasks share.

@@ -49,7 +49,7 @@ use kernel::{
     }, //
 };
 
-const LIMIT: Delta = Delta::from_secs(20);
+const LIMIT: Delta = Delta::from_secs(60);
 const DEPENDENCIES: u32 = 3;
 /// How long it takes at most until something ends.
 const TIME: Delta = Delta::from_micros(2000);

@@ -19,6 +19,8 @@
 #include "../../rust/jobqueue/jobqueue.h"
 
 #define CREDITS 4
+/* How long the sample waits for what has to happen. */
+#define LIMIT (60 * HZ)
 /* What the jobs in the queue may keep. */
 #define MEMORY SZ_64K
 
@@ -96,7 +98,7 @@ static void sample_submit(void *ring, struct jobqueue_job *job)
 /* Waits until the hardware has a job that is slow. Returns false if that takes too long. */
 static bool wait_slow(struct sample *sample)
 {
-	return wait_for_completion_timeout(&sample->slow, 10 * HZ) > 0;
+	return wait_for_completion_timeout(&sample->slow, LIMIT) > 0;
 }
 
 /* Ends the job that is slow, which is the oldest that the hardware has. */
@@ -183,7 +185,7 @@ static bool ends_with(struct dma_fence *fence, int want)
 
 	if (IS_ERR(fence))
 		return false;
-	error = dma_fence_wait_timeout(fence, false, 10 * HZ) > 0 ? fence->error : -ETIME;
+	error = dma_fence_wait_timeout(fence, false, LIMIT) > 0 ? fence->error : -ETIME;
 	dma_fence_put(fence);
 	return error == want;
 }

@@ -68,8 +68,8 @@ mod tests {
             named.push(array.clone(), GFP_KERNEL)?;
         }
         let set = FenceSet::new(named, None)?;
-        assert_eq!(set.len(), LEAVES);
-        assert_eq!(set.visited(), 2 * LEAVES);
+        check_eq!(set.len(), LEAVES);
+        check_eq!(set.visited(), 2 * LEAVES);
         drop(set);
         signal(&all);
         Ok(())
@@ -87,8 +87,8 @@ mod tests {
         more.extend_from_slice(&named, GFP_KERNEL)?;
         more.push(Fence::stub()?, GFP_KERNEL)?;
         let set = FenceSet::new(named, None)?;
-        assert_eq!((set.len(), set.visited()), (LEAVES, FenceSet::MAX_LEAVES));
-        assert_eq!(FenceSet::new(more, None).err(), Some(E2BIG));
+        check_eq!((set.len(), set.visited()), (LEAVES, FenceSet::MAX_LEAVES));
+        check_eq!(FenceSet::new(more, None).err(), Some(E2BIG));
         signal(&all);
         Ok(())
     }
@@ -103,8 +103,8 @@ mod tests {
         };
         let (killed, alive) = (named()?, named()?);
         let refused = while_killed(|| FenceSet::new(killed, None));
-        assert_eq!(refused.err(), Some(EINTR));
-        assert_eq!(FenceSet::new(alive, None)?.len(), 3);
+        check_eq!(refused.err(), Some(EINTR));
+        check_eq!(FenceSet::new(alive, None)?.len(), 3);
         signal(&all);
         Ok(())
     }
@@ -133,19 +133,19 @@ mod tests {
                 .count()
         };
         for (linked_then, woken) in [(256, 1), (512, 2), (600, 2)] {
-            assert!(set.poll_all(&mut cx).is_pending());
-            assert_eq!(linked(), linked_then);
-            assert_eq!(WOKEN.load(Relaxed), woken);
+            check!(set.poll_all(&mut cx).is_pending());
+            check_eq!(linked(), linked_then);
+            check_eq!(WOKEN.load(Relaxed), woken);
         }
         signal(&all);
-        assert_eq!(WOKEN.load(Relaxed), 3);
-        assert!(set.poll_all(&mut cx).is_ready());
+        check_eq!(WOKEN.load(Relaxed), 3);
+        check!(set.poll_all(&mut cx).is_ready());
         // Dropped when only some were added.
         let all = foreign(300)?;
         let mut set = FenceSet::new(fences(&all)?, None)?;
-        assert!(set.poll_all(&mut cx).is_pending());
+        check!(set.poll_all(&mut cx).is_pending());
         drop(set);
-        assert!(!all.iter().any(|foreign| is_waited_for(&foreign.0)));
+        check!(!all.iter().any(|foreign| is_waited_for(&foreign.0)));
         signal(&all);
         Ok(())
     }
@@ -159,11 +159,11 @@ mod tests {
         for i in 0..1000 {
             set.set_deadline(Delta::from_millis(100_000 - i));
         }
-        assert!(heard(1));
+        check!(heard(1));
         set.set_deadline(Delta::from_millis(1000));
-        assert!(heard(2));
+        check!(heard(2));
         set.set_deadline(Delta::from_millis(2000));
-        assert!(heard(2));
+        check!(heard(2));
         // However it is done: from a day to a nanosecond it is about a hundred times.
         let mut within = 86_400_000_000_000i64;
         let set = FenceSet::new(fences(&all)?, None)?;
@@ -175,7 +175,7 @@ mod tests {
             set.set_deadline(Delta::from_nanos(-1));
         }
         let calls = all[0].deadlines() - 2;
-        assert!((2..200).contains(&calls));
+        check!((2..200).contains(&calls));
         signal(&all);
         Ok(())
     }

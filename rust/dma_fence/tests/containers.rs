@@ -27,11 +27,14 @@ mod tests {
     };
     use kasync::{
         block_on,
+        cancelled,
+        select,
         sync::oneshot,
         time::{
             timeout,
             Delta, //
         },
+        Either,
         Executor, //
     };
     use kernel::sync::aref::ARef;
@@ -69,14 +72,14 @@ mod tests {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, pending_a), (b1, pending_b)) = (a.next()?, b.next()?);
         let merged = merge(&[a1.clone(), b1])?;
-        assert!(merged.is_container() && !a1.is_container());
+        check!(merged.is_container() && !a1.is_container());
         end(pending_a, Ok(()));
-        assert!(block_on(timeout(SOON, merged.wait()))?.is_err());
+        check!(block_on(timeout(SOON, merged.wait()))?.is_err());
         end(pending_b, Err(EIO));
-        assert_eq!(result(&merged), Err(EIO));
+        check_eq!(result(&merged), Err(EIO));
         // Of nothing, or of what is over, is one that is over.
-        assert!(merge(&[])?.test_signaled_flag());
-        assert!(merge(&[a1])?.test_signaled_flag());
+        check!(merge(&[])?.test_signaled_flag());
+        check!(merge(&[a1])?.test_signaled_flag());
         Ok(())
     }
 
@@ -85,7 +88,7 @@ mod tests {
         let mut a = Timeline::new()?;
         let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
         let merged = merge(&[a1, a2.clone()])?;
-        assert_eq!(merged.as_raw(), a2.as_raw());
+        check_eq!(merged.as_raw(), a2.as_raw());
         end(first, Ok(()));
         end(second, Ok(()));
         Ok(())
@@ -96,8 +99,8 @@ mod tests {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, first), (b1, other)) = (a.next()?, b.next()?);
         let (a2, second) = a.next()?;
-        assert!(a2.is_later_than(&a1) && !a1.is_later_than(&a2));
-        assert!(!a2.is_later_than(&b1) && !b1.is_later_than(&a2));
+        check!(a2.is_later_than(&a1) && !a1.is_later_than(&a2));
+        check!(!a2.is_later_than(&b1) && !b1.is_later_than(&a2));
         for pending in [first, second, other] {
             end(pending, Ok(()));
         }
@@ -112,13 +115,13 @@ mod tests {
         let merged = merge(&[a1, b1])?;
         let mut set = set(&[&merged, &a2], None)?;
         // The later of `a`, and the one of `b`.
-        assert_eq!(set.len(), 2);
+        check_eq!(set.len(), 2);
         end(pending_a1, Ok(()));
         end(pending_b1, Ok(()));
-        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        check_eq!(all(&mut set, SOON), Err(ETIME));
         end(pending_a2, Ok(()));
-        assert_eq!(all(&mut set, LIMIT), Ok(()));
-        assert!(set.is_empty());
+        check_eq!(all(&mut set, LIMIT), Ok(()));
+        check!(set.is_empty());
         Ok(())
     }
 
@@ -131,16 +134,16 @@ mod tests {
         let array = merge(&[b1.clone(), a1.clone()])?;
         let last = chain(&[&a1, &array, &own1, &a2])?;
         let mut set = set(&[&last], Some(own.id()))?;
-        assert_eq!(set.len(), 2);
+        check_eq!(set.len(), 2);
         end(pending_a1, Ok(()));
         end(pending_a2, Ok(()));
-        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        check_eq!(all(&mut set, SOON), Err(ETIME));
         end(pending_b1, Ok(()));
         // The own one has not signalled, and the chain has not.
-        assert_eq!(all(&mut set, LIMIT), Ok(()));
-        assert!(!last.test_signaled_flag());
+        check_eq!(all(&mut set, LIMIT), Ok(()));
+        check!(!last.test_signaled_flag());
         end(pending_own, Ok(()));
-        assert_eq!(result(&last), Ok(()));
+        check_eq!(result(&last), Ok(()));
         Ok(())
     }
 
@@ -151,11 +154,11 @@ mod tests {
         let last = chain(&[&a1, &b1])?;
         end(pending_a, Err(EIO));
         end(pending_b, Ok(()));
-        assert!(set(&[&b1], None)?.is_empty());
+        check!(set(&[&b1], None)?.is_empty());
         // But for what there is to tell.
         let mut set = set(&[&a1, &b1, &last], None)?;
-        assert_eq!(set.len(), 1);
-        assert_eq!(all(&mut set, LIMIT), Err(EIO));
+        check_eq!(set.len(), 1);
+        check_eq!(all(&mut set, LIMIT), Err(EIO));
         Ok(())
     }
 
@@ -174,15 +177,15 @@ mod tests {
         let mut told_after = set(&[&late, &c1], None)?;
         end(pending_b, Ok(()));
         end(pending_c, Err(EPERM));
-        assert_eq!(all(&mut before, LIMIT), Ok(()));
-        assert_eq!(all(&mut after, LIMIT), Ok(()));
-        assert_eq!(all(&mut told, LIMIT), Err(EIO));
-        assert_eq!(all(&mut told_after, LIMIT), Err(EIO));
+        check_eq!(all(&mut before, LIMIT), Ok(()));
+        check_eq!(all(&mut after, LIMIT), Ok(()));
+        check_eq!(all(&mut told, LIMIT), Err(EIO));
+        check_eq!(all(&mut told_after, LIMIT), Err(EIO));
         // One that is over before is all there is to tell.
         let mut over = set(&[&a1], None)?;
-        assert_eq!(over.len(), 1);
-        assert_eq!(all(&mut over, LIMIT), Err(EIO));
-        assert_eq!(all(&mut over, LIMIT), Ok(()));
+        check_eq!(over.len(), 1);
+        check_eq!(all(&mut over, LIMIT), Err(EIO));
+        check_eq!(all(&mut over, LIMIT), Ok(()));
         Ok(())
     }
 
@@ -209,7 +212,7 @@ mod tests {
             given.push(fence.clone(), GFP_KERNEL)?;
         }
         let mut set = FenceSet::new(given, Some(own))?;
-        assert_eq!(set.len(), TIMELINES - 1);
+        check_eq!(set.len(), TIMELINES - 1);
         // All but those that it should have kept, and one of these.
         let mut late = KVVec::new();
         for (i, end) in pending.into_iter().enumerate() {
@@ -219,7 +222,7 @@ mod tests {
                 late.push(end, GFP_KERNEL)?;
             }
         }
-        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        check_eq!(all(&mut set, SOON), Err(ETIME));
         for (i, end) in late.into_iter().enumerate() {
             // The first in the order in which they were given is told.
             let result = match i {
@@ -230,7 +233,7 @@ mod tests {
             };
             crate::mocks::end(end, result);
         }
-        assert_eq!(all(&mut set, LIMIT), Err(EIO));
+        check_eq!(all(&mut set, LIMIT), Err(EIO));
         Ok(())
     }
 
@@ -240,11 +243,11 @@ mod tests {
         let (a1, pending) = a.next()?;
         let last = chain(&[&a1, &foreign.0])?;
         let mut set = set(&[&last], None)?;
-        assert_eq!(all(&mut set, SOON), Err(ETIME));
+        check_eq!(all(&mut set, SOON), Err(ETIME));
         end(pending, Ok(()));
         drop(set);
         foreign.signal(Ok(()));
-        assert_eq!(result(&last), Ok(()));
+        check_eq!(result(&last), Ok(()));
         Ok(())
     }
 
@@ -253,9 +256,9 @@ mod tests {
         let (mut a, mut b) = (Timeline::new()?, Timeline::new()?);
         let ((a1, first), (b1, second)) = (a.next()?, b.next()?);
         let (array, chain) = (merge(&[a1.clone(), b1])?, chain(&[&a1])?);
-        assert!(array.is_container() && !array.is_chain());
-        assert!(chain.is_container() && chain.is_chain());
-        assert!(!a1.is_container() && !a1.is_chain());
+        check!(array.is_container() && !array.is_chain());
+        check!(chain.is_container() && chain.is_chain());
+        check!(!a1.is_container() && !a1.is_chain());
         end(first, Ok(()));
         end(second, Ok(()));
         Ok(())
@@ -268,7 +271,7 @@ mod tests {
         let ((a1, first), (a2, second)) = (a.next()?, a.next()?);
         let signaller = a.signaller.clone();
         let heard = || signaller.lock().next_deadline();
-        assert!(heard().is_none());
+        check!(heard().is_none());
         let (late, early) = (Delta::from_secs(3600), Delta::from_secs(60));
         a1.set_deadline(late);
         // By an array, and a set: the soonest is told.
@@ -276,39 +279,40 @@ mod tests {
         set(&[&array], None)?.set_deadline(early);
         a1.set_deadline(late);
         let told = heard().ok_or(ETIME)?;
-        assert!(told <= early && told > Delta::from_secs(1));
-        assert!(heard().is_none());
+        check!(told <= early && told > Delta::from_secs(1));
+        check!(heard().is_none());
         // The task that works for it is woken, by a deadline that is over as well.
         let executor = Executor::new(c"deadlines")?;
         let (asks, asked) = oneshot::channel()?;
         let mut asks = Some(asks);
         let theirs = a.signaller.clone();
-        let task = executor.root().spawn(
-            c"hears",
-            poll_fn(move |cx| {
-                let signaller = theirs.lock();
-                signaller.subscribe_deadline(cx);
-                if let Some(asks) = asks.take() {
-                    let _ = asks.send(());
-                }
-                signaller.next_deadline().map_or(Poll::Pending, Poll::Ready)
-            }),
-        )?;
-        assert_eq!(block_on(asked)?, Ok(()));
+        let deadline = poll_fn(move |cx| {
+            let signaller = theirs.lock();
+            signaller.subscribe_deadline(cx);
+            if let Some(asks) = asks.take() {
+                let _ = asks.send(());
+            }
+            signaller.next_deadline().map_or(Poll::Pending, Poll::Ready)
+        });
+        // It ends when it is cancelled, so that a test that has failed ends.
+        let task = executor
+            .root()
+            .spawn(c"hears", select(deadline, cancelled()))?;
+        check_eq!(block_on(asked)?, Ok(()));
         a1.set_deadline(Delta::from_millis(-1));
         let told = block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
-        assert!(told < Delta::ZERO);
+        check!(matches!(told, Either::Left(told) if told < Delta::ZERO));
         // What has signalled is not asked for any more.
         end(first, Ok(()));
         a1.set_deadline(early);
-        assert!(heard().is_none());
+        check!(heard().is_none());
         end(second, Ok(()));
         foreign.signal(Ok(()));
         // Nor when its context is gone.
         drop((a, signaller));
         executor.shutdown()?;
         a2.set_deadline(early);
-        assert_eq!(result(&a2), Ok(()));
+        check_eq!(result(&a2), Ok(()));
         Ok(())
     }
 
@@ -324,15 +328,15 @@ mod tests {
         set.set_deadline(second);
         for foreign in [&one, &two, &three] {
             let deadline = foreign.deadline();
-            assert!(deadline >= now + second.as_nanos());
-            assert!(deadline < now + 60 * second.as_nanos());
+            check!(deadline >= now + second.as_nanos());
+            check!(deadline < now + 60 * second.as_nanos());
         }
         let before = two.deadline();
         one.signal(Ok(()));
         set.set_deadline(Delta::from_millis(1));
-        assert!(two.deadline() < before);
+        check!(two.deadline() < before);
         // It has signalled, so it is not told any more.
-        assert!(one.deadline() >= now + second.as_nanos());
+        check!(one.deadline() >= now + second.as_nanos());
         two.signal(Ok(()));
         three.signal(Ok(()));
         Ok(())

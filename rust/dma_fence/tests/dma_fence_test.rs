@@ -5,6 +5,10 @@
 //! Loading the module runs them; results are in the log and in debugfs,
 //! `kunit/dma_fence_*/results`.
 
+#[macro_use]
+#[path = "../../kasync/tests/kernel/check.rs"]
+mod check;
+
 mod collect;
 mod containers;
 mod mocks;

@@ -4,6 +4,10 @@
 
 use core::{
     ffi::c_void,
+    ops::{
+        Deref,
+        DerefMut, //
+    },
     ptr::NonNull, //
 };
 use dma_fence::{
@@ -16,6 +20,7 @@ use dma_fence::{
     HwDone,
     Names,
     PendingFence,
+    RingStopped,
     SyncObj, //
 };
 use kasync::{
@@ -99,19 +104,58 @@ pub(crate) fn fence_of(object: &SyncObj) -> Option<ARef<Fence>> {
 /// A timeline whose fences a test signals.
 pub(crate) struct Timeline {
     pub(crate) emitter: FenceEmitter,
-    pub(crate) signaller: Arc<Mutex<FenceSignaller>>,
+    pub(crate) signaller: Arc<Mutex<Signaller>>,
+}
+
+/// A signaller. Dropping it signals what was orphaned: a test that has failed drops its fences, and
+/// an orphan would keep the module for ever.
+pub(crate) struct Signaller(FenceSignaller);
+
+impl Signaller {
+    /// Returns a new context.
+    pub(crate) fn ends(names: &'static Names) -> Result<(FenceEmitter, Self)> {
+        let (emitter, signaller) = FenceContext::new(names)?;
+        Ok((emitter, Self(signaller)))
+    }
+}
+
+impl Deref for Signaller {
+    type Target = FenceSignaller;
+
+    fn deref(&self) -> &FenceSignaller {
+        &self.0
+    }
+}
+
+impl DerefMut for Signaller {
+    fn deref_mut(&mut self) -> &mut FenceSignaller {
+        &mut self.0
+    }
+}
+
+impl Drop for Signaller {
+    fn drop(&mut self) {
+        // SAFETY: There is no hardware.
+        let stopped = unsafe { RingStopped::new(self.0.timeline()) };
+        // SAFETY: There is no hardware.
+        unsafe {
+            SignallingSection::enter(|section| {
+                self.0.drain_orphans(&stopped, ECANCELED, section);
+            });
+        }
+    }
 }
 
 /// The work behind a fence of a [`Timeline`].
 pub(crate) struct Work {
     pub(crate) pending: PendingFence,
-    signaller: Arc<Mutex<FenceSignaller>>,
+    signaller: Arc<Mutex<Signaller>>,
 }
 
 impl Timeline {
     pub(crate) fn new() -> Result<Self> {
         static NAMES: Names = Names::new(c"test", c"timeline");
-        let (emitter, signaller) = FenceContext::new(&NAMES)?;
+        let (emitter, signaller) = Signaller::ends(&NAMES)?;
         let signaller = Arc::pin_init(new_mutex!(signaller), GFP_KERNEL)?;
         Ok(Self { emitter, signaller })
     }
@@ -171,16 +215,29 @@ impl Foreign {
     }
 }
 
-/// Announces that the crate is going to report `n` API violations.
-pub(crate) fn expect_violations(n: i32) {
-    // SAFETY: The function sets a counter.
-    unsafe { ffi::dma_fence_expect_violations(n) };
+/// API violations that were announced. The rest of them is forgotten when it is dropped.
+pub(crate) struct Expected(());
+
+impl Expected {
+    /// Announces that the crate is going to report `n` API violations.
+    pub(crate) fn new(n: i32) -> Self {
+        // SAFETY: The function sets a counter.
+        unsafe { ffi::dma_fence_expect_violations(n) };
+        Self(())
+    }
+
+    /// Returns how many of the announced reports have not come.
+    pub(crate) fn outstanding(self) -> i32 {
+        // SAFETY: The function reads and clears a counter.
+        unsafe { ffi::dma_fence_violations_outstanding() }
+    }
 }
 
-/// Returns how many of the announced reports have not come.
-pub(crate) fn violations_outstanding() -> i32 {
-    // SAFETY: The function reads a counter.
-    unsafe { ffi::dma_fence_violations_outstanding() }
+impl Drop for Expected {
+    fn drop(&mut self) {
+        // SAFETY: The function reads and clears a counter.
+        unsafe { ffi::dma_fence_violations_outstanding() };
+    }
 }
 
 /// Returns how often a thread was annotated as waiting for a fence.
@@ -225,7 +282,7 @@ unsafe extern "C" {
 }
 
 /// Drops `value` in a hard interrupt.
-pub(crate) fn drop_in_irq<T: Send>(value: T) {
+pub(crate) fn drop_in_irq<T: Send>(value: T) -> Result {
     /// Drops the value at `data`.
     ///
     /// # Safety
@@ -239,7 +296,8 @@ pub(crate) fn drop_in_irq<T: Send>(value: T) {
     let mut value = Some(value);
     // SAFETY: The value stays until the function returns.
     let in_irq = unsafe { ffi::dma_fence_test_in_irq(drop_it::<T>, (&raw mut value).cast()) };
-    assert!(in_irq && value.is_none());
+    check!(in_irq && value.is_none());
+    Ok(())
 }
 
 /// Calls `f` while there is a fatal signal for the thread.

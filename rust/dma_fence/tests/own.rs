@@ -11,22 +11,29 @@ mod tests {
         drop_in_irq,
         end,
         end_forgotten,
-        expect_violations,
         has_copied_name,
         module_refcount,
         result,
-        violations_outstanding,
+        Expected,
         Foreign,
+        Signaller,
         Timeline, //
     };
     use core::{
-        future::poll_fn,
+        future::{
+            poll_fn,
+            Future, //
+        },
         mem::forget,
-        task::Poll, //
+        pin::Pin,
+        task::{
+            Context,
+            Poll,
+            Waker, //
+        }, //
     };
     use dma_fence::{
         Fence,
-        FenceContext,
         FenceEmitter,
         FenceReservation,
         FenceSet,
@@ -54,8 +61,8 @@ mod tests {
     static NAMES: Names = Names::new(c"test", c"own");
     static OTHER: Names = Names::new(c"test", c"other");
 
-    fn ends() -> Result<(FenceEmitter, FenceSignaller)> {
-        FenceContext::new(&NAMES)
+    fn ends() -> Result<(FenceEmitter, Signaller)> {
+        Signaller::ends(&NAMES)
     }
 
     fn pending(emitter: &mut FenceEmitter) -> Result<(ARef<Fence>, PendingFence)> {
@@ -83,10 +90,11 @@ mod tests {
     }
 
     /// Signals what was orphaned, all of it.
-    fn drain(signaller: &mut FenceSignaller, error: Error) {
+    fn drain(signaller: &mut FenceSignaller, error: Error) -> Result {
         let stopped = stopped(signaller);
         let left = section(|section| signaller.drain_orphans(&stopped, error, section));
-        assert_eq!(left, 0);
+        check_eq!(left, 0);
+        Ok(())
     }
 
     #[test]
@@ -94,16 +102,16 @@ mod tests {
         let ((mut emitter, mut signaller), (_emitter, other)) = (ends()?, ends()?);
         let (first, a) = in_flight(&mut emitter)?;
         let (second, b) = in_flight(&mut emitter)?;
-        expect_violations(3);
+        let expected = Expected::new(3);
         section(|section| signaller.complete(a, done(&other), section));
         section(|section| signaller.fail(b, &stopped(&other), EIO, section));
-        assert!(!first.test_signaled_flag() && !second.test_signaled_flag());
+        check!(!first.test_signaled_flag() && !second.test_signaled_flag());
         let left = section(|s| signaller.drain_orphans(&stopped(&other), EIO, s));
-        assert_eq!(left, 2);
-        assert_eq!(violations_outstanding(), 0);
-        assert!(!first.test_signaled_flag() && !second.test_signaled_flag());
-        drain(&mut signaller, ENODEV);
-        assert_eq!(
+        check_eq!(left, 2);
+        check_eq!(expected.outstanding(), 0);
+        check!(!first.test_signaled_flag() && !second.test_signaled_flag());
+        drain(&mut signaller, ENODEV)?;
+        check_eq!(
             (result(&first), result(&second)),
             (Err(ENODEV), Err(ENODEV))
         );
@@ -114,15 +122,15 @@ mod tests {
     fn a_fence_of_another_context_is_refused() -> Result {
         let ((mut emitter, mut signaller), (_emitter, mut other)) = (ends()?, ends()?);
         let (fence, in_flight) = in_flight(&mut emitter)?;
-        expect_violations(1);
+        let expected = Expected::new(1);
         section(|section| other.complete(in_flight, done(&signaller), section));
-        assert_eq!(violations_outstanding(), 0);
-        assert!(!fence.test_signaled_flag());
+        check_eq!(expected.outstanding(), 0);
+        check!(!fence.test_signaled_flag());
         // It is an orphan of its own context.
-        drain(&mut other, EIO);
-        assert!(!fence.test_signaled_flag());
-        drain(&mut signaller, EIO);
-        assert_eq!(result(&fence), Err(EIO));
+        drain(&mut other, EIO)?;
+        check!(!fence.test_signaled_flag());
+        drain(&mut signaller, EIO)?;
+        check_eq!(result(&fence), Err(EIO));
         Ok(())
     }
 
@@ -137,14 +145,14 @@ mod tests {
             Ok(emitter.arm(FenceReservation::new()?, dependencies))
         };
         let ((early, first), (late, second)) = (arm()?, arm()?);
-        expect_violations(1);
+        let expected = Expected::new(1);
         section(|section| signaller.cancel(first, section, ECANCELED));
-        assert_eq!(violations_outstanding(), 0);
-        assert!(!early.test_signaled_flag());
+        check_eq!(expected.outstanding(), 0);
+        check!(!early.test_signaled_flag());
         foreign.signal(Ok(()));
-        drain(&mut signaller, EIO);
+        drain(&mut signaller, EIO)?;
         section(|section| signaller.cancel(second, section, ECANCELED));
-        assert_eq!((result(&early), result(&late)), (Err(EIO), Err(ECANCELED)));
+        check_eq!((result(&early), result(&late)), (Err(EIO), Err(ECANCELED)));
         Ok(())
     }
 
@@ -159,17 +167,18 @@ mod tests {
         drop((c, b));
         let proof = stopped(&signaller);
         let left = section(|section| signaller.drain_orphans(&proof, EIO, section));
-        assert_eq!(left, 2);
+        check_eq!(left, 2);
         section(|section| signaller.fail(a, &proof, ETIME, section));
-        assert!(!second.test_signaled_flag() && !third.test_signaled_flag());
+        check!(!second.test_signaled_flag() && !third.test_signaled_flag());
         let left = section(|section| signaller.drain_orphans(&proof, EIO, section));
-        assert_eq!(left, 0);
+        check_eq!(left, 0);
         let results = [&first, &second, &third].map(|fence| result(fence));
-        assert_eq!(results, [Err(ETIME), Err(EIO), Err(EIO)]);
+        check_eq!(results, [Err(ETIME), Err(EIO), Err(EIO)]);
         // The timeline goes on.
         let (fourth, d) = in_flight(&mut emitter)?;
-        section(|section| signaller.complete(d, done(&signaller), section));
-        assert_eq!(result(&fourth), Ok(()));
+        let proof = done(&signaller);
+        section(|section| signaller.complete(d, proof, section));
+        check_eq!(result(&fourth), Ok(()));
         Ok(())
     }
 
@@ -181,11 +190,11 @@ mod tests {
         let (second, b) = in_flight(&mut emitter)?;
         let (third, c) = pending(&mut emitter)?;
         drop(b);
-        drop_in_irq(a);
-        drop_in_irq(c);
-        drain(&mut signaller, EIO);
+        drop_in_irq(a)?;
+        drop_in_irq(c)?;
+        drain(&mut signaller, EIO)?;
         let results = [&first, &second, &third].map(|fence| result(fence));
-        assert_eq!(results, [Err(EIO), Err(EIO), Err(EIO)]);
+        check_eq!(results, [Err(EIO), Err(EIO), Err(EIO)]);
         Ok(())
     }
 
@@ -193,14 +202,15 @@ mod tests {
     fn a_context_keeps_the_module() -> Result {
         let before = module_refcount();
         let (mut emitter, mut signaller) = ends()?;
-        assert_eq!(module_refcount(), before.map(|n| n + 1));
+        check_eq!(module_refcount(), before.map(|n| n + 1));
         let (fence, in_flight) = in_flight(&mut emitter)?;
         drop(emitter);
-        section(|section| signaller.complete(in_flight, done(&signaller), section));
+        let proof = done(&signaller);
+        section(|section| signaller.complete(in_flight, proof, section));
         drop(signaller);
         // A fence that has signalled needs nothing of it.
-        assert_eq!(module_refcount(), before);
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(module_refcount(), before);
+        check_eq!(result(&fence), Ok(()));
         Ok(())
     }
 
@@ -211,28 +221,65 @@ mod tests {
         let (fence, forgotten) = pending(&mut emitter)?;
         forget(forgotten);
         drop((emitter, signaller));
-        assert_eq!(module_refcount(), before.map(|n| n + 1));
-        assert!(has_copied_name(&fence, NAMES.timeline()));
+        // Judged when all is over, or nothing would ever end it.
+        let (kept, name) = (module_refcount(), has_copied_name(&fence, NAMES.timeline()));
         fence.set_deadline(Delta::from_millis(1));
-        assert!(!fence.test_signaled_flag());
+        let early = fence.test_signaled_flag();
         // SAFETY: It is the only fence of its context, whose ends have gone.
         unsafe { end_forgotten(&fence) };
-        assert_eq!(module_refcount(), before);
+        check_eq!(kept, before.map(|n| n + 1));
+        check!(name && !early);
+        check_eq!(module_refcount(), before);
         Ok(())
     }
 
     #[test]
     fn forgotten_ends_keep_the_module() -> Result {
         let before = module_refcount();
-        let (mut emitter, signaller) = FenceContext::new(&OTHER)?;
+        let (mut emitter, signaller) = Signaller::ends(&OTHER)?;
         let (fence, forgotten) = in_flight(&mut emitter)?;
         forget((emitter, signaller, forgotten));
-        assert_eq!(module_refcount(), before.map(|n| n + 1));
-        assert!(has_copied_name(&fence, OTHER.timeline()));
+        let (kept, name) = (module_refcount(), has_copied_name(&fence, OTHER.timeline()));
         fence.set_deadline(Delta::from_millis(1));
         // SAFETY: It is the only fence of its context, whose ends were forgotten.
         unsafe { end_forgotten(&fence) };
-        assert_eq!(module_refcount(), before);
+        check_eq!(kept, before.map(|n| n + 1));
+        check!(name);
+        check_eq!(module_refcount(), before);
+        Ok(())
+    }
+
+    /// H29: a wait that is forgotten has its callback on the fence, so the code of that stays.
+    #[test]
+    fn waits_keep_the_module() -> Result {
+        let before = module_refcount();
+        let more = |n| before.map(|before| before + n);
+        let foreign = Foreign::new()?;
+        let mut fences = KVVec::new();
+        fences.push(foreign.0.clone(), GFP_KERNEL)?;
+        let mut set = FenceSet::new(fences, None)?;
+        let mut wait = KBox::pin(foreign.0.wait(), GFP_KERNEL)?;
+        let mut forgotten = KBox::pin(foreign.0.wait(), GFP_KERNEL)?;
+        let mut cx = Context::from_waker(Waker::noop());
+        check_eq!(module_refcount(), before);
+        check!(wait.as_mut().poll(&mut cx).is_pending());
+        check!(wait.as_mut().poll(&mut cx).is_pending());
+        check_eq!(module_refcount(), more(1));
+        check!(set.poll_all(&mut cx).is_pending());
+        check_eq!(module_refcount(), more(2));
+        check!(forgotten.as_mut().poll(&mut cx).is_pending());
+        // SAFETY: It is not moved.
+        let forgotten = KBox::into_raw(unsafe { Pin::into_inner_unchecked(forgotten) });
+        // What is dropped has no callback any more, nor has what is ready.
+        drop(set);
+        foreign.signal(Ok(()));
+        let ready = wait.as_mut().poll(&mut cx).is_ready();
+        let kept = module_refcount();
+        // SAFETY: From the box above. This is for kmemleak.
+        drop(unsafe { KBox::from_raw(forgotten) });
+        check!(ready);
+        check_eq!(kept, more(1));
+        check_eq!(module_refcount(), before);
         Ok(())
     }
 
@@ -242,9 +289,9 @@ mod tests {
         let mut timeline = Timeline::new()?;
         let ((first, a), (second, b)) = (timeline.next()?, timeline.next()?);
         let before = annotated_waits();
-        assert!(block_on(timeout(Delta::from_millis(1), first.wait()))?.is_err());
+        check!(block_on(timeout(Delta::from_millis(1), first.wait()))?.is_err());
         let by_thread = annotated_waits();
-        assert!((by_thread > before) == cfg!(CONFIG_LOCKDEP));
+        check!((by_thread > before) == cfg!(CONFIG_LOCKDEP));
         let executor = Executor::new(c"waits")?;
         let fence = second.clone();
         let task = executor.root().spawn(c"waits", async move {
@@ -256,8 +303,8 @@ mod tests {
             })
             .await
         })?;
-        assert!(block_on(task)?);
-        assert_eq!(annotated_waits(), by_thread);
+        check!(block_on(task)?);
+        check_eq!(annotated_waits(), by_thread);
         end(a, Ok(()));
         end(b, Ok(()));
         Ok(())

@@ -20,16 +20,16 @@ mod tests {
     fn binary_objects() -> Result {
         let (fence, pending) = Timeline::new()?.next()?;
         let object = sync_object(None)?;
-        assert!(fence_of(&object).is_none());
+        check!(fence_of(&object).is_none());
         object.replace_fence(&fence);
         let other = sync_object(Some(&fence))?;
         for object in [&object, &other] {
             let found = fence_of(object).ok_or(ENOENT)?;
-            assert_eq!(found.as_raw(), fence.as_raw());
-            assert!(!found.test_signaled_flag());
+            check_eq!(found.as_raw(), fence.as_raw());
+            check!(!found.test_signaled_flag());
         }
         end(pending, Ok(()));
-        assert!(fence.test_signaled_flag());
+        check!(fence.test_signaled_flag());
         Ok(())
     }
 
@@ -42,13 +42,13 @@ mod tests {
         let ten = fence_of(&object).ok_or(ENOENT)?;
         object.add_point(ChainNode::new()?, &two, 20)?;
         let twenty = fence_of(&object).ok_or(ENOENT)?;
-        assert!(ten.is_chain() && twenty.is_chain());
-        assert_eq!((ten.seqno(), twenty.seqno()), (10, 20));
+        check!(ten.is_chain() && twenty.is_chain());
+        check_eq!((ten.seqno(), twenty.seqno()), (10, 20));
         end(first, Ok(()));
-        assert_eq!(result(&ten), Ok(()));
-        assert!(!twenty.test_signaled_flag());
+        check_eq!(result(&ten), Ok(()));
+        check!(!twenty.test_signaled_flag());
         end(second, Ok(()));
-        assert_eq!(result(&twenty), Ok(()));
+        check_eq!(result(&twenty), Ok(()));
         Ok(())
     }
 
@@ -64,14 +64,14 @@ mod tests {
             match object.add_point(ChainNode::new()?, &payload, 1) {
                 Ok(()) => payload = fence_of(&object).ok_or(EINVAL)?,
                 Err(e) => {
-                    assert_eq!(e, EINVAL);
-                    assert!(fence_of(&object).is_none());
+                    check_eq!(e, EINVAL);
+                    check!(fence_of(&object).is_none());
                     refused += 1;
                 }
             }
         }
-        assert_eq!(refused, LEVELS - 1);
-        assert!(payload.is_chain() && !fence.is_chain());
+        check_eq!(refused, LEVELS - 1);
+        check!(payload.is_chain() && !fence.is_chain());
         end(pending, Ok(()));
         Ok(())
     }

@@ -157,6 +157,12 @@ unsafe extern "C" fn kasync_free_later(memory: *mut c_void) {
 }
 
 #[no_mangle]
+extern "C" fn kasync_get_module() {}
+
+#[no_mangle]
+extern "C" fn kasync_put_module() {}
+
+#[no_mangle]
 extern "C" fn kasync_reaper_start() -> c_int {
     0
 }

@@ -27,6 +27,7 @@ use core::{
     }, //
 };
 use dma_fence::{
+    FenceSet,
     HwDone,
     InFlightFence, //
 };
@@ -65,6 +66,17 @@ impl<R: Ring> Task<R> {
             Poll::Ready(done) => Some(done),
             Poll::Pending => None,
         }
+    }
+
+    /// Returns whether the first job that waits has more dependencies than are polled with
+    /// preemption disabled.
+    #[inline]
+    pub(super) fn first_is_large(&mut self) -> bool {
+        let first = self.waiting.first();
+        first.is_some_and(|node| match &node.stage {
+            Stage::Waiting(fence) => fence.dependencies().len() > FenceSet::AT_ONCE,
+            _ => false,
+        })
     }
 
     /// Polls the dependencies of the first job that waits, and the readiness of the ring for it.

@@ -12,6 +12,8 @@ mod tests {
         contexts::{
             annotated_waits,
             in_irq,
+            settle,
+            Issuer,
             Watch,
             COMMITS_POLL, //
         },
@@ -24,6 +26,7 @@ mod tests {
             LIMIT, //
         }, //
     };
+    use dma_fence::FenceSet;
     use kasync::{
         block_on,
         time::timeout, //
@@ -53,11 +56,11 @@ mod tests {
             bench.mock.count_calls();
             let watch = Watch::new(&fence)?;
             bench.queue.close();
-            assert_eq!(result(&fence), Err(ECANCELED));
+            check_eq!(result(&fence), Err(ECANCELED));
             ours += u32::from(watch.is_ours()) + bench.mock.called().others;
             bench.end()?;
         }
-        assert_eq!(ours, 0);
+        check_eq!(ours, 0);
         Ok(())
     }
 
@@ -73,11 +76,11 @@ mod tests {
             bench.mock.count_calls();
             let watch = Watch::new(&fence)?;
             bench.drop_queue()?;
-            assert_eq!(result(&fence), Err(ECANCELED));
+            check_eq!(result(&fence), Err(ECANCELED));
             ours += u32::from(watch.is_ours()) + bench.mock.called().others;
             bench.end()?;
         }
-        assert_eq!(ours, 0);
+        check_eq!(ours, 0);
         Ok(())
     }
 
@@ -94,10 +97,10 @@ mod tests {
         bench.wait_started(1)?;
         let mut queue = Some(bench.take_queue()?);
         in_irq(|| drop(queue.take()));
-        assert!(!flying.test_signaled_flag() && !waiting.test_signaled_flag());
+        check!(!flying.test_signaled_flag() && !waiting.test_signaled_flag());
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&flying), Ok(()));
-        assert_eq!(result(&waiting), Err(ECANCELED));
+        check_eq!(result(&flying), Ok(()));
+        check_eq!(result(&waiting), Err(ECANCELED));
 
         let mut queue = Some(bench.take_queue()?);
         bench.scope.cancel();
@@ -124,14 +127,14 @@ mod tests {
             bench.queue.park();
             bench.queue.unpark();
             bench.mock.complete(id, Ok(()));
-            assert_eq!(result(&fence), Ok(()));
+            check_eq!(result(&fence), Ok(()));
             if let Ok(watch) = watch {
-                assert!(!watch.is_ours());
+                check!(!watch.is_ours());
             }
             called.push(bench.mock.called(), GFP_KERNEL)?;
         }
         bench.end()?;
-        assert!(called.iter().all(|c| *c == Called::default()));
+        check!(called.iter().all(|c| *c == Called::default()));
         Ok(())
     }
 
@@ -149,24 +152,51 @@ mod tests {
             bench.mock.complete_in_silence(id);
             let fence = bench.commit(Job::new(id), &[])?;
             let called = bench.mock.called();
-            assert_eq!(called.preemptible, 0);
-            assert!(called.others == 0 || called.others == 2);
+            check_eq!(called.preemptible, 0);
+            check!(called.others == 0 || called.others == 2);
             inline += u32::from(called.submits > 0);
             if called.others != 0 {
                 ended += 1;
-                assert!(fence.test_signaled_flag());
+                check!(fence.test_signaled_flag());
             }
             bench.mock.complete(id, Ok(()));
-            assert_eq!(result(&fence), Ok(()));
+            check_eq!(result(&fence), Ok(()));
             bench.wait_retired(id as usize)?;
         }
         bench.end()?;
         if COMMITS_POLL {
-            assert!(inline > 0 && ended > 0);
+            check!(inline > 0 && ended > 0);
         } else {
-            assert_eq!((inline, ended), (0, 0));
+            check_eq!((inline, ended), (0, 0));
         }
         Ok(())
+    }
+
+    /// A job with many dependencies is left to a worker, as nothing else would have the processor
+    /// while they are polled and dropped. That they have all signalled makes no difference.
+    #[test]
+    fn commit_with_many_dependencies_runs_nothing() -> Result {
+        let bench = patient()?;
+        let mut inline = [0, 0];
+        let mut id = 0;
+        for more in 0..=1 {
+            // Failed ones, as the others are left out.
+            let mut issuer = Issuer::new(FenceSet::AT_ONCE as u32 + more)?;
+            issuer.signal_rest(Err(EIO));
+            for _ in 0..ROUNDS {
+                id += 1;
+                bench.mock.count_calls();
+                let fence = bench.commit(Job::new(id), issuer.fences())?;
+                inline[more as usize] += u32::from(bench.mock.called().submits > 0);
+                bench.mock.complete(id, Ok(()));
+                check_eq!(result(&fence), Ok(()));
+                bench.wait_retired(id as usize)?;
+            }
+        }
+        bench.end()?;
+        check_eq!(inline[1], 0);
+        check!((inline[0] > 0) == COMMITS_POLL);
+        settle()
     }
 
     /// A commit to a queue with something in flight only wakes a worker.
@@ -185,15 +215,15 @@ mod tests {
             // A worker may have been at it, and have found that it is over.
             let in_flight = !fence.test_signaled_flag();
             bench.mock.complete(2 * id, Ok(()));
-            assert_eq!((result(&fence), result(&next)), (Ok(()), Ok(())));
-            assert!(!watch.is_ours());
+            check_eq!((result(&fence), result(&next)), (Ok(()), Ok(())));
+            check!(!watch.is_ours());
             if in_flight {
                 checked += 1;
-                assert_eq!(called, Called::default());
+                check_eq!(called, Called::default());
             }
         }
         bench.end()?;
-        assert!(checked > 0);
+        check!(checked > 0);
         Ok(())
     }
 
@@ -212,17 +242,17 @@ mod tests {
         let failing = source.commit(Job::new(1), &[])?;
         source.wait_started(1)?;
         source.mock.complete(1, Err(EIO));
-        assert_eq!(result(&failing), Err(EIO));
+        check_eq!(result(&failing), Err(EIO));
         let mut others = 0;
         for id in 1..=ROUNDS {
             strict.mock.count_calls();
             let fence = strict.commit(Job::new(id), core::slice::from_ref(&failing))?;
             others += strict.mock.called().others;
-            assert_eq!(result(&fence), Err(EIO));
+            check_eq!(result(&fence), Err(EIO));
         }
         source.end()?;
         strict.end()?;
-        assert_eq!(others, 0);
+        check_eq!(others, 0);
         Ok(())
     }
 
@@ -235,7 +265,7 @@ mod tests {
         drop(bench.prepare(Job::new(1), 1, &[])?);
         let told = annotated_waits() > before;
         bench.end()?;
-        assert_eq!(told, cfg!(CONFIG_LOCKDEP));
+        check_eq!(told, cfg!(CONFIG_LOCKDEP));
         Ok(())
     }
 }

@@ -6,16 +6,18 @@ use kernel::prelude::*;
 
 #[kunit_tests(jobqueue_flow)]
 mod tests {
-    use crate::ring::{
-        result,
-        Bench,
-        Job,
-        Options,
-        LIMIT, //
+    use crate::{
+        contexts::threads,
+        ring::{
+            result,
+            Bench,
+            Job,
+            Options,
+            LIMIT, //
+        }, //
     };
     use kasync::{
         block_on,
-        sync::oneshot,
         time::{
             timeout,
             Delta, //
@@ -23,8 +25,10 @@ mod tests {
     };
     use kernel::{
         prelude::*,
-        sync::Arc,
-        workqueue, //
+        sync::atomic::{
+            Atomic,
+            Relaxed, //
+        }, //
     };
 
     const KIB: usize = 1024;
@@ -37,8 +41,8 @@ mod tests {
             memory: 64 * KIB,
             ..Options::new(8)
         };
-        let bench = Arc::new(Bench::build(options)?, GFP_KERNEL)?;
-        assert!(matches!(
+        let bench = Bench::build(options)?;
+        check!(matches!(
             bench.prepare(Job::large(1, 64 * KIB + 1), 1, &[]).err(),
             Some(EINVAL)
         ));
@@ -48,30 +52,32 @@ mod tests {
         // What needs none does not wait, nor what fits.
         let second = bench.commit(Job::new(2), &[])?;
         let third = bench.commit(Job::large(3, 24 * KIB), &[])?;
-        let (tx, rx) = oneshot::channel()?;
-        let (theirs, mut tx) = (bench.clone(), Some(tx));
-        workqueue::system_long().try_spawn(GFP_KERNEL, move || {
-            let fence = theirs.commit(Job::large(4, 40 * KIB), &[]);
-            drop(theirs);
-            if let Some(tx) = tx.take() {
-                let _ = tx.send(fence);
-            }
-        })?;
-        let mut rx = core::pin::pin!(rx);
-        assert!(block_on(timeout(Delta::from_millis(30), rx.as_mut()))?.is_err());
-        // One unit is not enough for it ...
         bench.wait_started(3)?;
-        bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&first), Ok(()));
-        // ... but now it is.
-        let fourth = block_on(timeout(LIMIT, rx))?
-            .map_err(|_| ETIME)?
-            .map_err(|_| EPIPE)??;
-        bench.wait_started(4)?;
-        bench.mock.complete(4, Ok(()));
-        for fence in [&second, &third, &fourth] {
-            assert_eq!(result(fence), Ok(()));
-        }
+        let committed = Atomic::<bool>::new(false);
+        let complete = || {
+            let early = committed.load(Relaxed);
+            // One unit is not enough for it ...
+            bench.mock.complete(1, Ok(()));
+            check_eq!(result(&first), Ok(()));
+            // ... but now it is.
+            bench.wait_started(4)?;
+            bench.mock.complete(4, Ok(()));
+            for fence in [&second, &third] {
+                check_eq!(result(fence), Ok(()));
+            }
+            check!(!early);
+            Ok(())
+        };
+        threads(2, |n| {
+            if n == 0 {
+                // Long enough for the other one to get it, if nothing waits.
+                kernel::time::delay::fsleep(Delta::from_millis(30));
+                return complete().inspect_err(|_| bench.abandon());
+            }
+            let fourth = bench.commit(Job::large(4, 40 * KIB), &[])?;
+            committed.store(true, Relaxed);
+            result(&fourth)
+        })?;
         bench.end()
     }
 
@@ -85,13 +91,13 @@ mod tests {
         for bench in [&bench, &other] {
             let within =
                 block_on(timeout(LIMIT, bench.mock.earliest_deadline()))?.map_err(|_| ETIME)?;
-            assert!(within > Delta::from_secs(1) && within <= Delta::from_secs(60));
+            check!(within > Delta::from_secs(1) && within <= Delta::from_secs(60));
         }
         other.wait_started(1)?;
         other.mock.complete(1, Ok(()));
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         bench.end()?;
         other.end()
     }
@@ -120,6 +126,8 @@ mod tests {
             fence.set_deadline(Delta::from_secs(60));
             kernel::time::delay::fsleep(Delta::from_micros(300));
         }
+        let soon = core::pin::pin!(bench.mock.hurried_within(Delta::from_secs(60)));
+        block_on(timeout(LIMIT, soon))?.map_err(|_| ETIME)?;
         let told = bench.mock.deadlines();
         fence.set_deadline(Delta::from_secs(30));
         for mock in [&bench.mock, &last.mock] {
@@ -130,11 +138,11 @@ mod tests {
         first.mock.complete(1, Ok(()));
         last.mock.complete(1, Ok(()));
         bench.mock.complete(JOBS, Ok(()));
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         bench.end()?;
         first.end()?;
         last.end()?;
-        assert_eq!((told, again), (1, 2));
+        check_eq!((told, again), (1, 2));
         Ok(())
     }
 }

@@ -115,23 +115,23 @@ mod tests {
             let given_up = set(fences)?;
             let mut waits = pin!(polled.wait());
             let mut goes = KBox::pin(dropped.wait(), GFP_KERNEL)?;
-            assert!(pends(waits.as_mut())? && pends(goes.as_mut())?);
-            assert!(set_pends(&mut first)? && set_pends(&mut again)?);
+            check!(pends(waits.as_mut())? && pends(goes.as_mut())?);
+            check!(set_pends(&mut first)? && set_pends(&mut again)?);
 
             in_irq(|| issuer.signal(4, Err(EIO), together));
             drop(issuer);
             settle()?;
             // The lock is gone.
-            assert_eq!(block_on(waits)?, Err(EIO));
+            check_eq!(block_on(waits)?, Err(EIO));
             drop(goes);
             let last = block_on(poll_fn(|cx| first.poll_all(cx)))?;
-            assert_eq!(last, Err(EIO));
+            check_eq!(last, Err(EIO));
             drop((again, given_up));
             // The same holds for a fence that is asked only now.
-            assert_eq!(polled.result(), Some(Err(EIO)));
-            assert_eq!(block_on(dropped.wait())?, Err(EIO));
+            check_eq!(polled.result(), Some(Err(EIO)));
+            check_eq!(block_on(dropped.wait())?, Err(EIO));
             dropped.set_deadline(Delta::from_millis(1));
-            assert!(!set_pends(&mut set(&[dropped])?)?);
+            check!(!set_pends(&mut set(&[dropped])?)?);
         }
         Ok(())
     }
@@ -184,7 +184,7 @@ mod tests {
         executor.shutdown()?;
         // Both ends of the race have been seen.
         pr_info!("1000 waits, {late} of them given up\n");
-        assert!(late > 0 && late < 1000);
+        check!(late > 0 && late < 1000);
         settle()
     }
 
@@ -215,19 +215,19 @@ mod tests {
             }
             in_irq(|| issuer.signal(5, Ok(()), together));
             bench.wait_started(5)?;
-            assert_eq!(bench.mock.started(), 5);
+            check_eq!(bench.mock.started(), 5);
             issuer.signal(3, Err(EIO), together);
             bench.wait_started(8)?;
-            assert_eq!(bench.mock.started(), 8);
+            check_eq!(bench.mock.started(), 8);
             in_irq(|| issuer.signal(8, Ok(()), together));
             drop(issuer);
             bench.mock.complete(16, Ok(()));
             for job in &jobs {
-                assert_eq!(result(job), Ok(()));
+                check_eq!(result(job), Ok(()));
             }
             join(&scope)?;
             bench.end()?;
-            assert_eq!(bench.mock.retired(), 16);
+            check_eq!(bench.mock.retired(), 16);
         }
         executor.shutdown()?;
         settle()
@@ -239,16 +239,16 @@ mod tests {
         for i in 1..=20 {
             let mut issuer = Issuer::new(1)?;
             let fence = depending(&bench, issuer.fences())?;
-            assert_eq!(bench.mock.started(), i - 1);
+            check_eq!(bench.mock.started(), i - 1);
             let mut hard = false;
             in_irq(|| {
                 hard = in_hardirq();
                 issuer.signal_rest(Ok(()));
             });
-            assert_eq!(hard, IRQ_IS_HARD);
+            check_eq!(hard, IRQ_IS_HARD);
             bench.wait_started(i)?;
             bench.mock.complete(i as u32, Ok(()));
-            assert_eq!(result(&fence), Ok(()));
+            check_eq!(result(&fence), Ok(()));
         }
         bench.end()?;
         settle()
@@ -264,22 +264,22 @@ mod tests {
         let behind = depending(&bench, &[])?;
         // Longer than the limit with hardware.
         let early = block_on(timeout(Delta::from_millis(200), behind.wait()))?;
-        assert!(early.is_err());
-        assert_eq!(bench.mock.timeouts(), 0);
+        check!(early.is_err());
+        check_eq!(bench.mock.timeouts(), 0);
 
         bench.queue.close();
         bench.scope.cancel();
         let prepared = bench.prepare(Job::next(), 1, &[])?;
-        assert!(matches!(prepared.commit(), Err(ECANCELED)));
+        check!(matches!(prepared.commit(), Err(ECANCELED)));
         let early = block_on(timeout(Delta::from_millis(100), bench.scope.join()))?;
-        assert!(early.is_err());
-        assert!(!waiting.test_signaled_flag() && !behind.test_signaled_flag());
+        check!(early.is_err());
+        check!(!waiting.test_signaled_flag() && !behind.test_signaled_flag());
 
         in_irq(|| issuer.signal_rest(Ok(())));
-        assert_eq!(result(&waiting), Err(ECANCELED));
-        assert_eq!(result(&behind), Err(ECANCELED));
+        check_eq!(result(&waiting), Err(ECANCELED));
+        check_eq!(result(&behind), Err(ECANCELED));
         bench.end()?;
-        assert_eq!((bench.mock.started(), bench.mock.retired()), (0, 2));
+        check_eq!((bench.mock.started(), bench.mock.retired()), (0, 2));
         drop(issuer);
         settle()
     }

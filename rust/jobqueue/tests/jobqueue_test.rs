@@ -4,6 +4,10 @@
 //!
 //! Loading the module runs them; results are in the log and in debugfs, `kunit/jobqueue/results`.
 
+#[macro_use]
+#[path = "../../kasync/tests/kernel/check.rs"]
+mod check;
+
 mod callers;
 mod contexts;
 mod drm_sched;

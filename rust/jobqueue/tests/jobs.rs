@@ -7,7 +7,10 @@ use kernel::prelude::*;
 #[kunit_tests(jobqueue)]
 mod tests {
     use crate::{
-        contexts::COMMITS_POLL,
+        contexts::{
+            Expected,
+            COMMITS_POLL, //
+        },
         ring::{
             result,
             Bench,
@@ -49,17 +52,17 @@ mod tests {
             fences.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
         }
         bench.wait_started(5)?;
-        assert!(fences.iter().all(|fence| !fence.test_signaled_flag()));
+        check!(fences.iter().all(|fence| !fence.test_signaled_flag()));
         bench.mock.complete(3, Ok(()));
         for fence in &fences[..3] {
-            assert_eq!(result(fence), Ok(()));
+            check_eq!(result(fence), Ok(()));
         }
-        assert!(fences[3..].iter().all(|fence| !fence.test_signaled_flag()));
+        check!(fences[3..].iter().all(|fence| !fence.test_signaled_flag()));
         bench.mock.complete(5, Err(EIO));
-        assert_eq!(result(&fences[3]), Err(EIO));
-        assert_eq!(result(&fences[4]), Err(EIO));
+        check_eq!(result(&fences[3]), Err(EIO));
+        check_eq!(result(&fences[4]), Err(EIO));
         bench.end()?;
-        assert_eq!(bench.mock.retired(), 5);
+        check_eq!(bench.mock.retired(), 5);
         Ok(())
     }
 
@@ -69,12 +72,12 @@ mod tests {
         let dependency = first.commit(Job::new(1), &[])?;
         let fence = second.commit(Job::new(1), core::slice::from_ref(&dependency))?;
         first.wait_started(1)?;
-        assert_eq!(second.mock.started(), 0);
+        check_eq!(second.mock.started(), 0);
         first.mock.complete(1, Err(EIO));
         second.wait_started(1)?;
         second.mock.complete(1, Ok(()));
         // The dependency's error is not the job's.
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         first.end()?;
         second.end()
     }
@@ -94,16 +97,16 @@ mod tests {
         bench.wait_started(1)?;
 
         first.mock.complete(2, Ok(()));
-        assert_eq!(result(&dependencies[2]), Ok(()));
+        check_eq!(result(&dependencies[2]), Ok(()));
         second.mock.complete(1, Ok(()));
-        assert_eq!(result(&dependencies[4]), Ok(()));
-        assert_eq!(bench.mock.started(), 1);
+        check_eq!(result(&dependencies[4]), Ok(()));
+        check_eq!(bench.mock.started(), 1);
         first.mock.complete(3, Ok(()));
         // Its own timeline is in order anyway: it need not be over.
         bench.wait_started(2)?;
-        assert!(!own.test_signaled_flag());
+        check!(!own.test_signaled_flag());
         bench.mock.complete(2, Ok(()));
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         first.end()?;
         second.end()?;
         bench.end()
@@ -120,36 +123,36 @@ mod tests {
             }
             FenceSet::new(all, own)
         };
-        assert!(set(&[], None)?.is_empty());
+        check!(set(&[], None)?.is_empty());
         let first = bench.commit(Job::new(1), &[])?;
         let second = bench.commit(Job::new(2), &[])?;
-        assert!(second.is_later_than(&first) && !first.is_later_than(&second));
+        check!(second.is_later_than(&first) && !first.is_later_than(&second));
         let both = [second.clone(), first.clone()];
-        assert_eq!(set(&both, None)?.len(), 1);
-        assert!(set(&both, Some(first.timeline()))?.is_empty());
+        check_eq!(set(&both, None)?.len(), 1);
+        check!(set(&both, Some(first.timeline()))?.is_empty());
 
         // Polled, and dropped with its callback linked.
         let mut given_up = set(&both, None)?;
         let once = poll_fn(|cx| Poll::Ready(given_up.poll_all(cx).is_pending()));
-        assert!(block_on(once)?);
+        check!(block_on(once)?);
         drop(given_up);
 
         let mut waited = set(&both, None)?;
         bench.wait_started(2)?;
         bench.mock.complete(2, Err(EIO));
         let all = timeout(LIMIT, poll_fn(|cx| waited.poll_all(cx)));
-        assert!(block_on(all)?.is_ok());
-        assert!(second.test_signaled_flag() && waited.is_empty());
+        check!(block_on(all)?.is_ok());
+        check!(second.test_signaled_flag() && waited.is_empty());
         // What has failed is found, what has gone well is left out. Of one timeline it is the last
         // that counts.
         let mut failed = set(&both, None)?;
-        assert_eq!(failed.len(), 1);
-        assert_eq!(block_on(poll_fn(|cx| failed.poll_all(cx)))?, Err(EIO));
+        check_eq!(failed.len(), 1);
+        check_eq!(block_on(poll_fn(|cx| failed.poll_all(cx)))?, Err(EIO));
         let third = bench.commit(Job::new(3), &[])?;
         bench.wait_started(3)?;
         bench.mock.complete(3, Ok(()));
-        assert_eq!(result(&third), Ok(()));
-        assert!(set(&[first, third], None)?.is_empty());
+        check_eq!(result(&third), Ok(()));
+        check!(set(&[first, third], None)?.is_empty());
         bench.end()
     }
 
@@ -164,9 +167,9 @@ mod tests {
             inline += usize::from(bench.mock.started() == id as usize);
             bench.wait_started(id as usize)?;
             bench.mock.complete(id, Ok(()));
-            assert_eq!(result(&fence), Ok(()));
+            check_eq!(result(&fence), Ok(()));
         }
-        assert!(inline > 0 || !COMMITS_POLL);
+        check!(inline > 0 || !COMMITS_POLL);
         bench.end()
     }
 
@@ -178,13 +181,13 @@ mod tests {
             fences.push(bench.commit(Job::new(id), &[])?, GFP_KERNEL)?;
         }
         bench.wait_started(2)?;
-        assert_eq!(bench.mock.started(), 2);
+        check_eq!(bench.mock.started(), 2);
         bench.mock.complete(1, Ok(()));
         bench.wait_started(3)?;
-        assert_eq!(bench.mock.started(), 3);
+        check_eq!(bench.mock.started(), 3);
         bench.mock.complete(4, Ok(()));
-        assert_eq!(result(&fences[3]), Ok(()));
-        assert!(bench.prepare(Job::new(5), 3, &[]).is_err());
+        check_eq!(result(&fences[3]), Ok(()));
+        check!(bench.prepare(Job::new(5), 3, &[]).is_err());
         bench.end()
     }
 
@@ -199,21 +202,21 @@ mod tests {
 
         let prepared = bench.prepare(Job::new(4), 1, &[])?;
         bench.scope.cancel();
-        assert!(prepared.commit().is_err());
+        check!(prepared.commit().is_err());
         // Nothing signals before what was committed before it.
-        assert!([&flying, &waiting, &depending]
+        check!([&flying, &waiting, &depending]
             .iter()
             .all(|f| !f.test_signaled_flag()));
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&flying), Ok(()));
-        assert_eq!(result(&waiting), Err(ECANCELED));
+        check_eq!(result(&flying), Ok(()));
+        check_eq!(result(&waiting), Err(ECANCELED));
         // Nor before what it depends on.
-        assert!(!depending.test_signaled_flag());
+        check!(!depending.test_signaled_flag());
         other.mock.complete(1, Ok(()));
-        assert_eq!(result(&depending), Err(ECANCELED));
-        assert_eq!(bench.mock.started(), 1);
+        check_eq!(result(&depending), Err(ECANCELED));
+        check_eq!(bench.mock.started(), 1);
         bench.end()?;
-        assert_eq!(bench.mock.retired(), 3);
+        check_eq!(bench.mock.retired(), 3);
         other.end()
     }
 
@@ -224,13 +227,13 @@ mod tests {
         let second = bench.commit(Job::failing(2), &[])?;
         let third = bench.commit(Job::new(3), &[])?;
         bench.wait_started(1)?;
-        assert!(!second.test_signaled_flag());
+        check!(!second.test_signaled_flag());
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&first), Ok(()));
-        assert_eq!(result(&second), Err(ENODEV));
+        check_eq!(result(&first), Ok(()));
+        check_eq!(result(&second), Err(ENODEV));
         bench.wait_started(2)?;
         bench.mock.complete(3, Ok(()));
-        assert_eq!(result(&third), Ok(()));
+        check_eq!(result(&third), Ok(()));
         bench.end()
     }
 
@@ -239,8 +242,8 @@ mod tests {
         let bench = Bench::new(8)?;
         // The mock ends it at the third complaint.
         let fence = bench.commit(Job::stalling(1), &[])?;
-        assert_eq!(result(&fence), Err(ETIMEDOUT));
-        assert_eq!(bench.mock.timeouts(), 3);
+        check_eq!(result(&fence), Err(ETIMEDOUT));
+        check_eq!(bench.mock.timeouts(), 3);
         bench.end()
     }
 
@@ -254,14 +257,44 @@ mod tests {
         let later = bench.commit(Job::new(3), &[])?;
         bench.wait_started(2)?;
         bench.mock.reset_when_stalled();
-        assert_eq!(result(&guilty), Err(ETIME));
-        assert_eq!(result(&lost), Err(ECANCELED));
+        check_eq!(result(&guilty), Err(ETIME));
+        check_eq!(result(&lost), Err(ECANCELED));
         bench.wait_started(3)?;
         bench.mock.complete(3, Ok(()));
-        assert_eq!(result(&later), Ok(()));
-        assert_eq!(bench.mock.resets(), Some(1));
+        check_eq!(result(&later), Ok(()));
+        check_eq!(bench.mock.resets(), Some(1));
         bench.end()?;
-        assert_eq!(bench.mock.retired(), 3);
+        check_eq!(bench.mock.retired(), 3);
+        Ok(())
+    }
+
+    /// R3: a ring that reports a job with evidence for another queue has orphaned the job's fence,
+    /// which does not signal, and nor do those after it. A reset ends them, and later jobs run.
+    #[test]
+    fn a_reset_ends_orphans() -> Result {
+        static NAMES: Names = Names::new(c"test", c"other");
+        let (other, _signaller) = FenceContext::new(&NAMES)?;
+        let bench = Bench::new(2)?;
+        let expected = Expected::new(1);
+        bench.mock.report_for(other.timeline());
+        let orphan = bench.commit(Job::new(1), &[])?;
+        bench.mock.complete(1, Ok(()));
+        bench.wait_retired(1)?;
+        let reported = expected.outstanding() == 0;
+        let early = orphan.test_signaled_flag();
+        let behind = bench.commit(Job::new(2), &[])?;
+        bench.wait_started(2)?;
+        bench.mock.reset_when_stalled();
+        let results = (result(&orphan), result(&behind));
+        let next = bench.commit(Job::new(3), &[])?;
+        bench.wait_started(3)?;
+        bench.mock.complete(3, Ok(()));
+        let last = result(&next);
+        bench.end()?;
+        check!(reported && !early);
+        check_eq!(results, (Err(ECANCELED), Err(ECANCELED)));
+        check_eq!(last, Ok(()));
+        check_eq!((bench.mock.resets(), bench.mock.retired()), (Some(1), 3));
         Ok(())
     }
 
@@ -272,9 +305,9 @@ mod tests {
         let fence = bench.commit(Job::new(1), &[])?;
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         bench.end()?;
-        assert_eq!(bench.mock.started(), 1);
+        check_eq!(bench.mock.started(), 1);
         Ok(())
     }
 
@@ -287,15 +320,17 @@ mod tests {
         let (second, other) = order.arm(FenceReservation::new()?, FenceSet::default());
         drop(pending.submitted());
         drop(other);
-        assert!(!first.test_signaled_flag() && !second.test_signaled_flag());
+        // Judged when all have been drained, or nothing would do that.
+        let early = first.test_signaled_flag() || second.test_signaled_flag();
         let task = async move {
             // SAFETY: There is no hardware.
             let stopped = unsafe { RingStopped::new(signaller.timeline()) };
             SignallingSection::with(|section| signaller.drain_orphans(&stopped, ENODEV, section))
         };
         block_on(executor.root().spawn(c"drain", task)?)??;
-        assert_eq!(result(&first), Err(ENODEV));
-        assert_eq!(result(&second), Err(ENODEV));
+        check!(!early);
+        check_eq!(result(&first), Err(ENODEV));
+        check_eq!(result(&second), Err(ENODEV));
         executor.shutdown()
     }
 
@@ -310,9 +345,9 @@ mod tests {
         }
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         // And once more when it has signalled.
-        assert_eq!(result(&fence), Ok(()));
+        check_eq!(result(&fence), Ok(()));
         bench.end()
     }
 
@@ -327,23 +362,23 @@ mod tests {
         let third = bench.commit(Job::new(3), &[])?;
         // The hardware has one still.
         let early = block_on(timeout(Delta::from_millis(20), pin!(bench.queue.parked())))?;
-        assert!(early.is_err());
+        check!(early.is_err());
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&first), Ok(()));
-        assert!(block_on(timeout(LIMIT, pin!(bench.queue.parked())))?.is_ok());
-        assert_eq!(bench.mock.started(), 1);
+        check_eq!(result(&first), Ok(()));
+        check!(block_on(timeout(LIMIT, pin!(bench.queue.parked())))?.is_ok());
+        check_eq!(bench.mock.started(), 1);
         bench.queue.unpark();
         bench.wait_started(3)?;
         bench.mock.complete(3, Ok(()));
-        assert_eq!(result(&second), Ok(()));
-        assert_eq!(result(&third), Ok(()));
+        check_eq!(result(&second), Ok(()));
+        check_eq!(result(&third), Ok(()));
 
         // Closing does not wait for an unpark.
         bench.queue.park();
         let never = bench.commit(Job::new(4), &[])?;
         bench.queue.close();
-        assert_eq!(result(&never), Err(ECANCELED));
-        assert_eq!(bench.mock.started(), 3);
+        check_eq!(result(&never), Err(ECANCELED));
+        check_eq!(bench.mock.started(), 3);
         bench.end()
     }
 
@@ -363,27 +398,27 @@ mod tests {
         let after = poisoned.commit(Job::new(2), &[])?;
         source.wait_started(1)?;
         source.mock.complete(1, Err(EIO));
-        assert_eq!(result(&waiting), Err(EIO));
+        check_eq!(result(&waiting), Err(EIO));
         // Its own next one runs.
         strict.wait_started(1)?;
         strict.mock.complete(2, Ok(()));
-        assert_eq!(result(&other), Ok(()));
+        check_eq!(result(&other), Ok(()));
         // A dependency that has failed before.
         let late = strict.commit(Job::new(3), dependency)?;
-        assert_eq!(result(&late), Err(EIO));
-        assert_eq!(strict.mock.started(), 1);
+        check_eq!(result(&late), Err(EIO));
+        check_eq!(strict.mock.started(), 1);
 
         poisoned.wait_started(2)?;
         poisoned.mock.complete(1, Err(EINVAL));
-        assert_eq!(result(&bad), Err(EINVAL));
+        check_eq!(result(&bad), Err(EINVAL));
         // It was in flight already.
         poisoned.mock.complete(2, Ok(()));
-        assert_eq!(result(&after), Ok(()));
+        check_eq!(result(&after), Ok(()));
         for id in 3..=4 {
             let never = poisoned.commit(Job::new(id), &[])?;
-            assert_eq!(result(&never), Err(EINVAL));
+            check_eq!(result(&never), Err(EINVAL));
         }
-        assert_eq!(poisoned.mock.started(), 2);
+        check_eq!(poisoned.mock.started(), 2);
         source.end()?;
         strict.end()?;
         poisoned.end()

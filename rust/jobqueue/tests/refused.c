@@ -95,6 +95,15 @@ unsigned int jobqueue_test_c_refuses(void)
 
 	if (IS_ERR(device))
 		return UINT_MAX;
+	/* What ends something ignores these. An oops where it does not. */
+	jobqueue_close(NULL);
+	jobqueue_close(ERR_PTR(-ENOMEM));
+	jobqueue_put(NULL);
+	jobqueue_put(ERR_PTR(-ENOMEM));
+	jobqueue_abandon(NULL);
+	jobqueue_abandon(ERR_PTR(-ENOMEM));
+	jobqueue_device_destroy(NULL);
+	jobqueue_device_destroy(ERR_PTR(-ENOMEM));
 	/* The last ones are an oops rather than a wrong answer where they are not checked. */
 	for (change = 0; change <= 12; change++)
 		if (!c_refuses(device, change))

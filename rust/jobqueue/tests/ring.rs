@@ -205,6 +205,9 @@ impl Ring for MockRing {
         if job.fails {
             return Poll::Ready(Err(ENODEV));
         }
+        if free.is_pending() {
+            self.mock.note_not_ready();
+        }
         free
     }
 
@@ -240,8 +243,9 @@ impl Ring for MockRing {
     ) -> Poll<HwDone> {
         job.mock.note_call(true);
         job.mock.waker.register(cx);
-        let state = job.mock.state.lock();
+        let mut state = job.mock.state.lock();
         if state.done >= job.id {
+            let timeline = state.stray.take().unwrap_or(timeline);
             // SAFETY: There is no hardware.
             Poll::Ready(unsafe { HwDone::new(timeline, state.result) })
         } else {

@@ -32,8 +32,8 @@ mod tests {
         let late = result(&second);
         bench.mock.set_undecided(false);
         bench.end()?;
-        assert_eq!((deciding, early, late), (Ok(()), Ok(()), Err(EIO)));
-        assert!(pending);
+        check_eq!((deciding, early, late), (Ok(()), Ok(()), Err(EIO)));
+        check!(pending);
         Ok(())
     }
 
@@ -54,8 +54,8 @@ mod tests {
         bench.mock.complete(2, Ok(()));
         let late = result(&second);
         bench.end()?;
-        assert_eq!((deciding, early, after), (Ok(()), Ok(()), Ok(())));
-        assert_eq!((waits, started, late), (true, 1, Ok(())));
+        check_eq!((deciding, early, after), (Ok(()), Ok(()), Ok(())));
+        check_eq!((waits, started, late), (true, 1, Ok(())));
         Ok(())
     }
 
@@ -79,8 +79,8 @@ mod tests {
         let late = result(&second);
         bench.end()?;
         other.end()?;
-        assert_eq!(deciding, Ok(()));
-        assert_eq!((early, waits, late), (Err(ECANCELED), true, Err(ECANCELED)));
+        check_eq!(deciding, Ok(()));
+        check_eq!((early, waits, late), (Err(ECANCELED), true, Err(ECANCELED)));
         Ok(())
     }
 }

@@ -108,15 +108,6 @@ impl Semaphore {
         taken.then(|| Permit { semaphore: self, n })
     }
 
-    /// Takes permits as [`Semaphore::try_acquire`] does, with a reference to the semaphore.
-    pub fn try_acquire_owned(this: &Arc<Self>, n: usize) -> Option<OwnedPermit> {
-        let taken = this.0.with(|s| Self::take_now(s, n));
-        taken.then(|| Permit {
-            semaphore: this.clone(),
-            n,
-        })
-    }
-
     /// Returns a future of `n` permits.
     #[track_caller]
     pub fn acquire(&self, n: usize) -> Acquire<&Self> {

@@ -58,17 +58,6 @@ fn atomic_waker() {
 }
 
 #[test]
-fn owned_permits_at_once() {
-    manual(|_, _| {
-        let semaphore = kernel::sync::Arc::new(Semaphore::new(2), GFP_KERNEL).unwrap();
-        let permit = Semaphore::try_acquire_owned(&semaphore, 2).unwrap();
-        assert!(Semaphore::try_acquire_owned(&semaphore, 1).is_none());
-        drop(permit);
-        assert_eq!(semaphore.available(), 2);
-    });
-}
-
-#[test]
 fn notify_one_and_all() {
     manual(|_, _| {
         let notify = Notify::new();

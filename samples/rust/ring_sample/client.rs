@@ -44,6 +44,11 @@ pub(crate) struct Client {
 impl Client {
     /// Returns a client whose GPU is reset if a job takes longer than twice `timeout`.
     pub(crate) fn new(device: &Scope, timeout: Delta) -> Result<Self> {
+        Self::with(device, timeout, OnError::Ignore)
+    }
+
+    /// Returns such a client, for whose jobs failures have an effect.
+    pub(crate) fn with(device: &Scope, timeout: Delta, on_error: OnError) -> Result<Self> {
         let scope = device.child(c"client")?;
         let config = Config {
             names: &NAMES,
@@ -53,7 +58,7 @@ impl Client {
             jobs: 4 * ROOM,
             memory: usize::MAX,
             timeout,
-            on_error: OnError::Ignore,
+            on_error,
         };
         let gpu = Gpu::new()?;
         let queue = JobQueue::new(&scope, c"queue", GpuRing::new(gpu.clone()), &config)?;

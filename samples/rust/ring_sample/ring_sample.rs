@@ -15,7 +15,7 @@
 //! | `gpu.rs` | the GPU |
 //! | `ring.rs` | the hardware's side of a queue: start here |
 //! | `client.rs` | queues, and how a job is submitted |
-//! | this one | what may happen to jobs, in four scenes |
+//! | this one | what may happen to jobs, in five scenes |
 //!
 //! Loading the module runs the scenes, and logs a line for each thing that has to hold. It does not
 //! load if one of them does not.
@@ -35,11 +35,13 @@ use client::{
 };
 use core::pin::pin;
 use dma_fence::Fence;
+use jobqueue::OnError;
 use kasync::{
     block_on,
     cancelled,
     join,
     select,
+    sync::oneshot,
     time::timeout,
     Either,
     Executor,
@@ -63,7 +65,7 @@ module! {
 }
 
 /// Time limit of what has to happen.
-const LIMIT: Delta = Delta::from_secs(10);
+const LIMIT: Delta = Delta::from_secs(60);
 
 /// Waits for a fence, in a thread, with a limit. Returns the fence's error.
 fn result(fence: &Fence) -> Result {
@@ -144,6 +146,29 @@ fn hang(device: &Scope) -> Result {
     check("the next one runs", result(&next).is_ok())
 }
 
+/// Has a job fail that others need: what it was to write is not there.
+fn errors(device: &Scope) -> Result {
+    // By default a failure is the client's to look at, as Vulkan has it. A client may ask for more:
+    // jobs that depend on a failed one do not run.
+    let strict = Client::with(device, TIMEOUT, OnError::Propagate)?;
+    // Nor do later jobs of the same queue: its context is lost.
+    let lost = Client::with(device, TIMEOUT, OnError::Poison)?;
+    let hung = lost.submit(true, 1, &[])?;
+    let depends = strict.submit(false, 1, &[&hung])?;
+    let other = strict.submit(false, 1, &[])?;
+    check("a job fails", result(&hung) == Err(ETIME))?;
+    check(
+        "so does one that needs it",
+        result(&depends) == Err(ETIME) && strict.gpu.started() <= 1,
+    )?;
+    check("and no other of its queue", result(&other).is_ok())?;
+    let later = lost.submit(false, 1, &[])?;
+    check(
+        "a context that is lost runs nothing any more",
+        result(&later) == Err(ETIME) && lost.gpu.started() == 0,
+    )
+}
+
 /// Suspends the system while a client has jobs under way.
 fn suspend(device: &Scope) -> Result {
     let client = Client::new(device, LIMIT)?;
@@ -173,15 +198,22 @@ fn cancel(device: &Scope) -> Result {
     // have to wait for long awaits `cancelled()` as well, then cleans up, and returns. The future
     // of a fence may be dropped at any time.
     let fence = in_flight.clone();
+    let (tells, told) = oneshot::channel()?;
     let task = client.scope.spawn(c"waits", async move {
+        // Nobody may be there any more to hear it.
+        let _ = tells.send(());
         match select(cancelled(), fence.wait()).await {
             Either::Left(()) => Err(ECANCELED),
             Either::Right(result) => result,
         }
     })?;
 
-    // Otherwise the cancel may come first, and the job never run.
+    // Otherwise the cancel may come first, and neither the job nor the task ever run.
     client.gpu.wait_started(LIMIT)?;
+    check(
+        "a task runs",
+        block_on(timeout(LIMIT, told))?.is_ok_and(|told| told.is_ok()),
+    )?;
     client.scope.cancel();
     check(
         "nothing is committed any more",
@@ -210,6 +242,7 @@ fn run(executor: &Executor) -> Result {
     let device = executor.root().child(c"device")?;
     two_clients(&device)?;
     hang(&device)?;
+    errors(&device)?;
     suspend(&device)?;
     cancel(&device)
 }

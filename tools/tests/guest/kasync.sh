@@ -8,6 +8,7 @@ again=none
 [ "$TIER" = test ] || again='*'
 guest_tap kasync --no-emu --modules "kasync kasync_test" -- sh -c "$KUNIT"'
 	kunit_results "kasync_*"
+	dmesg | sed -nE "s/^.*kasync_test: (.* FAILED: .*)/# \1/p"
 	filter=/sys/module/kunit/parameters/filter_glob
 	printf "%s" "$1" >$filter
 	if rmmod kasync_test && insmod /mnt/rig/modules/kasync_test.ko && rmmod kasync_test kasync; then

@@ -29,7 +29,6 @@ use crate::{
     vm::Vm, //
 };
 use core::ffi::c_void;
-use jobqueue::Clock;
 use kernel::{
     drm::{
         self,
@@ -118,10 +117,10 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     let khz = dev.registration_guard().and_then(|guard| {
         guard.registration_data_with(|reg| reg.gpu.firmware().max_frequency_khz())
     });
-    let clock = khz.map(|khz| Clock::MaxHz(u64::from(khz) * 1000));
+    let max_hz = khz.map(|khz| u64::from(khz) * 1000);
     for engine in file.inner().engines.all() {
         // SAFETY: By the function's requirements.
-        unsafe { engine.show(printer, clock) };
+        unsafe { engine.show(printer, max_hz) };
     }
 }
 

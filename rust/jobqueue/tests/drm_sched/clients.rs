@@ -50,7 +50,7 @@ mod tests {
         })?;
         for bench in &benches {
             bench.end()?;
-            assert_eq!((bench.mock.started(), bench.mock.retired()), (9, 9));
+            check_eq!((bench.mock.started(), bench.mock.retired()), (9, 9));
         }
         Ok(())
     }
@@ -67,7 +67,7 @@ mod tests {
             last.map_or(Ok(()), |fence| result(&fence))
         })?;
         bench.end()?;
-        assert_eq!((bench.mock.started(), bench.mock.retired()), (128, 128));
+        check_eq!((bench.mock.started(), bench.mock.retired()), (128, 128));
         Ok(())
     }
 
@@ -95,7 +95,7 @@ mod tests {
         })?;
         for (n, bench) in benches.iter().enumerate() {
             bench.end()?;
-            assert_eq!(bench.mock.retired(), 625 / (n + 1));
+            check_eq!(bench.mock.retired(), 625 / (n + 1));
         }
         Ok(())
     }
@@ -114,14 +114,14 @@ mod tests {
             };
             fences.push(bench.commit(Job::new(id), dependencies)?, GFP_KERNEL)?;
         }
-        assert_eq!(bench.mock.started(), 0);
+        check_eq!(bench.mock.started(), 0);
         let begin = Instant::now();
         first.mock.complete(1, Ok(()));
         for (i, fence) in fences.iter().enumerate() {
-            assert_eq!(result(fence), Ok(()));
+            check_eq!(result(fence), Ok(()));
             // No more than what is over, and the one after it.
-            assert!(bench.mock.started() <= bench.mock.done() as usize + 1);
-            assert!(bench.mock.started() > i);
+            check!(bench.mock.started() <= bench.mock.done() as usize + 1);
+            check!(bench.mock.started() > i);
         }
         let taken = (Instant::now() - begin).as_nanos() / 1000;
         pr_info!("200 jobs of 1000 us, one at a time: {taken} us\n");
@@ -134,9 +134,9 @@ mod tests {
         let begin = Instant::now();
         let fences = fill(&benches, 200, true)?;
         for (i, fence) in fences.iter().enumerate() {
-            assert_eq!(result(fence), Ok(()));
+            check_eq!(result(fence), Ok(()));
             let started: usize = benches.iter().map(|b| b.mock.started()).sum();
-            assert!(started > i);
+            check!(started > i);
         }
         let taken = (Instant::now() - begin).as_nanos() / 1000;
         pr_info!("200 jobs of 1000 us, in turns: {taken} us\n");
@@ -162,7 +162,7 @@ mod tests {
             }
             last
         })?;
-        assert_eq!((hog.mock.started(), polite.mock.started()), (200, 50));
+        check_eq!((hog.mock.started(), polite.mock.started()), (200, 50));
         end(&[hog, polite])
     }
 
@@ -183,7 +183,7 @@ mod tests {
             })?;
             for bench in &benches {
                 bench.end()?;
-                assert_eq!(bench.mock.retired(), 20);
+                check_eq!(bench.mock.retired(), 20);
             }
         }
         Ok(())

@@ -48,22 +48,22 @@ mod tests {
     fn it_has_to_be_asked() -> Result {
         let bench = patient(OnError::Ignore)?;
         let mut issuer = Issuer::with(3, Enable::Needed)?;
-        assert!(!issuer.enabled(0));
-        assert!(stays(&issuer.fences()[0])?);
-        assert!(issuer.enabled(0) && !issuer.enabled(1));
+        check!(!issuer.enabled(0));
+        check!(stays(&issuer.fences()[0])?);
+        check!(issuer.enabled(0) && !issuer.enabled(1));
         let job = depending(&bench, issuer.fences())?;
         // A worker may be at it.
-        for _ in 0..500 {
+        for _ in 0..6000 {
             if issuer.enabled(1) && issuer.enabled(2) {
                 break;
             }
             fsleep(Delta::from_millis(10));
         }
-        assert!(issuer.enabled(1) && issuer.enabled(2));
+        check!(issuer.enabled(1) && issuer.enabled(2));
         issuer.signal_rest(Ok(()));
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&job), Ok(()));
+        check_eq!(result(&job), Ok(()));
         bench.end()?;
         drop(issuer);
         settle()
@@ -77,16 +77,16 @@ mod tests {
         let [first, second, rest @ ..] = issuer.fences() else {
             return Err(EINVAL);
         };
-        assert!(!first.test_signaled_flag());
-        assert_eq!(block_on(first.wait())?, Ok(()));
+        check!(!first.test_signaled_flag());
+        check_eq!(block_on(first.wait())?, Ok(()));
         let mut all = set(rest)?;
-        assert_eq!(all.len(), 2);
-        assert!(!set_pends(&mut all)? && all.is_empty());
+        check_eq!(all.len(), 2);
+        check!(!set_pends(&mut all)? && all.is_empty());
         let job = depending(&bench, core::slice::from_ref(second))?;
         bench.wait_started(1)?;
         bench.mock.complete(1, Ok(()));
-        assert_eq!(result(&job), Ok(()));
-        assert!(issuer.fences().iter().all(|f| f.test_signaled_flag()));
+        check_eq!(result(&job), Ok(()));
+        check!(issuer.fences().iter().all(|f| f.test_signaled_flag()));
         bench.end()?;
         drop(issuer);
         settle()
@@ -106,11 +106,11 @@ mod tests {
                 }
                 let job = depending(&bench, issuer.fences())?;
                 let next = depending(&bench, &[])?;
-                assert!(stays(&job)?);
+                check!(stays(&job)?);
                 // The error alone does not end it: the others are waited for as well.
                 if !before {
                     in_irq(|| issuer.signal(1, Err(ENOENT), false));
-                    assert!(stays(&job)?);
+                    check!(stays(&job)?);
                 }
                 issuer.signal_rest(Ok(()));
                 let runs = match on_error {
@@ -121,9 +121,9 @@ mod tests {
                 bench.wait_started(runs)?;
                 bench.mock.complete(2, Ok(()));
                 let gets = |runs| if runs { Ok(()) } else { Err(ENOENT) };
-                assert_eq!(result(&job), gets(on_error == OnError::Ignore));
-                assert_eq!(result(&next), gets(on_error != OnError::Poison));
-                assert_eq!(bench.mock.started(), runs);
+                check_eq!(result(&job), gets(on_error == OnError::Ignore));
+                check_eq!(result(&next), gets(on_error != OnError::Poison));
+                check_eq!(bench.mock.started(), runs);
                 bench.end()?;
             }
         }
@@ -140,9 +140,9 @@ mod tests {
             issuer.signal_after(Delta::from_nanos(100 * step), Err(EIO));
             let job = depending(&bench, issuer.fences());
             issuer.signal_rest(Ok(()));
-            assert_eq!(result(&job?), Err(EIO));
+            check_eq!(result(&job?), Err(EIO));
         }
-        assert_eq!(bench.mock.started(), 0);
+        check_eq!(bench.mock.started(), 0);
         bench.end()?;
         settle()
     }
@@ -178,7 +178,7 @@ mod tests {
             join(&scope)?;
             bench.wait_started(round + 1)?;
             bench.mock.complete(round as u32 + 1, Ok(()));
-            assert_eq!(result(&jobs[round]), Ok(()));
+            check_eq!(result(&jobs[round]), Ok(()));
         }
         bench.end()?;
         executor.shutdown()?;

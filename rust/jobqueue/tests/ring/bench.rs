@@ -7,6 +7,7 @@ use super::{
     Job,
     MockRing, //
 };
+use crate::contexts::in_irq;
 use dma_fence::Fence;
 use jobqueue::{
     Config,
@@ -29,6 +30,10 @@ use kernel::{
     prelude::*,
     sync::{
         aref::ARef,
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc, //
     }, //
 };
@@ -91,7 +96,10 @@ pub(crate) struct Bench {
     pub(crate) mock: Arc<Mock>,
     pub(crate) queue: JobQueue<MockRing>,
     pub(crate) scope: Scope,
-    executor: Executor,
+    /// There until this is dropped.
+    executor: Option<Executor>,
+    /// Whether all has come to its end.
+    ended: Atomic<bool>,
 }
 
 impl Bench {
@@ -137,7 +145,8 @@ impl Bench {
             mock,
             queue,
             scope,
-            executor,
+            executor: Some(executor),
+            ended: Atomic::new(false),
         })
     }
 
@@ -210,6 +219,12 @@ impl Bench {
         block_on(timeout(LIMIT, started))?.map_err(|_| ETIME)
     }
 
+    /// Waits until the ring was asked for readiness, and was not ready.
+    pub(crate) fn wait_asked(&self) -> Result {
+        let asked = (self.mock).wait(|s| (s.not_ready_polls > 0).then_some(()));
+        block_on(timeout(LIMIT, asked))?.map_err(|_| ETIME)
+    }
+
     /// Waits until the job has been complained of so often.
     pub(crate) fn wait_complaints(&self, count: u32) -> Result {
         let timeouts = self.mock.wait(|s| (s.timeouts >= count).then_some(()));
@@ -227,6 +242,31 @@ impl Bench {
         if !ended || missing {
             return Err(EINVAL);
         }
-        self.executor.shutdown()
+        if let Some(executor) = &self.executor {
+            executor.shutdown()?;
+        }
+        self.ended.store(true, Relaxed);
+        Ok(())
+    }
+
+    /// Ends all that waits for the queue or works for it, without waiting, unless all has come to
+    /// its end.
+    pub(crate) fn abandon(&self) {
+        if !self.ended.load(Relaxed) {
+            self.scope.cancel();
+            self.mock.abandon();
+        }
+    }
+}
+
+impl Drop for Bench {
+    /// Of a test that has failed: its jobs may depend on those of other queues, which are dropped
+    /// after this one. In an interrupt nothing waits, so the executor ends in the background.
+    fn drop(&mut self) {
+        if !self.ended.load(Relaxed) {
+            self.abandon();
+            let executor = &mut self.executor;
+            in_irq(|| drop(executor.take()));
+        }
     }
 }

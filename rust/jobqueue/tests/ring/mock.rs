@@ -2,6 +2,7 @@
 
 //! The mock hardware, which a test and its ring share.
 
+use jobqueue::Timeline;
 use kasync::{
     sync::{
         AtomicWaker,
@@ -37,6 +38,8 @@ pub(super) struct State {
     /// preempted.
     pub(super) caller: i32,
     pub(super) called: Called,
+    /// How often the ring was asked for readiness, and was not ready.
+    pub(super) not_ready_polls: usize,
     pub(super) started: usize,
     pub(super) retired: usize,
     pub(super) timeouts: u32,
@@ -51,8 +54,14 @@ pub(super) struct State {
     /// Whether a decision on a timeout is pending.
     pub(super) deciding: bool,
     pub(super) ended: bool,
+    /// The timeline for which the ring reports the next job that completes, instead of its own.
+    pub(super) stray: Option<Timeline>,
     /// Whether the ring had no shared resource when it took a job, or had one at its end.
     pub(super) missing: bool,
+    /// The number of the last job that hardware may complete by itself.
+    pub(super) works_until: u32,
+    /// Whether the test has gone: see [`Mock::abandon`].
+    pub(super) abandoned: bool,
     /// Number of the last completed job, and the result of those since the last completion.
     pub(super) done: u32,
     pub(super) result: Result,
@@ -95,6 +104,7 @@ impl Mock {
                     quiesced: 0,
                     caller: 0,
                     called: Called::default(),
+                    not_ready_polls: 0,
                     started: 0,
                     retired: 0,
                     timeouts: 0,
@@ -104,7 +114,10 @@ impl Mock {
                     undecided: false,
                     deciding: false,
                     ended: false,
+                    stray: None,
                     missing: false,
+                    works_until: u32::MAX,
+                    abandoned: false,
                     done: 0,
                     result: Ok(()),
                 }),
@@ -116,9 +129,28 @@ impl Mock {
     /// Completes all jobs up to number `id`, with `result`.
     pub(crate) fn complete(&self, id: u32, result: Result) {
         self.change(|state| {
-            state.done = id;
-            state.result = result;
+            if !state.abandoned {
+                state.done = id;
+                state.result = result;
+            }
         });
+    }
+
+    /// Ends all jobs, those to come included, after a test has failed.
+    pub(super) fn abandon(&self) {
+        self.change(|state| {
+            state.abandoned = true;
+            state.busy = false;
+            state.refuses = Some(ECANCELED);
+            state.undecided = false;
+            state.done = u32::MAX;
+            state.result = Err(ECANCELED);
+        });
+    }
+
+    /// Lets hardware that works by itself complete jobs up to number `id`.
+    pub(crate) fn work_until(&self, id: u32) {
+        self.change(|state| state.works_until = id);
     }
 
     /// Completes the job without a wake.
@@ -139,6 +171,11 @@ impl Mock {
     /// A time limit that passes while nothing is in flight ends the wait for readiness.
     pub(crate) fn fail_when_not_ready(&self, e: Error) {
         self.change(|state| state.fails = Some(e));
+    }
+
+    /// The evidence for the next job that completes is for another timeline.
+    pub(crate) fn report_for(&self, timeline: Timeline) {
+        self.state.lock().stray = Some(timeline);
     }
 
     pub(crate) fn quiesced(&self) -> u32 {
@@ -217,6 +254,13 @@ impl Mock {
         self.wait(|state| state.earliest_deadline).await
     }
 
+    /// Takes note that the ring is not ready. Wakes only who waits for that, or it would be asked
+    /// again at once.
+    pub(super) fn note_not_ready(&self) {
+        self.state.lock().not_ready_polls += 1;
+        self.changed.notify_waiters();
+    }
+
     pub(super) fn change(&self, f: impl FnOnce(&mut State)) {
         f(&mut self.state.lock());
         self.changed.notify_waiters();
@@ -228,10 +272,12 @@ impl Mock {
     pub(super) async fn work(self: Arc<Self>, duration: Delta) {
         let mut done = 0;
         loop {
-            let more = self.wait(|s| match s.started > done {
-                true => Some(true),
-                false => s.ended.then_some(false),
-            });
+            let more = self.wait(
+                |s| match s.started > done && done < s.works_until as usize {
+                    true => Some(true),
+                    false => s.ended.then_some(false),
+                },
+            );
             if !more.await {
                 return;
             }

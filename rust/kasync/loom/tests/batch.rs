@@ -44,7 +44,8 @@ fn turn_against_claim() {
     });
 }
 
-/// As above, with a claim that does not poll.
+/// Contract 3 and H1: the turn of a task in a batch, whose wake is the last, races a claim that is
+/// dropped without a poll.
 #[test]
 fn turn_against_dropped_claim() {
     ends(By::Batch, |task| {

@@ -12,6 +12,17 @@ use core::{
         Poll, //
     }, //
 };
+use kasync::{
+    block_on,
+    cancelled,
+    select,
+    time::{
+        sleep,
+        timeout,
+        Delta, //
+    },
+    Either, //
+};
 use kernel::{
     alloc::KBox,
     error::to_result,
@@ -20,7 +31,8 @@ use kernel::{
     sync::{
         atomic::{
             Atomic,
-            Full, //
+            Full,
+            Relaxed, //
         },
         Arc, //
     }, //
@@ -46,6 +58,7 @@ unsafe extern "C" {
     fn kasync_test_block_workers() -> *mut c_void;
     fn kasync_test_unblock_workers(blockers: *mut c_void);
     fn kasync_test_in_rescuer() -> bool;
+    fn kasync_module_refcount() -> c_int;
     fn kasync_expect_api_violations(n: c_int);
     fn kasync_api_violations_outstanding() -> c_int;
 }
@@ -145,6 +158,29 @@ pub(crate) fn counter() -> Result<Counter> {
     Ok(Arc::new(Atomic::new(0_usize), GFP_KERNEL)?)
 }
 
+/// How long what has to come may take, on a machine that others load. Nothing waits for its end but
+/// tests that fail.
+pub(crate) const LIMIT: Delta = Delta::from_secs(60);
+
+/// Waits until `counter` is at least `n`, or fails.
+pub(crate) fn reached(counter: &Counter, n: usize) -> Result {
+    let reached = async {
+        while counter.load(Relaxed) < n {
+            sleep(Delta::from_micros(20)).await;
+        }
+    };
+    block_on(timeout(LIMIT, reached))?.map_err(|_| ETIME)
+}
+
+/// Waits for `future`, or until the task is cancelled. So a task of a test that has failed ends,
+/// whatever it waits for.
+pub(crate) async fn unless_cancelled<F: Future>(future: F) -> Option<F::Output> {
+    match select(cancelled(), future).await {
+        Either::Left(()) => None,
+        Either::Right(output) => Some(output),
+    }
+}
+
 /// A future that counts its polls.
 pub(crate) struct Polled<F>(pub(crate) Pin<KBox<F>>, pub(crate) Counter);
 
@@ -157,16 +193,44 @@ impl<F: Future> Future for Polled<F> {
     }
 }
 
-/// Announces `n` broken rules; `finish` says how many of them were not reported.
+/// Announces `n` broken rules.
 pub(crate) fn expect_api_violations(n: i32) {
     // SAFETY: Only sets a counter, which is atomic.
     unsafe { kasync_expect_api_violations(n) }
+}
+
+/// Broken rules that were announced. The rest of them is forgotten when it is dropped.
+pub(crate) struct Expected(());
+
+impl Expected {
+    pub(crate) fn new(n: i32) -> Self {
+        expect_api_violations(n);
+        Self(())
+    }
+
+    /// How many of them were not reported.
+    pub(crate) fn outstanding(self) -> i32 {
+        api_violations_outstanding()
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        api_violations_outstanding();
+    }
 }
 
 /// How many announced reports did not come.
 pub(crate) fn api_violations_outstanding() -> i32 {
     // SAFETY: Only reads and clears a counter, which is atomic.
     unsafe { kasync_api_violations_outstanding() }
+}
+
+/// How often the module of the executor is in use. `None` if it is part of the kernel.
+pub(crate) fn module_refcount() -> Option<i32> {
+    // SAFETY: Only reads a counter, which is atomic.
+    let count = unsafe { kasync_module_refcount() };
+    (count >= 0).then_some(count)
 }
 
 /// An interrupt line that is raised by calling.
@@ -186,11 +250,11 @@ impl TestLine {
 
     /// Whether the line's handler runs in a thread. One for hard interrupts does on PREEMPT_RT and
     /// with the option "threadirqs".
-    pub(crate) fn has_thread(&self) -> bool {
+    pub(crate) fn has_thread(&self) -> Result<bool> {
         // SAFETY: The line is there.
         let has_thread = unsafe { kasync_test_line_has_thread(self.0) };
-        assert!(has_thread || !cfg!(CONFIG_PREEMPT_RT));
-        has_thread
+        check!(has_thread || !cfg!(CONFIG_PREEMPT_RT));
+        Ok(has_thread)
     }
 
     /// Raises it, and waits until handlers, those in threads included, have looked at it.

@@ -9,7 +9,8 @@ mod tests {
     use crate::contexts::{
         atomic,
         in_hardirq,
-        irq, //
+        irq,
+        LIMIT, //
     };
     use core::{
         future::poll_fn,
@@ -29,15 +30,12 @@ mod tests {
         },
         time::{
             sleep,
-            timeout,
-            Delta, //
+            timeout, //
         },
         Executor,
         FutureSet, //
     };
     use kernel::prelude::*;
-
-    const LIMIT: Delta = Delta::from_secs(20);
 
     /// Reports whether it is dropped in hard interrupt context.
     struct Witness(Option<oneshot::Sender<bool>>);
@@ -71,13 +69,13 @@ mod tests {
             let (witness, rx) = Witness::new()?;
             let handle = executor.root().spawn(c"t", async move { witness })?;
             block_on(timeout(LIMIT, executor.root().join()))?.map_err(|_| ETIME)??;
-            assert!(handle.is_finished());
+            check!(handle.is_finished());
             if shut {
                 executor.shutdown()?;
             }
             let mut handle = Some(handle);
             irq(|| drop(handle.take()));
-            assert_eq!(dropped(rx)?, Some(false));
+            check_eq!(dropped(rx)?, Some(false));
             executor.shutdown()?;
         }
         Ok(())
@@ -96,7 +94,7 @@ mod tests {
         })?);
         irq(|| drop(prepared.take()));
         block_on(timeout(LIMIT, scope.join()))?.map_err(|_| ETIME)??;
-        assert_eq!(dropped(rx)?, Some(false));
+        check_eq!(dropped(rx)?, Some(false));
         executor.shutdown()
     }
 
@@ -108,7 +106,7 @@ mod tests {
         let handle = executor.root().spawn(c"t", cancelled())?;
         let mut last = Some(executor);
         atomic(|| drop(last.take()));
-        assert!(block_on(timeout(LIMIT, handle))?.is_ok());
+        check!(block_on(timeout(LIMIT, handle))?.is_ok());
         Ok(())
     }
 
@@ -128,7 +126,7 @@ mod tests {
         drop_in_both(|| Ok(oneshot::channel::<u32>()?.0))?;
         drop_in_both(|| {
             let (tx, rx) = mpsc::channel(4)?;
-            assert!(tx.try_send(1).is_ok());
+            check!(tx.try_send(1).is_ok());
             drop(rx);
             Ok(tx)
         })?;
@@ -139,7 +137,7 @@ mod tests {
         drop_in_both(|| {
             let mut set = FutureSet::<_, 1>::new()?;
             let child = poll_fn(|cx| Poll::Ready(cx.waker().clone()));
-            assert!(set.push(child).is_ok());
+            check!(set.push(child).is_ok());
             block_on(next(&mut set))?.ok_or(EIO)
         })?;
         let executor = Executor::new(c"last")?;
@@ -161,7 +159,7 @@ mod tests {
         let mut tx = Some(tx);
         let mut refused = None;
         irq(|| refused = tx.take().and_then(|tx| tx.send(7).err()));
-        assert_eq!(refused, Some(7));
+        check_eq!(refused, Some(7));
         Ok(())
     }
 }

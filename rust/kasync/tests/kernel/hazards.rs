@@ -8,13 +8,16 @@ use kernel::prelude::*;
 #[kunit_tests(kasync_hazards)]
 mod tests {
     use crate::contexts::{
-        api_violations_outstanding,
         counter,
-        expect_api_violations,
         irq,
+        module_refcount,
+        reached,
+        unless_cancelled,
         Counter,
+        Expected,
         IrqTimer,
-        Polled, //
+        Polled,
+        LIMIT, //
     };
     use core::{
         future::{
@@ -23,8 +26,7 @@ mod tests {
         },
         mem::{
             forget,
-            size_of_val,
-            ManuallyDrop, //
+            size_of_val, //
         },
         task::{
             Context,
@@ -60,8 +62,6 @@ mod tests {
             Arc, //
         }, //
     };
-
-    const LIMIT: Delta = Delta::from_secs(20);
 
     /// Counts its drop.
     struct OnDrop(Counter);
@@ -114,7 +114,7 @@ mod tests {
         }
         executor.shutdown()?;
         drop(executor);
-        assert_eq!(gone.load(Relaxed), 20);
+        check_eq!(gone.load(Relaxed), 20);
         irq(|| {
             let mut wake = false;
             while let Some(waker) = wakers.pop() {
@@ -159,21 +159,17 @@ mod tests {
                 async move { kasync::select(cancelled(), first).await },
             )?;
         let m = moved.clone();
-        let second = executor.root().spawn(c"second", async move {
+        let second = async move {
             let mut permit = rx.await.ok()?;
             let once = poll_fn(|cx| Poll::Ready(permit.as_mut().poll(cx).is_pending()));
             m.fetch_add(usize::from(once.await), Full);
             Some(permit.await.count())
-        })?;
-        let polled = async {
-            while moved.load(Relaxed) == 0 {
-                sleep(Delta::from_micros(50)).await;
-            }
         };
-        assert!(block_on(timeout(LIMIT, polled))?.is_ok());
+        let second = executor.root().spawn(c"second", unless_cancelled(second))?;
+        reached(&moved, 1)?;
         irq(|| ring.add_permits(1));
-        assert_eq!(block_on(timeout(LIMIT, second))?.ok(), Some(Some(1)));
-        assert_eq!(polls.load(Relaxed), 1);
+        check_eq!(block_on(timeout(LIMIT, second))?, Ok(Some(Some(1))));
+        check_eq!(polls.load(Relaxed), 1);
         drop(first);
         executor.shutdown()
     }
@@ -193,17 +189,16 @@ mod tests {
                 r.add_permits(1);
             })?;
             let n = notify.clone();
-            let task = executor
-                .root()
-                .spawn(c"t", async move { n.notified().await })?;
+            let task = unless_cancelled(async move { n.notified().await });
+            let task = executor.root().spawn(c"t", task)?;
             noticed += u64::from(block_on(timeout(LIMIT, ring.acquire(1)))?.is_ok_and(|p| {
                 forget(p);
                 true
             }));
-            noticed += u64::from(block_on(timeout(LIMIT, task))?.is_ok());
+            noticed += u64::from(block_on(timeout(LIMIT, task))? == Ok(Some(())));
             drop(timer);
         }
-        assert_eq!(noticed, 2 * ROUNDS);
+        check_eq!(noticed, 2 * ROUNDS);
         executor.shutdown()
     }
 
@@ -220,24 +215,23 @@ mod tests {
         let executor = Executor::new(c"twice")?;
         let (notify, ring) = (Notify::new(), Semaphore::new(2));
         notify.notify_one();
-        assert_eq!(twice(notify.notified())?, (true, true));
-        assert_eq!(twice(ring.acquire(1))?, (true, false));
-        assert_eq!(ring.available(), 2);
-        assert_eq!(twice(sleep(Delta::from_nanos(0)))?, (true, true));
-        assert_eq!(twice(executor.root().join())?, (true, true));
+        check_eq!(twice(notify.notified())?, (true, true));
+        check_eq!(twice(ring.acquire(1))?, (true, false));
+        check_eq!(ring.available(), 2);
+        check_eq!(twice(sleep(Delta::from_nanos(0)))?, (true, true));
+        check_eq!(twice(executor.root().join())?, (true, true));
         let (tx, rx) = oneshot::channel()?;
-        assert!(tx.send(1).is_ok());
-        assert_eq!(twice(rx)?, (true, true));
+        check!(tx.send(1).is_ok());
+        check_eq!(twice(rx)?, (true, true));
         let (tx, mut rx) = mpsc::channel::<u32>(1)?;
-        assert!(tx.try_send(1).is_ok());
-        assert_eq!(twice(rx.recv())?, (true, false));
+        check!(tx.try_send(1).is_ok());
+        check_eq!(twice(rx.recv())?, (true, false));
         let handle = executor.root().spawn(c"t", async { 1 })?;
-        while !handle.is_finished() {
-            block_on(sleep(Delta::from_micros(20)))?;
-        }
-        expect_api_violations(1);
-        assert_eq!(twice(handle)?, (true, false));
-        assert_eq!(api_violations_outstanding(), 0);
+        block_on(timeout(LIMIT, executor.root().join()))?.map_err(|_| ETIME)??;
+        check!(handle.is_finished());
+        let expected = Expected::new(1);
+        check_eq!(twice(handle)?, (true, false));
+        check_eq!(expected.outstanding(), 0);
         executor.shutdown()
     }
 
@@ -253,46 +247,51 @@ mod tests {
             cancelled().await;
             drop(witness);
         };
-        let handle = ManuallyDrop::new(scope.spawn(c"t", task)?);
+        let handle = scope.spawn(c"t", task)?;
         let (ring, notify) = (Semaphore::new(1), Notify::new());
-        let permit = ManuallyDrop::new(block_on(ring.acquire(1))?);
-        let mut acquire = ManuallyDrop::new(KBox::pin(ring.acquire(1), GFP_KERNEL)?);
-        let mut notified = ManuallyDrop::new(KBox::pin(notify.notified(), GFP_KERNEL)?);
-        let mut slept = ManuallyDrop::new(KBox::pin(sleep(LIMIT), GFP_KERNEL)?);
-        let mut join = ManuallyDrop::new(KBox::pin(scope.join(), GFP_KERNEL)?);
+        let permit = block_on(ring.acquire(1))?;
+        let mut acquire = KBox::pin(ring.acquire(1), GFP_KERNEL)?;
+        let mut notified = KBox::pin(notify.notified(), GFP_KERNEL)?;
+        let mut slept = KBox::pin(sleep(LIMIT), GFP_KERNEL)?;
+        let mut join = KBox::pin(scope.join(), GFP_KERNEL)?;
         let asked = scope.clone();
-        let mut wait = ManuallyDrop::new(KBox::pin(asked.cancelled(), GFP_KERNEL)?);
+        let mut wait = KBox::pin(asked.cancelled(), GFP_KERNEL)?;
         let mut cx = Context::from_waker(Waker::noop());
-        assert!(acquire.as_mut().poll(&mut cx).is_pending());
-        assert!(notified.as_mut().poll(&mut cx).is_pending());
-        assert!(slept.as_mut().poll(&mut cx).is_pending());
-        assert!(join.as_mut().poll(&mut cx).is_pending());
-        assert!(wait.as_mut().poll(&mut cx).is_pending());
-        // SAFETY: It is dropped below.
-        let claim = unsafe { handle.claim() }.map(ManuallyDrop::new);
-        let claimed = claim.is_some();
-        if let Some(claim) = claim {
-            // The one that has to be given back: a join waits for it. See its documentation.
-            drop(ManuallyDrop::into_inner(claim));
-        }
-        let scope = ManuallyDrop::new(scope);
+        check!(acquire.as_mut().poll(&mut cx).is_pending());
+        check!(notified.as_mut().poll(&mut cx).is_pending());
+        check!(slept.as_mut().poll(&mut cx).is_pending());
+        check!(join.as_mut().poll(&mut cx).is_pending());
+        check!(wait.as_mut().poll(&mut cx).is_pending());
+        // The one that has to be given back: a join waits for it. See its documentation.
+        // SAFETY: It is dropped at once.
+        let claimed = unsafe { handle.claim() }.is_some();
         executor.shutdown()?;
         drop(executor);
-        assert_eq!(gone.load(Relaxed), 1);
-        assert!(handle.is_finished());
+        check_eq!(gone.load(Relaxed), 1);
+        check!(handle.is_finished());
         notify.notify_one();
         ring.add_permits(1);
-        assert!(scope.is_cancelled());
-        assert!(claimed || handle.is_finished());
-        drop(ManuallyDrop::into_inner(join));
-        drop(ManuallyDrop::into_inner(wait));
-        drop(ManuallyDrop::into_inner(slept));
-        drop(ManuallyDrop::into_inner(notified));
-        drop(ManuallyDrop::into_inner(acquire));
-        drop(ManuallyDrop::into_inner(permit));
-        drop(ManuallyDrop::into_inner(handle));
-        drop(ManuallyDrop::into_inner(scope));
-        assert_eq!(ring.available(), 2);
+        check!(scope.is_cancelled());
+        check!(claimed || handle.is_finished());
+        drop((join, wait, slept, notified, acquire, permit, handle, scope));
+        check_eq!(ring.available(), 2);
+        Ok(())
+    }
+
+    /// H29: a sleep that is forgotten has its timer armed, so the code that this calls stays.
+    #[test]
+    fn sleeps_keep_the_module() -> Result {
+        let before = module_refcount();
+        let mut slept = KBox::pin(sleep(LIMIT), GFP_KERNEL)?;
+        let mut cx = Context::from_waker(Waker::noop());
+        check_eq!(module_refcount(), before);
+        for _ in 0..2 {
+            check!(slept.as_mut().poll(&mut cx).is_pending());
+            check_eq!(module_refcount(), before.map(|n| n + 1));
+            slept.as_mut().reset(LIMIT);
+        }
+        drop(slept);
+        check_eq!(module_refcount(), before);
         Ok(())
     }
 
@@ -316,9 +315,9 @@ mod tests {
             first.await;
             drop(w);
         })?;
-        assert!(tx.send(second).is_ok());
+        check!(tx.send(second).is_ok());
         block_on(timeout(LIMIT, scope.end()))?.map_err(|_| ETIME)??;
-        assert_eq!(gone.load(Relaxed), 2);
+        check_eq!(gone.load(Relaxed), 2);
         executor.shutdown()
     }
 
@@ -341,7 +340,7 @@ mod tests {
             (size_of_val(&recv), 16),
         ];
         pr_info!("sizes: {sizes:?}\n");
-        assert!(sizes.iter().all(|(size, bound)| size <= bound));
+        check!(sizes.iter().all(|(size, bound)| size <= bound));
         drop((recv, tx));
 
         let start = Instant::now();
@@ -351,7 +350,7 @@ mod tests {
             large.iter().map(|n| usize::from(*n != 0)).sum::<usize>()
         };
         let task = executor.root().spawn(c"large", task)?;
-        assert_eq!(block_on(task)?, 8192);
+        check_eq!(block_on(task)?, 8192);
         executor.shutdown()
     }
 }

@@ -10,7 +10,8 @@ mod tests {
         counter,
         in_hardirq,
         Counter,
-        TestLine, //
+        TestLine,
+        LIMIT, //
     };
     use core::{
         future::Future,
@@ -29,10 +30,7 @@ mod tests {
         },
         next,
         sync::mpsc,
-        time::{
-            timeout,
-            Delta, //
-        },
+        time::timeout,
         Executor, //
     };
     use kernel::{
@@ -42,8 +40,6 @@ mod tests {
             Relaxed, //
         }, //
     };
-
-    const LIMIT: Delta = Delta::from_secs(60);
 
     /// A device that counts where it was asked; it has raised those interrupts that it is told of.
     struct Device {
@@ -102,7 +98,7 @@ mod tests {
         if task.is_finished() {
             return Err(EPIPE);
         }
-        let in_thread = test_line.has_thread();
+        let in_thread = test_line.has_thread()?;
         drop(registration);
         block_on(timeout(LIMIT, task))?.map_err(|_| ETIME)?;
         executor.shutdown()?;
@@ -114,14 +110,14 @@ mod tests {
     #[test]
     fn hard() -> Result {
         let (hard, other, in_thread) = line(Kind::Hard)?;
-        assert_eq!((hard, other), if in_thread { (0, 3) } else { (3, 0) });
+        check_eq!((hard, other), if in_thread { (0, 3) } else { (3, 0) });
         Ok(())
     }
 
     /// Acknowledged in a thread.
     #[test]
     fn threaded() -> Result {
-        assert_eq!(line(Kind::Threaded)?, (0, 3, true));
+        check_eq!(line(Kind::Threaded)?, (0, 3, true));
         Ok(())
     }
 
@@ -144,15 +140,15 @@ mod tests {
             test_line.raise();
         }
         let device = registration.line();
-        let counter = if test_line.has_thread() {
+        let counter = if test_line.has_thread()? {
             &device.other
         } else {
             &device.hard
         };
-        assert_eq!(counter.load(Relaxed), 5);
+        check_eq!(counter.load(Relaxed), 5);
         drop(registration);
-        assert_eq!(block_on(next(&mut interrupts))?, Some(5));
-        assert_eq!(block_on(next(&mut interrupts))?, None);
+        check_eq!(block_on(next(&mut interrupts))?, Some(5));
+        check_eq!(block_on(next(&mut interrupts))?, None);
         Ok(())
     }
 
@@ -174,17 +170,17 @@ mod tests {
         for _ in 0..3 {
             let mut cx = Context::from_waker(Waker::noop());
             let mut wait = next(&mut interrupts);
-            assert!(Pin::new(&mut wait).poll(&mut cx).is_pending());
+            check!(Pin::new(&mut wait).poll(&mut cx).is_pending());
             test_line.raise();
             drop(wait);
             test_line.raise();
-            assert_eq!(
+            check_eq!(
                 block_on(timeout(LIMIT, next(&mut interrupts)))?,
                 Ok(Some(2))
             );
         }
         drop(registration);
-        assert_eq!(block_on(next(&mut interrupts))?, None);
+        check_eq!(block_on(next(&mut interrupts))?, None);
         Ok(())
     }
 
@@ -204,7 +200,7 @@ mod tests {
         let first = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?)? };
         // SAFETY: The line is ours, and is there until after the registration was dropped.
         let second = unsafe { irq::request_raw(number, c"kasync_test", Kind::Hard, device()?) };
-        assert_eq!(second.err(), Some(EBUSY));
+        check_eq!(second.err(), Some(EBUSY));
         drop(first);
         Ok(())
     }

@@ -4,14 +4,17 @@
 //! KASAN.
 //!
 //! Loading the module runs them; results are in the log and in debugfs, `kunit/kasync_*/results`.
-//! Assertions in tasks would not fail a test, so tasks hand their findings to the test's own
-//! thread.
+//! Checks in tasks would not fail a test, so tasks hand their findings to the test's own thread. A
+//! test that fails returns an error. Then its executor is dropped, which waits for its tasks: so
+//! each of them ends when it is cancelled.
 
 use kernel::{
     prelude::*,
     sync::Arc, //
 };
 
+#[macro_use]
+mod check;
 mod contexts;
 mod drops;
 mod hazards;

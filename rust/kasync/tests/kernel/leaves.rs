@@ -8,7 +8,10 @@ use kernel::prelude::*;
 mod tests {
     use crate::contexts::{
         counter,
-        irq, //
+        irq,
+        reached,
+        unless_cancelled,
+        LIMIT, //
     };
     use kasync::{
         block_on,
@@ -53,10 +56,10 @@ mod tests {
             (slept, cut, late, early)
         })?;
         let (slept, cut, late, early) = block_on(handle)?;
-        assert!(slept >= 3_000_000);
-        assert!(cut >= 2_000_000);
-        assert_eq!(late.is_err(), true);
-        assert_eq!(early.is_ok(), true);
+        check!(slept >= 3_000_000);
+        check!(cut >= 2_000_000);
+        check_eq!(late.is_err(), true);
+        check_eq!(early.is_ok(), true);
         executor.shutdown()
     }
 
@@ -83,7 +86,7 @@ mod tests {
         for handle in handles {
             block_on(handle)?;
         }
-        assert_eq!(fired.load(Relaxed), 8 * 400);
+        check_eq!(fired.load(Relaxed), 8 * 400);
         executor.shutdown()
     }
 
@@ -113,7 +116,7 @@ mod tests {
             }
         }
         drop(tx);
-        assert!(block_on(handle)?);
+        check!(block_on(handle)?);
         pr_info!("mpsc_from_interrupts: the channel was full {full} times\n");
         executor.shutdown()
     }
@@ -148,8 +151,8 @@ mod tests {
         for handle in handles {
             got += block_on(handle)?;
         }
-        assert!(got > 0);
-        assert_eq!(ring.available(), 7);
+        check!(got > 0);
+        check_eq!(ring.available(), 7);
         executor.shutdown()
     }
 
@@ -166,27 +169,18 @@ mod tests {
                 kasync::join!(n.notified(), async { i.fetch_add(1, Full) });
                 w.fetch_add(1, Full);
             };
+            let task = unless_cancelled(task);
             executor.root().spawn(c"t", task)?.detach();
         }
-        while waiting.load(Relaxed) < 20 {
-            block_on(sleep(Delta::from_micros(50)))?;
-        }
+        reached(&waiting, 20)?;
         for _ in 0..5 {
             irq(|| notify.notify_one());
         }
-        let reached = |n| {
-            let w = woken.clone();
-            block_on(timeout(Delta::from_secs(20), async move {
-                while w.load(Relaxed) < n {
-                    sleep(Delta::from_micros(50)).await;
-                }
-            }))
-        };
-        assert!(reached(5)?.is_ok());
+        reached(&woken, 5)?;
         block_on(sleep(Delta::from_millis(5)))?;
-        assert_eq!(woken.load(Relaxed), 5);
+        check_eq!(woken.load(Relaxed), 5);
         irq(|| notify.notify_waiters());
-        assert!(reached(20)?.is_ok());
+        reached(&woken, 20)?;
         executor.shutdown()
     }
 
@@ -207,9 +201,10 @@ mod tests {
                     }
                 }
             };
+            let task = unless_cancelled(task);
             executor.root().spawn(c"t", task)?.detach();
         }
-        let handle = executor.root().spawn(c"first", async move {
+        let first = async move {
             let mut laps = 0;
             while laps < LAPS && first.try_send(laps).is_ok() {
                 if rx.recv().await != Some(laps) {
@@ -218,11 +213,9 @@ mod tests {
                 laps += 1;
             }
             laps
-        })?;
-        assert_eq!(
-            block_on(timeout(Delta::from_secs(60), handle))?.ok(),
-            Some(LAPS)
-        );
+        };
+        let first = executor.root().spawn(c"first", unless_cancelled(first))?;
+        check_eq!(block_on(timeout(LIMIT, first))?, Ok(Some(LAPS)));
         executor.shutdown()
     }
 }
