@@ -48,7 +48,8 @@ fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
                     crash-job:N crash-done:N
   around it:        no-handoff no-hello crash-boot crash-init no-sleep deaf:N drop-irq:N
-                    abi:X.Y.Z tree:CHIP no-region:NAME empty-region:NAME
+                    keep-handoff:N keep-handoff:N:MS tlbi:KIND abi:X.Y.Z tree:CHIP
+                    no-region:NAME empty-region:NAME
 
 hardware
   image          root entries 0 and 1 hold the firmware's image, without which it dies
