@@ -2,9 +2,9 @@
 # shellcheck shell=bash
 #
 # Compute and renders while what they use is unbound, replaced and given to others, in machines whose TLB invalidations the emulator
-# hears of (tools/agxemu/tlbi): nothing is left that hardware could still use. Then all invalidations are lost, or those of one kind are
-# misheard, and that is reported; of everything at once the driver invalidates too seldom for it to matter here. In "make test" on the plain
-# kernel, and only lost ones; in "make test-all" renders of Mesa's as well.
+# hears of (tools/agxemu/tlbi): nothing is left that hardware could still use. Then all invalidations are lost, or those of one kind
+# misheard, and that is reported; everything at once is invalidated too seldom for it to matter here. In "make test" on the plain kernel,
+# and only lost ones; in "make test-all" renders of Mesa's as well.
 # shellcheck disable=SC2154
 tlbi_dir=$LOGS/tlbi.plugin
 mkdir -p "$tlbi_dir"

@@ -172,7 +172,7 @@ static void check_clients(void)
 		context_fini(&clients[i]);
 }
 
-/* Clients that end by themselves or are killed, with a job in flight, and another one after each. */
+/* Clients that end by themselves or are killed, a job in flight, and another one after each. */
 static void check_exits(void)
 {
 	int bad = 0;

@@ -88,7 +88,8 @@ pub struct Arguments {
     pub trouble: Vec<Trouble>,
     /// `--hardware`
     pub hardware: Hardware,
-    /// `--threads`, `--budget`, `--job-budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`, `--engine`
+    /// `--threads`, `--budget`, `--job-budget`, `--trace`, `--tvb-pages`,
+    /// `--tvb-overflow`, `--engine`
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,

@@ -97,8 +97,8 @@ fn number(text: &str) -> Option<u64> {
 /// | `no-sleep` | it ignores the message that is to put it to sleep, and stays awake |
 /// | `deaf:N` | the firmware does nothing from the Nth doorbell of device control on |
 /// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is level, so another comes |
-/// | `keep-handoff:N` | the firmware does not give the handoff lock back when it has it for the Nth time, not even when it is started anew |
-/// | `keep-handoff:N:MS` | it does so MS milliseconds late |
+/// | `keep-handoff:N` | the Nth time that the firmware has the handoff lock has no end |
+/// | `keep-handoff:N:MS` | it has one MS milliseconds late |
 /// | `tlbi:KIND` | with `--tlbi`: invalidations do not reach what they should; see [`Misheard`] |
 /// | `abi:X.Y.Z` | the device tree names this firmware interface |
 /// | `tree:CHIP` | the device tree is that of another chip |
