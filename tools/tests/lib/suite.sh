@@ -71,12 +71,15 @@ cargo_suite() {
 }
 CARGO_ENV=(env)
 
-# expect NAME STATUS PATTERN ARGUMENT…: "vm exec ARGUMENT…" has to end with STATUS and print PATTERN.
+# expect NAME STATUS PATTERN ARGUMENT…: "vm exec ARGUMENT…" has to end with STATUS and print PATTERN. What the machine logs is beside
+# $RIG_LOG.
 expect() {
-	local name=$1 want=$2 pattern=$3 status=0
+	local name=$1 want=$2 pattern=$3 status=0 machine=${RIG_LOG%.log}.machine
 	shift 3
-	"$here/../vm/vm" exec "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	rm -rf "$machine"
+	"$here/../vm/vm" exec --log "$machine" "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
 	judge "$name" "$status" "$want" "$pattern"
+	sound "rig: $name" "$machine"
 }
 
 # judge NAME STATUS WANTED-STATUS PATTERN: judges the command whose output is in $RIG_LOG.
@@ -128,10 +131,10 @@ kunit_results() {
 }
 '
 
-# sound NAME: the emulator of machine NAME, if it has a log, has not failed itself. A panic that it catches ends a job, as what a job does
-# wrong does: nothing else tells them apart.
+# sound NAME [DIR]: the emulator of machine NAME, if it has a log, has not failed itself. The log is in DIR, or where guest_tap has it. A
+# panic that it catches ends a job, as what a job does wrong does: nothing else tells them apart.
 sound() {
-	local log=$LOGS/$1/emulator.log
+	local log=${2:-$LOGS/$1}/emulator.log
 	if [ -e "$log" ] && grep -qE 'panicked at|the emulator failed' "$log"; then
 		fail "$1: the emulator has failed"
 		grep -E 'panicked at|the emulator failed' "$log" | head >&2

@@ -1,31 +1,24 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * What no driver of userspace would send: streams of the vertex data master, records of state,
- * lists of the shader cores, code, descriptors, and addresses of random bits, almost right. Each
- * job has an end, and a good one goes through after it. The bits are the same each time, unless
- * ASAHI_SEED says otherwise.
+ * What no driver of userspace would send. Each job begins as a whole and right draw (draw.c) and
+ * has some of its words changed then: in the stream of the vertex data master, in the record of
+ * state, lists, code, tables, and the command. So most of them draw something, which the counters
+ * "primitives" and "shaded" of the emulator tell. Each job has an end, and the picture of another
+ * client is right after each batch. The bits are the same each time, unless ASAHI_SEED says
+ * otherwise.
  */
-#include "render.h"
+#include "draw.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A buffer for each, with what follows in it. */
-#define DATA_BASE (USER_VA + 0x1000000)
-#define STREAM_AT 0x0000
-#define RECORD_AT 0x4000
-#define VALUES_AT 0x8000
-#define BUFFER_SIZE (4 * PAGE)
-/* In the buffer of shaders: lists of 64 bytes, and code. */
-#define CODE_AT 0x8000
-#define LISTS 64
-
-enum { ROUNDS = 150 };
+enum { ROUNDS = 200, BATCH = 10 };
+/* Vertices and instances of a draw, together: with more, one would take long. */
+#define MOST 0x10000
 
 static uint64_t state;
-static uint32_t *data, *shaders;
 
 static uint32_t word(void)
 {
@@ -39,6 +32,11 @@ static uint32_t word(void)
 static uint32_t below(uint32_t limit)
 {
 	return (uint64_t)word() * limit >> 32;
+}
+
+static bool one_in(uint32_t count)
+{
+	return below(count) == 0;
 }
 
 static uint32_t some_word(void)
@@ -65,7 +63,7 @@ static uint64_t some_address(void)
 	case 2:
 		return KERNEL_START;
 	default:
-		return DATA_BASE + below(BUFFER_SIZE);
+		return DATA_BASE + below(DATA_SIZE);
 	}
 }
 
@@ -76,190 +74,235 @@ static uint32_t some_float(void)
 	uint32_t bits;
 
 	memcpy(&bits, &value, sizeof(bits));
-	return below(20) ? bits : some_word();
+	return one_in(40) ? some_word() : bits;
 }
 
-/* A record of state: which words there are, then as many at random. */
-static void fill_record(uint32_t *at)
+/* Bits of a record's words that programs set, in the order of put_record(); 0: a float. */
+static const uint32_t known[] = {
+	0xe62fc200, 0xe62fc200, 0x0724ffff, 0x07e00000, 0x0fffffff, 0x0724ffff, 0x07e00000,
+	0x0fffffff, 0x003f003f, 0, 0, 0, 0, 0, 0, 0, 0, 0x00000008, 0x00000004, 0x00038d83,
+	0x00001020, 0x007fffff, 0x00000fc0, 0x00000fc0, 15, 0x01fe0000,
+};
+
+/* Changes bits of some words of a record. Of the first, which says what follows, seldom. */
+static void change_record(uint32_t *at, uint32_t words)
 {
-	at[0] = some_word() & 0x003fffff;
-	for (int i = 1; i < 64; i++)
-		at[i] = below(2) ? some_word() : some_float();
+	uint32_t changes = below(4);
+
+	for (uint32_t i = 0; i < changes; i++) {
+		/* The size of a vertex's record, the last word, is the vertex state's as well. */
+		uint32_t n = below(words - 2);
+
+		if (one_in(30))
+			at[below(words)] = some_word();
+		else if (!known[n])
+			at[1 + n] = n == 9 ? 0 : some_float() & (n == 16 ? 0x7fffffff : ~0u);
+		else
+			at[1 + n] ^= known[n] & word() & word();
+	}
+	/* Most shaders are one of those that there are. */
+	if (one_in(2))
+		at[23] = (one_in(8) ? below(LISTS) : LIST_EARLY + below(2)) * LIST_SIZE;
 }
 
-static uint32_t *put_draw(uint32_t *at)
+/* As many vertices and instances as a draw may have here. */
+static void some_counts(uint32_t *count, uint32_t *instances)
 {
-	uint64_t indices = some_address();
-	bool indexed = below(3) == 0, indirect = below(6) == 0;
-	uint32_t first = 3u << 29 | below(20) << 8;
+	*count = one_in(16) ? below(MOST) : below(64);
+	*instances = one_in(16) ? 1 + below(MOST / (*count + 1)) : 1 + below(3);
+	/* What ends by what it costs, if the emulator limits that. */
+	if (one_in(200))
+		*count = some_word();
+}
 
+static uint32_t *put_some_list(struct canvas *canvas, uint32_t *at)
+{
+	static const uint8_t primitives[] = { POINTS, LINES, 3, 5, TRIANGLES, STRIP, FAN, 14, 15 };
+	uint32_t primitive = primitives[below(sizeof(primitives))];
+	uint64_t indices = one_in(6) ? some_address() : DATA_BASE + INDICES_AT + below(0x100) * 4;
+	uint64_t arguments = one_in(6) ? some_address() : DATA_BASE + ARGUMENTS_AT;
+	bool indexed = one_in(3), indirect = one_in(6);
+	uint32_t first = 3u << 29 | primitive << 8, count, instances;
+
+	some_counts(&count, &instances);
 	if (indexed)
 		first |= 3 << 20 | below(3) << 17 | below(2) << 16 | (indices >> 32 & 0xff);
 	first |= indirect ? 1 << 26 : 7 << 22;
-	if (below(20) == 0)
+	if (one_in(40))
 		first ^= 1u << below(29);
 	*at++ = first;
 	if (indexed)
 		*at++ = indices;
 	if (indirect) {
-		uint64_t arguments = some_address();
+		uint32_t *to = canvas->data + ARGUMENTS_AT / 4;
 
+		to[0] = count;
+		to[1] = instances;
+		to[2] = below(16);
+		to[3] = one_in(8) ? some_word() : 0;
+		to[4] = 0;
 		*at++ = arguments >> 32 & 0xff;
 		*at++ = arguments;
 	} else {
-		*at++ = below(16) ? below(64) : some_word();
-		*at++ = below(16) ? 1 + below(3) : some_word();
-		*at++ = below(16) ? below(16) : some_word();
+		*at++ = count;
+		*at++ = instances;
+		*at++ = one_in(16) ? some_word() : below(16);
 	}
 	if (indexed)
-		*at++ = below(0x400);
+		*at++ = one_in(8) ? below(0x400) : 0x400;
 	return at;
 }
 
-/* Blocks that mean something, with fields at random. */
-static void fill_stream(void)
+/* A whole draw first, and then blocks that mean something, with fields at random. */
+static void change_stream(struct canvas *canvas, const uint32_t *words)
 {
-	uint32_t *at = data + STREAM_AT / 4, *end = at + 300;
+	uint32_t *at = canvas->data + STREAM_AT / 4, *end = at + 400, blocks = below(24);
 
 	*at++ = 1u << 29 | 8;
-	while (at < end) {
+	at = put_state(at, 0, words[0]);
+	at = put_some_list(canvas, at);
+	for (uint32_t i = 0; i < blocks && at < end; i++) {
+		uint32_t record = below(RECORDS);
 		uint64_t to;
 
 		switch (below(20)) {
 		case 0:
-			*at++ = some_word();
+			if (one_in(4))
+				*at++ = some_word();
 			break;
 		case 1:
-			*at++ = 1u << 29 | (word() & 0x0d100978);
+			*at++ = 1u << 29 | (word() & 0x0d100978 & word());
 			break;
 		case 2:
 			/* Links, calls among them, often to the stream itself. */
-			to = below(2) ? DATA_BASE + below(0x400) * 4 : some_address();
+			if (!one_in(4))
+				break;
+			to = one_in(2) ? DATA_BASE + below(0x400) * 4 : some_address();
 			*at++ = VDM_LINK | below(2) << 28 | (to >> 32 & 0xff);
 			*at++ = to;
 			break;
-		case 3 ... 6:
-			to = below(8) ? DATA_BASE + RECORD_AT + below(16) * 256 : some_address();
-			*at++ = (1 + below(below(8) ? 40 : 256)) << 8 | (to >> 32 & 0xff);
-			*at++ = to;
-			break;
-		case 7 ... 9:
-			*at++ = 2u << 29 | (below(8) ? 0x2e : word() & 0xff);
-			*at++ = below(8) ? below(4) : some_word();
-			*at++ = below(LISTS) * 64 | below(4);
-			*at++ = below(8) ? 0x0404 : some_word();
-			*at++ = below(8) ? below(3) : some_word();
-			*at++ = 0;
+		case 3 ... 7:
+			at = put_state(at, record, words[record]);
+			/* Counts, shader, outputs, provoking vertex. */
+			if (one_in(10))
+				at[-1 - (int)below(5)] = some_word();
+			else
+				at[-2] = below(3);
 			break;
 		default:
-			at = put_draw(at);
+			at = put_some_list(canvas, at);
 		}
 	}
-	at[0] = below(8) ? VDM_TERMINATE : some_word();
+	at[0] = one_in(16) ? some_word() : VDM_TERMINATE;
 	at[1] = 0;
 }
 
-/* Records of a list: bindings, registers, code, and what ends it. */
-static void fill_list(uint8_t *at)
+static void change_shaders(struct canvas *canvas)
 {
-	static const uint8_t tags[] = { 0x1d, 0x3d, 0xdd, 0x9d, 0x4d, 0x5d };
-	size_t n = 0;
+	uint8_t *lists = canvas->shaders;
 
-	at[n++] = 0x0d;
-	at[n++] = 0x0c;
-	for (int i = 0; i < 4; i++)
-		at[n++] = (CODE_AT + below(0x1000) * 2) >> i * 8;
-	while (n < 50) {
-		uint64_t to = DATA_BASE + VALUES_AT + below(0x800) * 8;
-		uint64_t tag = tags[below(ARRAY_SIZE(tags))];
-		uint64_t record = tag | (word() & 0x3fff00) | (to >> 2) << 26;
-		size_t length = below(4) ? 8 : 4;
+	/* Copies of the good lists, some of them changed. */
+	for (uint32_t i = LISTS_GOOD; i < LISTS; i++) {
+		uint8_t *list = lists + i * LIST_SIZE;
 
-		memcpy(at + n, &record, length);
-		n += length;
-		if (below(3) == 0)
-			break;
+		memcpy(list, lists + (1 + below(LIST_END)) * LIST_SIZE, LIST_SIZE);
+		for (uint32_t n = below(3); n; n--)
+			list[below(LIST_SIZE)] ^= 1u << below(8);
 	}
-	at[n++] = 0x88;
-	at[n] = 0;
-	if (below(8) == 0)
-		at[below(64)] = word();
+	/* Their code, and what the GPU uses always, seldom. */
+	if (one_in(8))
+		lists[CODE_AT + below(LISTS_GOOD * 0x400)] ^= 1u << below(8);
+	if (one_in(16))
+		lists[LIST_SIZE + below(LIST_END * LIST_SIZE)] ^= 1u << below(8);
 }
 
-static void fill_shaders(void)
+static void change_tables(struct canvas *canvas)
 {
-	uint8_t *bytes = (uint8_t *)shaders;
+	uint32_t *data = canvas->data;
+	uint32_t last = one_in(4) ? TARGET_AT : DESCRIPTOR_AT;
 
-	for (int i = 0; i < LISTS; i++)
-		fill_list(bytes + i * 64);
-	for (uint32_t i = CODE_AT / 4; i < BUFFER_SIZE / 4; i++)
-		shaders[i] = below(3) ? 0x00880088 : word();
+	for (uint32_t at = VERTICES_AT / 4; at < last / 4; at++)
+		data[at] = some_float();
+	if (last == DESCRIPTOR_AT)
+		for (uint32_t at = BIASES_AT / 4; at < TARGET_AT / 4; at++)
+			data[at] = one_in(2) ? below(40) : some_float();
+	/* Vertices in front of the viewer. */
+	for (uint32_t at = VERTICES_AT / 4; at < DESCRIPTOR_AT / 4; at += VERTEX_WORDS)
+		if (!one_in(10))
+			data[at + 3] = 0x3f800000;
 }
 
-static void change_fields(struct drm_asahi_cmd_render *render)
+static void change_command(struct canvas *canvas, struct drm_asahi_cmd_render *render)
 {
 	struct drm_asahi_bg_eot *programs[] = { &render->bg, &render->eot, &render->partial_bg,
 						&render->partial_eot };
-	uint32_t shape = below(3);
 
-	render->vdm_ctrl_stream_base = DATA_BASE + STREAM_AT;
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
-		if (below(3) == 0)
-			programs[i]->usc = below(LISTS) * 64 | 4;
+		if (one_in(10))
+			programs[i]->usc = below(LISTS) * LIST_SIZE | 4;
 	render->width_px = 1 + below(200);
 	render->height_px = 1 + below(200);
-	render->layers = 1 + (below(4) == 0) * below(3);
-	render->samples = 1 << shape;
-	render->utile_width_px = shape == 2 ? 16 : 32;
-	render->utile_height_px = shape == 0 ? 32 : 16;
-	if (below(3) == 0)
+	render->layers = 1 + one_in(4) * below(3);
+	if (one_in(4))
+		render->flags |= DRM_ASAHI_RENDER_PROCESS_EMPTY_TILES;
+	if (one_in(8))
 		render->isp_scissor_base = some_address();
-	if (below(3) == 0)
+	if (one_in(8))
 		render->isp_dbias_base = some_address();
-	if (below(3) == 0)
+	if (one_in(8))
 		render->isp_oclqry_base = some_address();
-	if (below(3) == 0) {
-		render->zls_ctrl = word() & below(0x100);
-		render->isp_zls_pixels = some_word();
-		render->depth.base = some_address();
-		render->depth.stride = some_word();
+	if (one_in(4)) {
+		/* Seldom compressed ones, whose metadata nobody has made. */
+		render->zls_ctrl = word() & ((one_in(4) ? 0x1fe : 0x0aa) | 3 << 14 | 3 << 18 | 1 << 26);
+		render->isp_zls_pixels = below(200) | below(200) << 15;
+		render->depth.base = one_in(4) ? some_address() : DATA_BASE + TARGET_AT;
+		render->depth.stride = below(4) << 14;
 		render->depth.comp_base = some_address();
-		render->stencil.base = some_address();
+		render->stencil.base = one_in(4) ? some_address() : DATA_BASE + TARGET_AT;
 		render->stencil.comp_stride = some_word();
 	}
-	if (below(6) == 0)
+	if (one_in(12))
 		((uint32_t *)render)[below(sizeof(*render) / 4)] = some_word();
+	(void)canvas;
+}
+
+/* A job that begins as a right one. */
+static struct render_command some_draw(struct canvas *canvas)
+{
+	struct render_command command;
+	uint32_t words[RECORDS];
+
+	put_draw(canvas);
+	put_lists(canvas, 1 << below(3));
+	change_tables(canvas);
+	for (int i = 0; i < RECORDS; i++) {
+		uint32_t *at = canvas->data + (RECORD_AT + i * RECORD_SIZE) / 4;
+
+		words[i] = put_record(at);
+		change_record(at, words[i]);
+	}
+	change_stream(canvas, words);
+	change_shaders(canvas);
+	command = draw_command(canvas);
+	change_command(canvas, &command.render);
+	return command;
 }
 
 void test_hostile(void)
 {
-	struct context ctx;
-	uint32_t buffers[2], done = 0, failed = 0, refused = 0;
+	struct canvas canvas, other;
+	uint32_t done = 0, failed = 0, refused = 0;
 	const char *seed = getenv("ASAHI_SEED");
+	int wrong;
 
 	state = seed ? strtoull(seed, NULL, 10) : 1;
-	context_init(&ctx);
-	ctx.map[(VDM_EMPTY - USER_VA) / 4] = VDM_TERMINATE;
-	for (int i = 0; i < 2; i++)
-		need("create a buffer", gem_create(ctx.fd, BUFFER_SIZE, DRM_ASAHI_GEM_WRITEBACK, 0,
-						   &buffers[i]));
-	need("bind it", vm_bind(ctx.fd, ctx.vm, buffers[0], DATA_BASE, BUFFER_SIZE));
-	need("bind the other one", vm_bind(ctx.fd, ctx.vm, buffers[1], USC_BASE, BUFFER_SIZE));
-	data = gem_map(ctx.fd, buffers[0], BUFFER_SIZE);
-	shaders = gem_map(ctx.fd, buffers[1], BUFFER_SIZE);
-	need("map them", data && shaders ? 0 : -ENOMEM);
+	canvas_init(&canvas);
+	canvas_init(&other);
+	check("hostile: the draw that all begin with", wrong_pixels(&canvas), 0);
 	for (int i = 0; i < ROUNDS; i++) {
-		struct render_command command = render_command();
-		int ret;
+		struct render_command command = some_draw(&canvas);
+		int ret = run_render(&canvas.ctx, command);
 
-		for (uint32_t at = VALUES_AT / 4; at < BUFFER_SIZE / 4; at++)
-			data[at] = below(2) ? some_float() : some_word();
-		for (int record = 0; record < 16; record++)
-			fill_record(data + RECORD_AT / 4 + record * 64);
-		fill_stream();
-		fill_shaders();
-		change_fields(&command.render);
-		ret = run_render(&ctx, command);
 		if (ret == -ETIME || ret == -ECANCELED) {
 			printf("# round %d: %d\n", i, ret);
 			check("hostile: a job has an end of its own", ret, 0);
@@ -273,14 +316,19 @@ void test_hostile(void)
 			if (!refused++)
 				printf("# round %d is refused: %s\n", i, strerror(-ret));
 		}
-		if (i % 10 == 9 || ret == -ETIMEDOUT) {
-			ret = run_render(&ctx, render_command());
-			if (ret)
-				check("hostile: a good render after a bad one", ret, 0);
+		if (i % BATCH == BATCH - 1) {
+			wrong = wrong_pixels(&other);
+			if (wrong) {
+				printf("# round %d: %d\n", i, wrong);
+				check("hostile: another client's picture", wrong, 0);
+			}
 		}
 	}
 	printf("# %u went through, %u failed, %u were refused\n", done, failed, refused);
 	check_true("hostile: most jobs are taken", done + failed > ROUNDS / 2);
-	check("hostile: a good render at the end", run_render(&ctx, render_command()), 0);
-	context_fini(&ctx);
+	check_true("hostile: a fifth of all goes through", done > ROUNDS / 5);
+	check("hostile: another client's picture at the end", wrong_pixels(&other), 0);
+	check("hostile: and one's own", wrong_pixels(&canvas), 0);
+	canvas_fini(&other);
+	canvas_fini(&canvas);
 }

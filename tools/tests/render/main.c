@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Tests of render commands through the UAPI: the errno for each field, jobs of renders and compute
- * commands, sizes, faults. Nothing is drawn: what pictures look like is tested elsewhere. Prints
- * TAP.
+ * commands, sizes, faults. Only what is hostile draws: what pictures look like is tested elsewhere.
+ * Prints TAP.
  *
  * usage: render [GROUP...]
  *
- * groups: fields jobs sizes layers faults hostile
+ * groups: fields jobs sizes layers faults hostile; and by their names, as they want options of the
+ * emulator: partial endless
  */
 #include "render.h"
 
@@ -18,13 +19,16 @@
 static const struct {
 	const char *name;
 	void (*run)(void);
+	bool by_name;
 } groups[] = {
-	{ "fields", test_fields },
-	{ "jobs", test_jobs },
-	{ "sizes", test_sizes },
-	{ "layers", test_layers },
-	{ "faults", test_faults },
-	{ "hostile", test_hostile },
+	{ "fields", test_fields, false },
+	{ "jobs", test_jobs, false },
+	{ "sizes", test_sizes, false },
+	{ "layers", test_layers, false },
+	{ "faults", test_faults, false },
+	{ "hostile", test_hostile, false },
+	{ "partial", test_partial, true },
+	{ "endless", test_endless, true },
 };
 
 void render_init(struct context *ctx)
@@ -76,12 +80,12 @@ int run_render(struct context *ctx, struct render_command command)
 	return run(ctx, &command, sizeof(command));
 }
 
-static bool wanted(const char *name, int argc, char **argv)
+static bool wanted(const char *name, bool by_name, int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		if (!strcmp(argv[i], name))
 			return true;
-	return argc < 2;
+	return argc < 2 && !by_name;
 }
 
 int main(int argc, char **argv)
@@ -89,7 +93,7 @@ int main(int argc, char **argv)
 	bool any = false;
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++) {
-		if (!wanted(groups[i].name, argc, argv))
+		if (!wanted(groups[i].name, groups[i].by_name, argc, argv))
 			continue;
 		any = true;
 		printf("# %s\n", groups[i].name);

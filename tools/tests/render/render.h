@@ -34,5 +34,9 @@ void test_sizes(void);
 void test_layers(void);
 void test_faults(void);
 void test_hostile(void);
+/* With "--tvb-pages 1". */
+void test_partial(void);
+/* With "--job-budget". */
+void test_endless(void);
 
 #endif

@@ -82,6 +82,7 @@ impl Job {
                 group_limit: limits.group,
                 job_limit: limits.job,
                 instructions: AtomicU64::new(0),
+                other: AtomicU64::new(0),
             },
             outcome: Mutex::new(None),
             over: Condvar::new(),

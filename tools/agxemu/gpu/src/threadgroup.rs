@@ -35,6 +35,8 @@ pub struct Meter {
     pub job_limit: u64,
     /// Instructions of SIMD groups so far.
     pub instructions: AtomicU64,
+    /// What was done so far without a shader, in as many instructions as its time is worth.
+    pub other: AtomicU64,
 }
 
 impl Meter {
@@ -49,9 +51,25 @@ impl Meter {
                 "endless shader: {of_group} instructions of one SIMD group, now at {pc:#x}"
             )));
         }
-        if total >= self.job_limit {
+        let other = self.other.load(Ordering::Relaxed);
+        if total.saturating_add(other) >= self.job_limit {
             return Err(End::Hang(format!(
                 "endless job: {total} instructions, now at {pc:#x}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// Adds what was done without a shader, in about as many instructions as its time is worth.
+    pub(crate) fn spend(&self, work: u64) -> Result<(), End> {
+        let other = self.other.fetch_add(work, Ordering::Relaxed) + work;
+        if self.stop.load(Ordering::Relaxed) {
+            return Err(End::Stopped);
+        }
+        let total = self.instructions.load(Ordering::Relaxed);
+        if total.saturating_add(other) >= self.job_limit {
+            return Err(End::Hang(format!(
+                "endless job: as much work as {other} instructions, and {total} of shaders"
             )));
         }
         Ok(())

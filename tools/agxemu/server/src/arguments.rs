@@ -31,6 +31,8 @@ usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
   --threads N            host threads that a job is spread over (default: one for each core)
   --budget N             instructions that one SIMD group may execute before its shader counts as
                          endless
+  --job-budget N         instructions that all groups of a job may execute before it counts as
+                         endless; what is done without a shader counts by its time
   --tvb-pages N          pages of 32 KiB that a tiled vertex buffer has at most, whatever the driver
                          gives it
   --tvb-overflow WHAT    what a full one leads to: partial (default), the frame is shaded in parts;
@@ -48,7 +50,8 @@ fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
                     crash-job:N crash-done:N
   around it:        no-handoff no-hello crash-boot crash-init no-sleep deaf:N drop-irq:N
-                    abi:X.Y.Z tree:CHIP no-region:NAME empty-region:NAME
+                    keep-handoff:N keep-handoff:N:MS tlbi:KIND abi:X.Y.Z tree:CHIP
+                    no-region:NAME empty-region:NAME
 
 hardware
   image          root entries 0 and 1 hold the firmware's image, without which it dies
@@ -85,7 +88,8 @@ pub struct Arguments {
     pub trouble: Vec<Trouble>,
     /// `--hardware`
     pub hardware: Hardware,
-    /// `--threads`, `--budget`, `--trace`, `--tvb-pages`, `--tvb-overflow`, `--engine`
+    /// `--threads`, `--budget`, `--job-budget`, `--trace`, `--tvb-pages`,
+    /// `--tvb-overflow`, `--engine`
     pub gpu: gpu::Options,
     /// `--capture`
     pub capture: Option<PathBuf>,
@@ -139,6 +143,7 @@ impl Arguments {
                 "--hardware" => this.hardware.add(&value()?)?,
                 "--threads" => this.gpu.threads = positive(&option, &value()?)? as usize,
                 "--budget" => this.gpu.limits.group = positive(&option, &value()?)?,
+                "--job-budget" => this.gpu.limits.job = positive(&option, &value()?)?,
                 "--tvb-pages" => this.gpu.tvb_pages = Some(pages(&option, &value()?)?),
                 "--tvb-overflow" => this.gpu.overflow = value()?.parse()?,
                 "--trace" => this.gpu.trace = true,
@@ -228,7 +233,7 @@ mod tests {
     fn complete() {
         let a = parse(&format!(
             "--socket s {REGIONS} --chip t6002 --cores 0xff --firmware 12.3 --fault hang:2 --fault no-hello --capture d \
-             --threads 3 --budget 1000 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
+             --threads 3 --budget 1000 --job-budget 9 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
              --tvb-overflow grow --record 3,r --engine interpreted"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
@@ -236,6 +241,7 @@ mod tests {
         assert_eq!(a.part.to_string(), "t6002 (G13D) with 12.3, 8 of 64 cores");
         assert_eq!(a.trouble, [Trouble::NoHello]);
         assert_eq!((a.gpu.threads, a.gpu.limits.group), (3, 1000));
+        assert_eq!(a.gpu.limits.job, 9);
         assert_eq!((a.gpu.tvb_pages, a.gpu.overflow), (Some(5), Overflow::Grow));
         assert!(a.script.job(2).is_some() && a.capture.is_some());
         assert!(a.hardware.ids && a.hardware.firmware.initialize_ms == 7);

@@ -93,7 +93,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     }
     if let Some(path) = &arguments.tlbi {
         let ring = Ring::create(path).map_err(|e| format!("{}: {e}", path.display()))?;
-        soc.watch(Box::new(ring));
+        let misheard = trouble.iter().find_map(|t| match t {
+            Trouble::Tlbi(misheard) => Some(*misheard),
+            _ => None,
+        });
+        soc.watch(match misheard {
+            Some(misheard) => misheard.of(ring),
+            None => Box::new(ring),
+        });
     }
     let tree = Tree {
         chip: other.unwrap_or(arguments.part.chip),
@@ -135,7 +142,14 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     );
     soc.note(Level::Info, &summary);
     if soc.watches() {
-        soc.note(Level::Info, &format!("{} stale translations", soc.stale()));
+        let counts = soc.translations();
+        let line = format!(
+            "{} translations, {} of them invalidated; {} stale translations",
+            counts.kept,
+            counts.invalidated,
+            soc.stale()
+        );
+        soc.note(Level::Info, &line);
     }
     println!("agxemu: {summary}");
     let engine = statistics();
@@ -155,10 +169,12 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     );
     let (captures, written) = finish(capture);
     if let Some(path) = stats {
+        let translations = soc.translations();
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
-             \"raised_again\": {}, \"stale\": {}, \"freed\": {}, \
+             \"raised_again\": {}, \"stale\": {}, \
+             \"translations\": {}, \"invalidated\": {}, \"freed\": {}, \
              \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
              \"primitives\": {}, \"shaded\": {}, \
              \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}, \
@@ -172,6 +188,8 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             counters.gpu_ticks / MS,
             soc.raised_again(),
             soc.stale(),
+            translations.kept,
+            translations.invalidated,
             soc.freed(),
             soc.asleep_accesses(),
             soc.gated_accesses(),

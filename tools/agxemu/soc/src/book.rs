@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use agxemu_firmware::machine::Level;
 
-use crate::shadow::{self, Invalidations, Key, Shadow};
+use crate::shadow::{self, Counts, Invalidations, Key, Shadow};
 use crate::soc::{lock, Soc};
 
 /// The translations that hardware would have.
@@ -65,6 +65,12 @@ impl Soc {
             );
             self.note(Level::Warn, &line);
         }
+    }
+
+    /// Returns what the book has had so far; nothing if there is none.
+    pub fn translations(&self) -> Counts {
+        let book = self.book.get();
+        book.map(|book| book.open().counts()).unwrap_or_default()
     }
 
     /// Translations that were found stale so far.

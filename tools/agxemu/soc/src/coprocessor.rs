@@ -73,6 +73,11 @@ pub fn run(
     mut capture: Option<Capture>,
 ) -> (Counters, Option<Capture>) {
     let mut total = Counters::default();
+    for trouble in &config.trouble {
+        if let Trouble::KeepHandoff(keep) = trouble {
+            soc.keep_handoff(*keep);
+        }
+    }
     while !soc.signal().quit {
         let mut life = Life::new(soc.clone(), config);
         life.firmware.set_capture(capture);

@@ -3,11 +3,13 @@
 //! What host and coprocessor share besides messages: the handoff structure with its lock, and the
 //! root of the firmware's own memory.
 
+use std::str::FromStr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use agx_abi::uat::{pte, ttb_table, Handoff, KERNEL_ROOT_INDEX, TTB_VALID};
 use agx_abi::{Field, Value};
-use agxemu_firmware::machine::OutsideRam;
+use agxemu_firmware::machine::{Level, OutsideRam};
 
 use crate::boot;
 use crate::soc::Soc;
@@ -15,7 +17,76 @@ use crate::soc::Soc;
 /// How long the host may hold the handoff lock.
 const LOCK_LIMIT: Duration = Duration::from_secs(1);
 
+/// When the firmware does not give the lock back, as scripted: `N` or `N:MS`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The time that it has the lock for.
+    pub nth: u64,
+    /// How long it keeps it; `None` for ever.
+    pub time: Option<Duration>,
+}
+
+impl FromStr for Keep {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (nth, time) = match text.split_once(':') {
+            Some((nth, ms)) => {
+                let ms = ms.parse().map_err(|_| ())?;
+                (nth, Some(Duration::from_millis(ms)))
+            }
+            None => (text, None),
+        };
+        match nth.parse() {
+            Ok(nth) if nth > 0 => Ok(Self { nth, time }),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The lock as the firmware has used it since power-on.
+#[derive(Debug, Default)]
+pub(crate) struct LockState {
+    /// How often the firmware has had it.
+    count: AtomicU64,
+    /// It is not given back any more.
+    is_kept: AtomicBool,
+}
+
+impl LockState {
+    pub(crate) fn reset(&self) {
+        self.count.store(0, Ordering::Relaxed);
+        self.is_kept.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Soc {
+    /// From now on the firmware keeps the handoff lock as `keep` says.
+    pub(crate) fn keep_handoff(&self, keep: Keep) {
+        let _ = self.keep.set(keep);
+    }
+
+    /// The firmware is about to give the lock back. Returns whether it does, if need be later.
+    fn gives_back(&self) -> bool {
+        let nth = self.lock_state.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let Some(keep) = self.keep.get().filter(|keep| keep.nth == nth) else {
+            return true;
+        };
+        let line = "the firmware keeps the handoff lock, as scripted";
+        self.note(Level::Info, line);
+        match keep.time {
+            Some(time) => {
+                std::thread::sleep(time);
+                if self.ram.load_u8(self.handoff_at(Handoff::LOCK_AP)) != Ok(0) {
+                    let line = "the host has waited for the handoff lock";
+                    self.note(Level::Info, line);
+                }
+            }
+            None => self.lock_state.is_kept.store(true, Ordering::Relaxed),
+        }
+        keep.time.is_some()
+    }
+
     /// Looks whether the firmware's image is where the boot loader has put it, and whether context
     /// 0 leads to it. It has to once it has; `bound` says whether it has.
     ///
@@ -74,6 +145,9 @@ impl Soc {
 
     /// Runs `f` with the handoff lock held: the mirror image of the host's side.
     pub(crate) fn locked<R>(&self, f: impl FnOnce() -> R) -> Result<R, String> {
+        if self.lock_state.is_kept.load(Ordering::Relaxed) {
+            return Ok(f());
+        }
         let outside = |e: OutsideRam| format!("handoff at {:#x} is no RAM", e.0);
         let ours = self.handoff_at(Handoff::LOCK_FW);
         let theirs = self.handoff_at(Handoff::LOCK_AP);
@@ -102,8 +176,10 @@ impl Soc {
             pause()?;
         }
         let result = f();
-        self.ram.store_u32(turn, 0).map_err(outside)?;
-        self.ram.store_u8(ours, 0).map_err(outside)?;
+        if self.gives_back() {
+            self.ram.store_u32(turn, 0).map_err(outside)?;
+            self.ram.store_u8(ours, 0).map_err(outside)?;
+        }
         Ok(result)
     }
 }

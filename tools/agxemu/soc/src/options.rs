@@ -7,6 +7,9 @@ use std::str::FromStr;
 
 use agxemu_firmware::chip::Chip;
 
+use crate::handoff::Keep;
+use crate::misheard::Misheard;
+
 /// Names of the memory regions, in the order of the device tree binding; then as the GPU's node
 /// calls them.
 pub const REGIONS: [(&str, &str); 6] = [
@@ -94,6 +97,9 @@ fn number(text: &str) -> Option<u64> {
 /// | `no-sleep` | it ignores the message that is to put it to sleep, and stays awake |
 /// | `deaf:N` | the firmware does nothing from the Nth doorbell of device control on |
 /// | `drop-irq:N` | the Nth interrupt of the mailbox is lost; the line is level, so another comes |
+/// | `keep-handoff:N` | the Nth time that the firmware has the handoff lock has no end |
+/// | `keep-handoff:N:MS` | it has one MS milliseconds late |
+/// | `tlbi:KIND` | with `--tlbi`: invalidations do not reach what they should; see [`Misheard`] |
 /// | `abi:X.Y.Z` | the device tree names this firmware interface |
 /// | `tree:CHIP` | the device tree is that of another chip |
 /// | `no-region:NAME` | the device tree does not name this memory region |
@@ -114,6 +120,10 @@ pub enum Trouble {
     Deaf(u64),
     /// `drop-irq:N`
     DropIrq(u64),
+    /// `keep-handoff:N`, `keep-handoff:N:MS`
+    KeepHandoff(Keep),
+    /// `tlbi:KIND`
+    Tlbi(Misheard),
     /// `abi:X.Y.Z`
     Abi([u32; 3]),
     /// `tree:CHIP`: its name
@@ -162,6 +172,8 @@ impl FromStr for Trouble {
                 Ok(n) if n > 0 => Ok(Self::DropIrq(n)),
                 _ => Err(bad()),
             },
+            ("keep-handoff", keep) => keep.parse().map(Self::KeepHandoff).map_err(|()| bad()),
+            ("tlbi", kind) => kind.parse().map(Self::Tlbi).map_err(|()| bad()),
             ("abi", version) => {
                 let parts: Result<Vec<u32>, _> = version.split('.').map(str::parse).collect();
                 let abi = parts.map_err(|_| bad())?.try_into().map_err(|_| bad())?;
@@ -181,6 +193,7 @@ impl FromStr for Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn regions() {
@@ -196,6 +209,10 @@ mod tests {
 
     #[test]
     fn rules() {
+        let keep = |nth, ms: Option<u64>| Keep {
+            nth,
+            time: ms.map(Duration::from_millis),
+        };
         for (text, rule) in [
             ("no-hello", Trouble::NoHello),
             ("no-handoff", Trouble::NoHandoff),
@@ -204,6 +221,9 @@ mod tests {
             ("no-sleep", Trouble::NoSleep),
             ("drop-irq:3", Trouble::DropIrq(3)),
             ("deaf:2", Trouble::Deaf(2)),
+            ("keep-handoff:2", Trouble::KeepHandoff(keep(2, None))),
+            ("keep-handoff:1:30", Trouble::KeepHandoff(keep(1, Some(30)))),
+            ("tlbi:page", Trouble::Tlbi(Misheard::Page)),
             ("abi:12.3.1", Trouble::Abi([12, 3, 1])),
             ("tree:t6001", Trouble::Tree("t6001")),
             ("no-region:ttbs", Trouble::NoRegion(0)),
@@ -217,6 +237,11 @@ mod tests {
             "drop-irq",
             "drop-irq:0",
             "deaf:0",
+            "keep-handoff",
+            "keep-handoff:0",
+            "keep-handoff:1:x",
+            "tlbi",
+            "tlbi:all",
             "abi:12.3",
             "tree:t6003",
             "no-region:x",

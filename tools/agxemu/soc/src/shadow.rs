@@ -120,6 +120,16 @@ pub struct Stale {
 #[derive(Debug, Default)]
 pub struct Shadow {
     kept: BTreeMap<Key, Kept>,
+    counts: Counts,
+}
+
+/// What a book has had so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Translations that were kept.
+    pub kept: u64,
+    /// Those of them that an invalidation has reached.
+    pub invalidated: u64,
 }
 
 impl Shadow {
@@ -132,11 +142,15 @@ impl Shadow {
             asid: (!global).then_some(asid.into()),
             va: va & !(PAGE_SIZE - 1),
         };
-        self.kept.entry(key).or_insert(Kept { pte, suspect: None });
+        self.kept.entry(key).or_insert_with(|| {
+            self.counts.kept += 1;
+            Kept { pte, suspect: None }
+        });
     }
 
     /// The host has invalidated.
     pub fn invalidate(&mut self, what: Invalidation) {
+        let before = self.kept.len();
         self.kept.retain(|key, _| match what {
             Invalidation::All => false,
             Invalidation::Asid(asid) => key.asid != Some(asid),
@@ -145,6 +159,7 @@ impl Shadow {
                 !(of_it && key.va.wrapping_sub(start) < len)
             }
         });
+        self.counts.invalidated += (before - self.kept.len()) as u64;
     }
 
     /// Compares with the tables; returns what no invalidation has covered since [`PATIENCE`].
@@ -177,6 +192,11 @@ impl Shadow {
     /// Nothing is kept any more.
     pub fn clear(&mut self) {
         self.kept.clear();
+    }
+
+    /// Returns what it has had.
+    pub fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Returns how many translations are kept.
@@ -214,6 +234,8 @@ mod tests {
         s.used(1, USER + 0x123, OLD | NG);
         s.used(2, USER, OLD | NG);
         s.used(0, KERNEL, OLD);
+        // One that is kept already.
+        s.used(0, KERNEL + 8, OLD);
         assert_eq!(s.len(), 3);
         s
     }
@@ -249,7 +271,13 @@ mod tests {
         for asid in [0, 1] {
             s.invalidate(Invalidation::decode(0xd508_8140, asid << 48).unwrap());
         }
+        let counts = Counts {
+            kept: 3,
+            invalidated: 1,
+        };
+        assert_eq!(s.counts(), counts);
         assert_eq!(stale(&mut s), [key(None, KERNEL), key(Some(2), USER)]);
+        assert_eq!(s.counts(), counts);
     }
 
     #[test]

@@ -14,6 +14,7 @@ use crate::book::Book;
 use crate::boot;
 use crate::clock::Clock;
 use crate::freed::Freed;
+use crate::handoff::{Keep, LockState};
 use crate::hardware::Hardware;
 use crate::interrupts::Raised;
 use crate::mailbox::Mailbox;
@@ -64,6 +65,8 @@ pub struct Soc {
     pub(crate) book: OnceLock<Book>,
     pub(crate) stale: AtomicU64,
     pub(crate) freed: Freed,
+    pub(crate) keep: OnceLock<Keep>,
+    pub(crate) lock_state: LockState,
     log: Mutex<Box<dyn Write + Send>>,
 }
 
@@ -100,6 +103,8 @@ impl Soc {
             book: OnceLock::new(),
             stale: AtomicU64::new(0),
             freed: Freed::default(),
+            keep: OnceLock::new(),
+            lock_state: LockState::default(),
             log: Mutex::new(log),
         })
     }
@@ -124,6 +129,7 @@ impl Soc {
     /// Everything as at power-on.
     pub fn reset(&self) {
         self.forget();
+        self.lock_state.reset();
         if self.booted.load(Ordering::Relaxed) {
             self.run_boot_loader();
         }

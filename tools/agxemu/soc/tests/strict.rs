@@ -10,6 +10,7 @@ use std::time::Duration;
 use agx_abi::uat::{LEVEL_ENTRIES, LEVEL_SHIFTS};
 use agxemu_soc::device::{BAR_ASC, BAR_PMGR, BAR_SGX, MAILBOX};
 use agxemu_soc::hardware::Hardware;
+use agxemu_soc::misheard::Misheard;
 use agxemu_soc::shadow::{Invalidation, Invalidations, PATIENCE};
 
 use host::{Host, FREE, PAGE, VA};
@@ -101,27 +102,33 @@ impl Invalidations for Heard {
 
 #[test]
 fn a_forgotten_invalidation_is_reported() {
+    let range = Some(Invalidation::Range {
+        asid: Some(0),
+        start: VA,
+        len: PAGE,
+    });
     let invalidations = [
-        (None, true),
+        (None, None, true),
         // The kernel's half is global: by ASID it is not reached.
-        (Some(Invalidation::Asid(0)), true),
-        (
-            Some(Invalidation::Range {
-                asid: Some(0),
-                start: VA,
-                len: PAGE,
-            }),
-            false,
-        ),
+        (Some(Invalidation::Asid(0)), None, true),
+        (range, None, false),
+        (range, Some(Misheard::Global), false),
+        (range, Some(Misheard::Page), true),
+        (range, Some(Misheard::Lost), true),
+        (Some(Invalidation::All), Some(Misheard::Page), false),
+        (Some(Invalidation::All), Some(Misheard::Global), true),
     ];
     // The page's entry goes, or the root of its context: hardware keeps what it has in both cases.
     let all = invalidations
         .into_iter()
-        .flat_map(|(i, s)| [(i, s, false), (i, s, true)]);
-    for (invalidation, is_stale, root) in all {
+        .flat_map(|(i, m, s)| [(i, m, s, false), (i, m, s, true)]);
+    for (invalidation, misheard, is_stale, root) in all {
         let host = Host::new(vec![]);
         let heard = Heard::default();
-        host.soc.watch(Box::new(heard.clone()));
+        host.soc.watch(match misheard {
+            Some(misheard) => misheard.of(heard.clone()),
+            None => Box::new(heard.clone()),
+        });
         host.start();
         host.announce();
         host.map_page(FREE + 8 * PAGE);

@@ -337,6 +337,7 @@ impl Rig {
             group_limit: 1 << 20,
             job_limit: self.job_limit,
             instructions: AtomicU64::new(0),
+            other: AtomicU64::new(0),
         };
         let max = self.max_bytes;
         capture::run_within(max, &job, &self.memory, settings, &meter, None, &mut |_| {})

@@ -32,6 +32,9 @@ use crate::trace::{Sink, Traced};
 const MAX_SIZE: u32 = 16384;
 const MAX_LAYERS: u32 = 2048;
 
+/// Regions without work that are passed before the command is asked whether it is to stop.
+const SKIPPED: u64 = 1 << 12;
+
 /// Runs the fragment half.
 ///
 /// # Errors
@@ -174,6 +177,7 @@ impl<G: Geometry> Command<'_, G> {
     /// If the command is told to stop.
     pub fn next(&self) -> Result<Option<(u32, [u32; 2])>, End> {
         let [columns, rows] = self.grid.map(u64::from);
+        let mut skipped = 0;
         while !self.over.load(Ordering::Relaxed) {
             let index = self.next.fetch_add(1, Ordering::Relaxed);
             if index >= self.total {
@@ -187,6 +191,10 @@ impl<G: Geometry> Command<'_, G> {
             let empty = self.scene.region(layer, place[0], place[1]).is_empty();
             if !empty || self.job.process_empty_tiles {
                 return Ok(Some((layer, place)));
+            }
+            skipped += 1;
+            if skipped % SKIPPED == 0 {
+                self.context.meter.spend(SKIPPED / 4)?;
             }
         }
         Ok(None)

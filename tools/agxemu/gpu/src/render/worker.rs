@@ -25,6 +25,9 @@ use crate::tlb::Tlb;
 
 mod primitives;
 
+/// Bytes of a tile that are cleared in about the time of an instruction.
+const BYTES_PER_INSTRUCTION: u64 = 512;
+
 /// One thread.
 pub(super) struct Worker<'c, G, H> {
     command: &'c Command<'c, G>,
@@ -117,6 +120,7 @@ impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
     fn region(&mut self, layer: u32, place: [u32; 2]) -> Result<(), End> {
         let command = self.command;
         let (job, surfaces) = (command.job, &command.surfaces);
+        self.spend(When::Frame)?;
         self.dispatch.position = [0, 0, layer];
         self.dispatch.corner = Some(place.map(|n| n * REGION));
         self.local.fill(0);
@@ -134,6 +138,7 @@ impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
             self.primitives(now, place)?;
             if !later.is_empty() {
                 self.end_of_tile(&job.partial_end_of_tile)?;
+                self.spend(When::Part)?;
                 let target = &mut self.host.target;
                 surfaces.store(When::Part, layer, place, target, &mut self.tlb)?;
                 self.local.fill(0);
@@ -145,6 +150,13 @@ impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
         self.end_of_tile(&job.end_of_tile)?;
         let target = &self.host.target;
         surfaces.store(When::Frame, layer, place, target, &mut self.tlb)
+    }
+
+    /// Accounts for what a region costs without any primitive.
+    fn spend(&self, when: When) -> Result<(), End> {
+        let tile = self.local.len() as u64 / BYTES_PER_INSTRUCTION;
+        let work = 1 + tile + self.command.surfaces.work(when);
+        self.command.context.meter.spend(work)
     }
 
     fn prepared(&mut self, program: &Program) -> Result<std::sync::Arc<Prepared>, End> {

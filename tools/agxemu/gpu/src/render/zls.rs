@@ -15,6 +15,9 @@ use crate::tlb::Tlb;
 /// resolves, 56 and 58, are set by no program.
 const KNOWN: u64 = 0x1fe | 3 << 14 | 3 << 18 | 3 << 25;
 
+/// Samples that are loaded or stored in about the time of an instruction.
+const SAMPLES_PER_INSTRUCTION: u64 = 4;
+
 /// What an access is about.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Aspect {
@@ -227,6 +230,16 @@ impl Surfaces {
             })?;
         }
         Ok(())
+    }
+
+    /// Returns what loads and stores of a region cost, in instructions.
+    pub fn work(&self, when: When) -> u64 {
+        let surfaces = match when {
+            When::Frame => self.loads.len() + self.stores.len(),
+            When::Part => self.partial_loads.len() + self.partial_stores.len(),
+        };
+        let samples = u64::from(REGION * REGION * self.samples);
+        surfaces as u64 * samples / SAMPLES_PER_INSTRUCTION
     }
 
     /// Whether all of a region is in the surfaces.

@@ -3,7 +3,7 @@
 //! What no driver would send: nothing panics, nothing takes for ever.
 
 use super::pictures::random;
-use super::support::{frame, paint, rect, Bench, DATA, USC};
+use super::support::{frame, paint, rect, Bench, DATA, DEPTH, USC};
 use crate::cdm::End;
 
 /// Numbers by chance, reproducible. `AGX_GPU_SEED` chooses others.
@@ -45,7 +45,7 @@ fn draw_states_by_chance() {
     let mut ended = 0;
     for _ in 0..20 {
         let mut bench = self::random(random.next().into(), 1);
-        bench.limit = 1 << 10;
+        bench.limit = 1 << 12;
         for draw in &mut bench.draws {
             for _ in 0..random.below(4) {
                 let word = random.word();
@@ -81,7 +81,7 @@ fn commands_by_chance() {
     let mut ended = 0;
     for _ in 0..30 {
         let mut bench = self::random(random.next().into(), 1 + random.below(3) as usize);
-        bench.limit = 1 << 10;
+        bench.limit = 1 << 12;
         let job = &mut bench.job;
         for _ in 0..1 + random.below(3) {
             let word = random.word();
@@ -182,4 +182,37 @@ fn many_large_primitives_run_into_the_limit() {
         bench.patch(draw, rect(0, 0, 512, 512), 0.5);
     }
     assert!(matches!(bench.end(), End::Hang(_)));
+}
+
+/// A frame as large as may be, of nothing but layers, with or without work in each tile.
+#[test]
+fn empty_tiles_run_into_the_limit() {
+    let mut bench = Bench::new(crate::render::Frame {
+        layers: 2048,
+        ..frame(16384, 16384)
+    });
+    bench.limit = 1 << 10;
+    let (end, instructions) = bench.try_run();
+    // Without work in them they are only passed.
+    assert!(matches!(end, Err(End::Hang(_))), "{end:?}");
+    assert_eq!(instructions, 0);
+    bench.job.process_empty_tiles = true;
+    bench.job.background = bench.program(&[], None);
+    bench.job.end_of_tile = bench.job.background;
+    let depth = crate::render::Plane {
+        base: DEPTH,
+        ..bench.job.zls.depth_load
+    };
+    // Depth is loaded and stored.
+    bench.job.zls = crate::render::Zls {
+        control: 1 << 15 | 1 << 19,
+        pixels: 0x3fff | 0x3fff << 15,
+        depth_load: depth,
+        depth_store: depth,
+        ..bench.job.zls
+    };
+    let (end, instructions) = bench.try_run();
+    assert!(matches!(end, Err(End::Hang(_))), "{end:?}");
+    // Most of what they cost is not the programs of background and end of tile.
+    assert!(instructions < 1 << 12, "{instructions}");
 }

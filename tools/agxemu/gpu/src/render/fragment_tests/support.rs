@@ -378,6 +378,7 @@ impl Bench {
             group_limit: self.limit,
             job_limit: self.limit.saturating_mul(16),
             instructions: AtomicU64::new(0),
+            other: AtomicU64::new(0),
         };
         let end = render_geometry(
             &self.job,
