@@ -36,6 +36,7 @@ mod entries;
 mod evidence;
 mod fence;
 mod ffi;
+mod module_ref;
 mod names;
 mod own;
 mod registration;

@@ -11,6 +11,10 @@ use crate::{
     ffi,
     names::TimelineNames, //
 };
+pub(crate) use crate::module_ref::{
+    get_module,
+    put_module, //
+};
 use core::ptr::{
     self,
     NonNull, //
@@ -232,43 +236,6 @@ pub(crate) unsafe fn id(fence: NonNull<OwnFence>) -> (Timeline, u64) {
 pub(crate) unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
     // SAFETY: The fence is valid by the safety requirements.
     unsafe { &raw mut (*fence.as_ptr()).next }
-}
-
-/// Takes a reference to the module of this crate, which keeps it from being unloaded.
-#[inline]
-pub(crate) fn get_module() {
-    // SAFETY: The caller's module depends on this one, so its reference count is not zero.
-    unsafe { ffi::dma_fence_shim_get_module() };
-}
-
-/// Drops a reference to the module of this crate.
-///
-/// # Safety
-///
-/// Must be called at most once for each call of [`get_module`], when the reference is not needed
-/// any more.
-#[inline]
-pub(crate) unsafe fn put_module() {
-    // SAFETY: By the safety requirements the reference was taken by `get_module()`.
-    unsafe { ffi::dma_fence_shim_put_module() };
-}
-
-/// A reference to the module of this crate, which has the code of a callback that is on a fence. So
-/// a wait may be forgotten: then the module stays for ever.
-pub(crate) struct ModuleRef(());
-
-impl ModuleRef {
-    pub(crate) fn new() -> Self {
-        get_module();
-        Self(())
-    }
-}
-
-impl Drop for ModuleRef {
-    fn drop(&mut self) {
-        // SAFETY: `new()` has taken a reference.
-        unsafe { put_module() };
-    }
 }
 
 /// Reports once, with a stack trace, that a driver has broken a rule of this crate.

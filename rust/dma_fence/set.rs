@@ -14,7 +14,7 @@ use crate::{
         ARef,
         Fence, //
     },
-    own::ModuleRef,
+    module_ref::ModuleRef,
     wait::annotate, //
 };
 use core::{

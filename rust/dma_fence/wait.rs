@@ -10,7 +10,7 @@ use crate::{
         Fence, //
     },
     ffi,
-    own::ModuleRef,
+    module_ref::ModuleRef,
     registration::{
         Listener,
         Registration,

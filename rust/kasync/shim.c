@@ -106,10 +106,6 @@ void kasync_section_end(bool cookie)
 }
 EXPORT_SYMBOL_GPL(kasync_section_end);
 
-/*
- * Violations of the API. A test that makes one on purpose announces it first; the report is then
- * counted and not printed.
- */
 /* An armed timer will call this module's code, whatever becomes of its owner. */
 void kasync_get_module(void)
 {
@@ -137,6 +133,10 @@ int kasync_module_refcount(void)
 }
 EXPORT_SYMBOL_GPL(kasync_module_refcount);
 
+/*
+ * Violations of the API. A test that makes one on purpose announces it first; the report is then
+ * counted and not printed.
+ */
 static atomic_t kasync_expected;
 
 void kasync_expect_api_violations(int n)

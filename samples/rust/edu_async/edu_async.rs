@@ -72,7 +72,8 @@ struct Driver<'bound> {
     edu: Arc<Edu>,
     over: Arc<Atomic<u32>>,
     refused: Arc<Atomic<u32>>,
-    // Last: waits for all tasks that are left.
+    // Last: waits for all tasks that are left. The demultiplexer is one, and may still be freeing
+    // what a client has left: that has to be done before the device is unbound.
     _executor: Executor,
 }
 

@@ -30,7 +30,8 @@ use crate::{
         COUNT as WORDS, //
     },
     regs::Registers,
-    subdevice::Subdevice, //
+    subdevice::Subdevice,
+    wire::Poison, //
 };
 use core::{
     future::{
@@ -120,9 +121,10 @@ struct Slot {
 #[pin_data]
 pub(crate) struct Channels {
     slots: [Slot; COUNT],
-    /// A channel does not stop between a look at it and the doorbell.
+    /// Whether the processor lives. With the lock a channel does not stop between a look at it and
+    /// the doorbell, and none is made that the end of this life does not reset.
     #[pin]
-    doorbell: SpinLock<()>,
+    lives: SpinLock<bool>,
     /// Faults of channels that are not there.
     pub(crate) astray: Atomic<u32>,
 }
@@ -135,7 +137,7 @@ impl Channels {
         };
         pin_init!(Self {
             slots: core::array::from_fn(new),
-            doorbell <- new_spinlock!(()),
+            lives <- new_spinlock!(false),
             astray: Atomic::new(0),
         })
     }
@@ -145,11 +147,30 @@ impl Channels {
         self.slots.iter().position(is_free).ok_or(EBUSY)
     }
 
+    /// Lets channels be made. The processor has started.
+    pub(crate) fn begin(&self) {
+        *self.lives.lock() = true;
+    }
+
+    /// Takes note that the firmware is being told of a channel.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if the processor does not live: it is told nothing.
+    fn tell(&self, id: usize) -> Result {
+        let lives = self.lives.lock();
+        if !*lives {
+            return Err(EAGAIN);
+        }
+        self.slots[id].at.xchg(RUNS, Full);
+        Ok(())
+    }
+
     /// Has the queue of a channel look what has become of its jobs.
     fn ends(&self, id: usize, from: &[u32], to: u32) -> bool {
         let slot = &self.slots[id];
         let changed = {
-            let _doorbell = self.doorbell.lock();
+            let _lives = self.lives.lock();
             let is = from.contains(&slot.at.load(Relaxed));
             if is {
                 slot.at.xchg(to, Full);
@@ -170,6 +191,8 @@ impl Channels {
 
     /// Takes note that the processor was reset, which has stopped all channels.
     pub(crate) fn reset(&self) {
+        // No channel is made from here on: those that were are reset below.
+        *self.lives.lock() = false;
         for id in 0..COUNT {
             self.ends(id, &[RUNS, FAULTED], RESET);
         }
@@ -184,7 +207,7 @@ impl Channels {
 
     /// Rings the doorbell of a channel, unless it has stopped.
     fn ring(&self, id: usize, registers: &Registers) {
-        let _doorbell = self.doorbell.lock();
+        let _lives = self.lives.lock();
         if self.slots[id].at.load(Relaxed) == RUNS {
             // Cannot fail: queues end before the device goes. If it did, the time limit passes.
             let _rung = registers.ring_channel(RUNLIST << 16 | id as u32);
@@ -269,7 +292,8 @@ impl Job {
 /// # Invariants
 ///
 /// The firmware knows of the memory only while the slot is [`RUNS`] or [`FAULTED`], and in the
-/// latter it does not access it.
+/// latter it does not access it. The slot is at either only while the processor lives: the end of
+/// each life makes it [`RESET`].
 pub(crate) struct Hardware {
     gsp: Arc<Gsp>,
     id: usize,
@@ -298,10 +322,10 @@ impl Hardware {
     ///
     /// # Errors
     ///
-    /// Those of calls, and what the firmware says.
+    /// `EAGAIN` if the processor does not live; those of calls, and what the firmware says.
     pub(crate) async fn make(&self) -> Result {
-        // INVARIANT: From here on the firmware may know of the memory.
-        self.slot().at.xchg(RUNS, Full);
+        // INVARIANT: From here on the firmware may know of the memory, and the processor lives.
+        self.gsp.channels.tell(self.id)?;
         let ring = (self.entries.dma_address(), ENTRIES as u32);
         let userd = self.userd.dma_address();
         self.objects.make_channel(self.id as u32, ring, userd).await
@@ -318,12 +342,18 @@ impl Hardware {
                 self.gsp.channels.ends(self.id, &[RUNS, FAULTED], STOPPED);
                 Ok(())
             }
-            Err(e) => Err(e),
+            Err(e) => {
+                // By the type invariants the processor still lives, if it is that of the call.
+                if matches!(self.slot().at.load(Acquire), RUNS | FAULTED) {
+                    self.gsp.rpc.distrust(Poison::Refusal);
+                }
+                Err(e)
+            }
         }
     }
 
-    /// Waits until the channel has stopped. A call that fails says that the processor is reset,
-    /// which stops it.
+    /// Waits until the channel has stopped. If the call for that fails, the processor is reset, as
+    /// it dies or does not do what it has to, which stops the channel.
     async fn stopped(&self) {
         if self.stop().await.is_ok() {
             return;

@@ -5,6 +5,7 @@
 use crate::{
     channel::{
         Channel,
+        Hardware,
         Job,
         Word,
         Wrong,
@@ -14,7 +15,10 @@ use crate::{
         check,
         Clients, //
     },
-    subdevice::control,
+    subdevice::{
+        control,
+        Subdevice, //
+    }, //
 };
 use dma_fence::Fence;
 use jobqueue::{
@@ -69,6 +73,19 @@ impl Client {
     /// Makes a channel whose jobs may take that long. May sleep.
     fn new(clients: &Clients, device: &Device<Bound>, timeout: Delta) -> Result<Self> {
         let objects = block_on(clients.open())??;
+        // Dropped if making it fails, which ends the channel.
+        let (this, hardware) = Self::queue(clients, device, timeout, objects)?;
+        block_on(hardware.make())??;
+        Ok(this)
+    }
+
+    /// Makes the queue of a channel that is yet to be made. May sleep.
+    pub(crate) fn queue(
+        clients: &Clients,
+        device: &Device<Bound>,
+        timeout: Delta,
+        objects: Subdevice,
+    ) -> Result<(Self, Arc<Hardware>)> {
         let ring = Channel::new(&clients.gsp, device, objects)?;
         let hardware = ring.hardware();
         let config = Config {
@@ -81,10 +98,7 @@ impl Client {
         };
         let scope = clients.channels.child(c"channel")?;
         let queue = JobQueue::new(&scope, c"channel", ring, &config)?;
-        // Dropped if that fails, which ends the channel.
-        let this = Self { queue, scope };
-        block_on(hardware.make())??;
-        Ok(this)
+        Ok((Self { queue, scope }, hardware))
     }
 
     fn submit(&self, job: Job) -> Result<ARef<Fence>> {
@@ -95,6 +109,12 @@ impl Client {
     fn end(self) -> Result {
         drop(self.queue);
         self.scope.join_blocking()
+    }
+
+    /// As [`Self::end`].
+    pub(crate) async fn ended(self) -> Result {
+        drop(self.queue);
+        self.scope.join().await
     }
 }
 

@@ -96,6 +96,7 @@ impl Clients {
         self.run("cancel", Self::cancel)?;
         self.run("strays", Self::strays)?;
         self.run("large", Self::large)?;
+        self.run("given up", Self::given_up)?;
         for how in 0..6 {
             self.run("poison", |this| this.poison(how))?;
         }

@@ -42,8 +42,9 @@ struct Subscriber {
 /// The streams.
 #[pin_data]
 pub(crate) struct Events {
+    /// `None` when no more events come.
     #[pin]
-    subscribers: SpinLock<KVec<Subscriber>>,
+    subscribers: SpinLock<Option<KVec<Subscriber>>>,
     /// Events that came, those that had no stream, and those whose stream was full.
     pub(crate) came: Atomic<u64>,
     pub(crate) unclaimed: Atomic<u64>,
@@ -53,7 +54,7 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) fn new() -> impl PinInit<Self> {
         pin_init!(Self {
-            subscribers <- new_spinlock!(KVec::new()),
+            subscribers <- new_spinlock!(Some(KVec::new())),
             came: Atomic::new(0),
             unclaimed: Atomic::new(0),
             lost: Atomic::new(0),
@@ -65,7 +66,7 @@ impl Events {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`.
+    /// `ENODEV` if the processor is not started again, `ENOMEM`.
     pub(crate) fn subscribe(
         &self,
         function: u32,
@@ -77,7 +78,10 @@ impl Events {
             sender,
             lost: 0,
         };
-        self.subscribers.lock().push(subscriber, GFP_ATOMIC)?;
+        match &mut *self.subscribers.lock() {
+            Some(subscribers) => subscribers.push(subscriber, GFP_ATOMIC)?,
+            None => return Err(ENODEV),
+        }
         Ok(receiver)
     }
 
@@ -98,7 +102,7 @@ impl Events {
         let mut gone = None;
         {
             let mut subscribers = self.subscribers.lock();
-            for subscriber in subscribers.iter_mut() {
+            for subscriber in subscribers.iter_mut().flatten() {
                 if subscriber.function != header.function || subscriber.sender.is_closed() {
                     continue;
                 }
@@ -111,8 +115,9 @@ impl Events {
                     count(&self.lost);
                 }
             }
-            if let Some(at) = subscribers.iter().position(|s| s.sender.is_closed()) {
-                gone = subscribers.remove(at).ok();
+            if let Some(subscribers) = &mut *subscribers {
+                let closed = subscribers.iter().position(|s| s.sender.is_closed());
+                gone = closed.and_then(|at| subscribers.remove(at).ok());
             }
         }
         drop(gone);
@@ -123,7 +128,13 @@ impl Events {
 
     /// Ends all streams.
     pub(crate) fn end(&self) {
-        let all = take(&mut *self.subscribers.lock());
+        let all = (*self.subscribers.lock()).as_mut().map(take);
+        drop(all);
+    }
+
+    /// Ends all streams, and there will be no others.
+    pub(crate) fn close(&self) {
+        let all = self.subscribers.lock().take();
         drop(all);
     }
 }

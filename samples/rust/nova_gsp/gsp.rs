@@ -11,15 +11,19 @@
 //!             ▼                    unloads
 //!          dead, for good            │
 //!                                    ▼
-//!                                  reset: nothing is accessed any more
+//!                                  reset, and dead: nothing is accessed any more
 //! ```
 //!
-//! All of it is one task, which alone takes messages out of their queue.
+//! What has to be undone of a life is undone by the reset that ends it, and only of a life that
+//! there is: a channel is made while the processor lives, or not at all. All of it is one task, which alone takes messages out of their queue.
 
 use crate::{
     channel::Channels,
     events::Events,
-    queue::Messages,
+    queue::{
+        Messages,
+        COUNT, //
+    },
     rpc::Rpc,
     sequencer,
     wire::{
@@ -41,6 +45,7 @@ use kasync::{
         sleep,
         timeout, //
     },
+    yield_now,
     Scope, //
 };
 use kernel::{
@@ -68,6 +73,10 @@ pub(crate) const ANSWER: Delta = Delta::from_secs(5);
 const LOOK: Delta = Delta::from_millis(500);
 /// How often in a row it may fail to start.
 const STARTS: u32 = 3;
+/// How long it may take to unload, with all that is before the command for that.
+const UNLOAD: Delta = ANSWER;
+/// How often it is looked for room then: the processor has no interrupt for what it has read.
+const ROOM: Delta = Delta::from_millis(1);
 const SYSTEM_INFO: usize = 0x3a0;
 
 /// Why the processor is not served any more.
@@ -112,6 +121,9 @@ impl From<Error> for Why {
 /// What the processor is at.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
+    /// What has to do with it ends, then it is reset.
+    Ends,
+    /// It was reset, and is started.
     Starts,
     /// It runs, for the so-manieth time.
     Up(u32),
@@ -170,7 +182,7 @@ impl Gsp {
             match life.get() {
                 Life::Up(_) => return Ok(()),
                 Life::Dead => return Err(ENODEV),
-                Life::Starts => {}
+                Life::Ends | Life::Starts => {}
             }
             if life.changed().await.is_err() {
                 return Err(ENODEV);
@@ -234,6 +246,7 @@ impl Server {
                     failures = 0;
                     epoch += 1;
                     *self.gsp.scopes.lock() = Some(KVec::new());
+                    self.gsp.channels.begin();
                     self.gsp.rpc.up();
                     self.gsp.is_at(Life::Up(epoch));
                     // Never done.
@@ -245,13 +258,14 @@ impl Server {
                 }
             };
             self.end(why, failures).await;
-            if why == Why::Cancelled {
-                return;
-            }
-            if failures == STARTS {
+            if why != Why::Cancelled && failures == STARTS {
                 pr_err!("the processor does not start: {why:?}\n");
+            }
+            if why == Why::Cancelled || failures == STARTS {
+                self.gsp.events.close();
                 return self.gsp.is_at(Life::Dead);
             }
+            self.gsp.is_at(Life::Starts);
         }
     }
 
@@ -261,7 +275,7 @@ impl Server {
         if why == Why::Cancelled && failures == 0 {
             self.unload().await;
         }
-        gsp.is_at(Life::Starts);
+        gsp.is_at(Life::Ends);
         let ended = gsp.rpc.down(why.error());
         gsp.events.end();
         let scopes = gsp.scopes.lock().take();
@@ -274,7 +288,10 @@ impl Server {
         let _turn = gsp.rpc.turn.acquire(1).await;
         let registers = &gsp.rpc.registers;
         match registers.enable(false).and_then(|()| registers.reset()) {
-            Ok(()) => gsp.channels.reset(),
+            Ok(()) => {
+                gsp.channels.reset();
+                gsp.rpc.handles.reset();
+            }
             Err(e) => pr_err!("the processor is out of reach: {e:?}\n"),
         }
         if why != Why::Cancelled {
@@ -285,32 +302,36 @@ impl Server {
 
     /// Tells the firmware to go, and waits until it says so.
     async fn unload(&mut self) {
-        let gsp = self.gsp.clone();
-        let _ended = gsp.rpc.down(ESHUTDOWN);
-        let turn = gsp.rpc.turn.acquire(1).await;
-        // Full unload: {in transition, entering GC6, level}.
-        let sent = gsp.rpc.send(function::UNLOADING, &[0; 8]);
-        drop(turn);
-        if sent.is_err() {
-            return;
+        let _ended = self.gsp.rpc.down(ESHUTDOWN);
+        match timeout(UNLOAD, self.unloaded()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(why)) => pr_warn!("the firmware does not unload: {why:?}\n"),
+            Err(_) => pr_warn!("the firmware does not unload in time\n"),
         }
+    }
+
+    async fn unloaded(&mut self) -> Result<(), Why> {
+        /// Full unload: {in transition, entering GC6, level}.
+        const FULL: [u8; 8] = [0; 8];
+        let gsp = self.gsp.clone();
+        let turn = gsp.rpc.turn.acquire(1).await;
+        // What callers have left in the queue comes first.
+        while !gsp.rpc.has_room(gsp.rpc.memory.framing.pages(FULL.len()))? {
+            self.drain(&mut |_| ()).await?;
+            sleep(ROOM).await;
+        }
+        gsp.rpc.send(function::UNLOADING, &FULL)?;
+        drop(turn);
         let mut unloaded = false;
-        let over = timeout(Delta::from_secs(1), async {
-            loop {
-                if self
-                    .drain(&mut |f| unloaded |= f == function::UNLOADING)
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
-                if unloaded || next(&mut self.interrupts).await.is_none() {
-                    return;
-                }
+        loop {
+            let seen = &mut |f| unloaded |= f == function::UNLOADING;
+            let more = self.drain(seen).await?;
+            if unloaded {
+                return Ok(());
             }
-        });
-        if over.await.is_err() {
-            pr_warn!("the firmware does not unload\n");
+            if !more && next(&mut self.interrupts).await.is_none() {
+                return Err(Why::Cancelled);
+            }
         }
     }
 
@@ -345,35 +366,48 @@ impl Server {
     /// is a reason to stop.
     async fn serve(&mut self, done: fn(&Self) -> bool) -> Option<Why> {
         let gsp = self.gsp.clone();
+        let mut made = 0;
         loop {
-            if let Err(why) = self.drain(&mut |_| ()).await {
-                return Some(why);
-            }
+            let more = match self.drain(&mut |_| ()).await {
+                Ok(more) => more,
+                Err(why) => return Some(why),
+            };
             if done(self) {
                 return None;
             }
-            let (calls, age) = gsp.rpc.in_flight();
+            let (_, age) = gsp.rpc.in_flight();
             if age > ANSWER {
                 return Some(Why::NoAnswer);
             }
+            let idle = gsp.rpc.is_idle(&mut made);
             kasync::select! {
                 () = cancelled() => return Some(Why::Cancelled),
                 count = next(&mut self.interrupts) => if count.is_none() {
                     return Some(Why::Cancelled);
                 },
-                () = gsp.rpc.trouble.notified() => return Some(Why::Poison(Poison::Pointer)),
-                () = sleep(LOOK), if calls > 0 => gsp.acknowledge(),
+                () = gsp.rpc.trouble.notified() => if let Some(why) = gsp.rpc.distrusted() {
+                    return Some(Why::Poison(why));
+                },
+                () = yield_now(), if more => (),
+                () = gsp.rpc.begun.notified() => (),
+                () = sleep(LOOK), if !idle => gsp.acknowledge(),
             }
         }
     }
 
-    /// Takes all messages that are there, and tells `seen` of each.
-    async fn drain(&mut self, seen: &mut (impl FnMut(u32) + Send)) -> Result<(), Why> {
+    /// Takes messages that are there, as many as the ring has room for, and tells `seen` of each.
+    /// Returns whether there may be more: a processor that always has one more does not keep the
+    /// task from all else.
+    async fn drain(&mut self, seen: &mut (impl FnMut(u32) + Send)) -> Result<bool, Why> {
         let gsp = self.gsp.clone();
-        while let Some(header) =
-            self.messages
-                .next(&gsp.rpc.memory, &gsp.rpc.registers, &mut self.buffer)?
-        {
+        let mut taken = 0;
+        while taken < COUNT {
+            let (memory, registers) = (&gsp.rpc.memory, &gsp.rpc.registers);
+            let next = self.messages.next(memory, registers, &mut self.buffer)?;
+            let Some(header) = next else {
+                break;
+            };
+            taken += 1;
             let message = &self.buffer[..header.end];
             match header.function {
                 event::INIT_DONE => self.initialised = true,
@@ -396,7 +430,7 @@ impl Server {
         if gsp.halted.load(Acquire) {
             return Err(Why::Halt);
         }
-        Ok(())
+        Ok(taken == COUNT)
     }
 }
 

@@ -41,8 +41,10 @@ mod clients;
 mod events;
 mod figures;
 mod gsp;
+mod handles;
 mod load;
 mod method;
+mod moments;
 mod queue;
 mod regs;
 mod rpc;
@@ -74,6 +76,8 @@ struct Driver<'bound> {
     stuck: Option<channels::Client>,
     /// The tasks of the clients.
     clients: Clients,
+    /// The task that frees clients whose owners have gone.
+    objects: Scope,
     /// The task that serves the processor.
     server: Scope,
     // Waits for all tasks that are left.
@@ -118,9 +122,13 @@ impl<'bound> Driver<'bound> {
         };
         let scope = root.child(c"clients")?;
         let channels = root.child(c"channels")?;
+        let objects = root.child(c"objects")?;
         let server = root.child(c"gsp")?;
         let task = Server::new(gsp.clone(), interrupts)?;
         server.spawn(c"server", task.run())?.detach();
+        objects
+            .spawn(c"reap", handles::reap(gsp.rpc.clone()))?
+            .detach();
         let left = Arc::new(Left::new(), GFP_KERNEL)?;
         Ok(Self {
             stuck: None,
@@ -130,6 +138,7 @@ impl<'bound> Driver<'bound> {
                 channels,
                 left,
             },
+            objects,
             server,
             _executor: executor,
             _line: line,
@@ -137,14 +146,17 @@ impl<'bound> Driver<'bound> {
         })
     }
 
-    /// Ends the channels, the processor, and with it the calls of clients, and the clients.
+    /// Ends the channels and the clients, has the firmware free what they have left, and ends the
+    /// processor. It is served until then: so each call ends.
     fn end(&self) -> Result {
+        self.clients.scope.cancel();
         self.clients.channels.cancel();
         self.clients.channels.join_blocking()?;
+        self.clients.scope.join_blocking()?;
+        self.objects.cancel();
+        self.objects.join_blocking()?;
         self.server.cancel();
-        self.clients.scope.cancel();
-        self.server.join_blocking()?;
-        self.clients.scope.join_blocking()
+        self.server.join_blocking()
     }
 }
 
@@ -181,12 +193,16 @@ impl pci::Driver for NovaGsp {
             if module_parameters::figures.value() != 0 {
                 driver.clients.run("figures", Clients::figures)?;
             }
-            match module_parameters::storm.value() {
-                0 => {
+            match (
+                module_parameters::moment.value(),
+                module_parameters::storm.value(),
+            ) {
+                (0, 0) => {
                     driver.clients.leave_some()?;
                     driver.stuck = Some(driver.clients.leave_stuck(pdev.as_ref())?);
                 }
-                seconds => driver.clients.storm(u32::from(seconds))?,
+                (0, seconds) => driver.clients.storm(u32::from(seconds))?,
+                (which, _) => driver.clients.moment(pdev.as_ref(), which)?,
             }
             Ok(driver)
         };
@@ -197,8 +213,12 @@ impl pci::Driver for NovaGsp {
         _pdev: &'bound pci::Device<device::Core<'_>>,
         this: Pin<&Self::Data<'bound>>,
     ) {
+        let filled = match module_parameters::moment.value() {
+            moments::STARTING => this.clients.fill(),
+            _ => Ok(()),
+        };
         let calls = this.clients.gsp.rpc.in_flight().0;
-        let ended = this.end().is_ok();
+        let ended = filled.and_then(|()| this.end()).is_ok();
         let left = &this.clients.left;
         let (right, wrong) = (left.right.load(Relaxed), left.wrong.load(Relaxed));
         let refused = left.refused.load(Relaxed);
@@ -227,6 +247,10 @@ kernel::module_pci_driver! {
         storm: u8 {
             default: 0,
             description: "For how many seconds the driver calls when it binds, whatever happens",
+        },
+        moment: u8 {
+            default: 0,
+            description: "Which fault is scripted outside: it is tried alone when the driver binds",
         },
         honest: u8 {
             default: 1,

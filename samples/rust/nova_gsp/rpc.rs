@@ -19,6 +19,7 @@
 //! so that a call allocates nothing: it may be made by a task, which must not.
 
 use crate::{
+    handles::Handles,
     queue::{
         Commands,
         Memory, //
@@ -135,9 +136,13 @@ struct Table {
     link: Link,
     slots: KVec<Slot>,
     calls: u32,
+    /// Nobody looks whether calls are answered: the next one has to say that it has begun.
+    idle: bool,
     commands: Commands,
     /// The slot whose reply goes on in the next message.
     partial: Option<usize>,
+    /// What a caller has found to be wrong in this life.
+    distrust: Option<Poison>,
 }
 
 /// What has happened, for tests and measurements.
@@ -186,8 +191,11 @@ pub(crate) struct Rpc {
     /// One writes commands at a time, in the order of coming.
     pub(crate) turn: Semaphore,
     room: Notify,
-    /// A caller has found that the queue is poisoned.
+    /// A caller has found that something is wrong: see [`Rpc::distrusted`].
     pub(crate) trouble: Notify,
+    /// A call was made after [`Rpc::is_idle`] had said that there are none.
+    pub(crate) begun: Notify,
+    pub(crate) handles: Handles,
     pub(crate) counters: Counters,
     #[pin]
     table: SpinLock<Table>,
@@ -209,13 +217,17 @@ impl Rpc {
                 turn: Semaphore::new(1),
                 room: Notify::new(),
                 trouble: Notify::new(),
+                begun: Notify::new(),
+                handles: Handles::new(),
                 counters: Counters::new(),
                 table <- new_spinlock!(Table {
                     link: Link::Down(EAGAIN),
                     slots,
                     calls: 0,
+                    idle: false,
                     commands: Commands::default(),
                     partial: None,
+                    distrust: None,
                 }),
             }),
             GFP_KERNEL,
@@ -281,8 +293,8 @@ impl Rpc {
 
     /// Takes a slot for a call, and returns the future of its reply.
     fn enter(&self, function: u32, expects: usize, permit: OwnedPermit) -> Result<Answer<'_>> {
-        let mut table = self.table.lock();
-        let table = &mut *table;
+        let mut guard = self.table.lock();
+        let table = &mut *guard;
         if let Link::Down(why) = table.link {
             return Err(why);
         }
@@ -302,10 +314,16 @@ impl Rpc {
         slot.expects = expects;
         slot.since = Instant::now();
         slot.permit = Some(permit);
+        let call = slot.call;
+        let wake = take(&mut table.idle);
+        drop(guard);
+        if wake {
+            self.begun.notify_one();
+        }
         Ok(Answer {
             rpc: self,
             index,
-            call: slot.call,
+            call,
             over: false,
         })
     }
@@ -314,18 +332,14 @@ impl Rpc {
     async fn wait_for_room(&self, pages: u32) -> Result {
         loop {
             let room = self.room.notified();
-            let link = {
-                let mut table = self.table.lock();
-                match table.link {
-                    Link::Up => Ok(table.commands.room(&self.memory, &self.registers)),
-                    Link::Down(why) => Err(why),
-                }
-            };
-            match link? {
-                Ok(free) if free >= pages => return Ok(()),
-                Ok(_) => {}
-                Err(_) => {
-                    self.trouble.notify_one();
+            if let Link::Down(why) = self.link() {
+                return Err(why);
+            }
+            match self.has_room(pages) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(poison) => {
+                    self.distrust(poison);
                     return Err(EIO);
                 }
             }
@@ -336,11 +350,40 @@ impl Rpc {
         }
     }
 
+    /// Returns whether so many pages can be written. The caller has the turn.
+    ///
+    /// # Errors
+    ///
+    /// The processor's pointer cannot be right.
+    pub(crate) fn has_room(&self, pages: u32) -> Result<bool, Poison> {
+        let mut table = self.table.lock();
+        let free = table.commands.room(&self.memory, &self.registers)?;
+        Ok(free >= pages)
+    }
+
+    /// Has the processor reset, unless it is already known that it does not live.
+    pub(crate) fn distrust(&self, why: Poison) {
+        {
+            let mut table = self.table.lock();
+            if table.link != Link::Up {
+                return;
+            }
+            table.distrust = Some(why);
+        }
+        self.trouble.notify_one();
+    }
+
+    /// Returns what a caller has found to be wrong in this life.
+    pub(crate) fn distrusted(&self) -> Option<Poison> {
+        self.table.lock().distrust
+    }
+
     /// Takes up from where calls have got the processor: at the beginning. The caller has the turn.
     pub(crate) fn begin(&self) {
         let mut table = self.table.lock();
         table.commands = Commands::default();
         table.partial = None;
+        table.distrust = None;
     }
 
     /// Lets calls through.
@@ -392,6 +435,15 @@ impl Rpc {
         let count = slots.clone().count();
         let oldest = slots.map(|slot| slot.since.elapsed().as_nanos()).max();
         (count, Delta::from_nanos(oldest.unwrap_or(0)))
+    }
+
+    /// Returns whether there is no call in flight, and none was made since this was asked before:
+    /// `made` is for that. If so, the next one notifies `begun`.
+    pub(crate) fn is_idle(&self, made: &mut u32) -> bool {
+        let mut table = self.table.lock();
+        let were = core::mem::replace(made, table.calls);
+        table.idle = were == table.calls && !table.slots.iter().any(Slot::is_in_flight);
+        table.idle
     }
 
     /// Takes a reply, which is in `message` with its headers.

@@ -70,6 +70,8 @@ pub(crate) mod control {
     /// {number}
     pub(crate) const REVERSE: u32 = 0x2080_ff08;
     pub(crate) const ASTRAY: u32 = 0x2080_ff09;
+    /// {number}
+    pub(super) const CLIENTS: u32 = 0x2080_ff0a;
 }
 
 /// What the firmware says of a call as errno.
@@ -82,24 +84,46 @@ fn status(status: u32) -> Result {
     }
 }
 
-/// A subdevice of a client of its own.
+/// The handle of the client of that index.
+fn client(index: usize) -> u32 {
+    // CAST: There are fewer.
+    0xc1d0_0000 | index as u32
+}
+
+/// A subdevice of a client of its own, which does not outlive it in the firmware: if it is dropped,
+/// a task has it freed ([`handles`](crate::handles)).
 pub(crate) struct Subdevice {
     rpc: Arc<Rpc>,
+    index: usize,
     client: u32,
+    /// The firmware does not have it any more.
+    freed: Atomic<bool>,
+}
+
+impl Drop for Subdevice {
+    fn drop(&mut self) {
+        match self.freed.load(Relaxed) {
+            true => self.rpc.handles.give_back(self.index),
+            false => self.rpc.handles.orphan(self.index),
+        }
+    }
 }
 
 impl Subdevice {
-    /// Makes a client and what it needs.
+    /// Makes a client and what it needs. If this is dropped or fails, nothing is left of it.
     ///
     /// # Errors
     ///
-    /// Those of [`Rpc::call`]; `EINVAL` and others if the firmware refuses.
+    /// Those of [`Rpc::call`]; `EBUSY` if there are too many, `EINVAL` and others if the firmware
+    /// refuses.
     pub(crate) async fn open(rpc: &Arc<Rpc>) -> Result<Self> {
-        static CLIENTS: Atomic<u32> = Atomic::new(0);
-        let client = 0xc1d0_0000 | (CLIENTS.fetch_add(1, Relaxed) & 0xffff);
+        let index = rpc.handles.take()?;
+        let client = client(index);
         let this = Self {
             rpc: rpc.clone(),
+            index,
             client,
+            freed: Atomic::new(false),
         };
         this.allocate(0, client, CLASS_CLIENT, [0; ALLOC]).await?;
         this.allocate(client, DEVICE, CLASS_DEVICE, [0; ALLOC])
@@ -174,6 +198,18 @@ impl Subdevice {
         self.control(&payload).await.map(|_| ())
     }
 
+    /// Returns how many clients the firmware has.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::words`].
+    pub(crate) async fn clients(&self) -> Result<u32> {
+        let mut payload = [0; CONTROL + 8];
+        self.header(&mut payload, SUBDEVICE, control::CLIENTS);
+        let reply = self.control(&payload).await?;
+        Ok(word(&reply.payload, CONTROL))
+    }
+
     /// Has bytes inverted, and returns whether they were. They are made in `scratch`.
     ///
     /// # Errors
@@ -213,20 +249,32 @@ impl Subdevice {
 
     /// As [`Self::close`], for an owner that has been told of no end.
     pub(crate) async fn free(&self) -> Result {
-        self.free_object(self.client).await
+        free_object(&self.rpc, self.client, self.client).await?;
+        self.freed.store(true, Relaxed);
+        Ok(())
     }
+}
 
-    async fn free_object(&self, object: u32) -> Result {
-        let mut payload = [0; 16];
-        put(&mut payload, 0, self.client);
-        put(&mut payload, 8, object);
-        let reply = self
-            .rpc
-            .call(function::FREE, &payload, payload.len())
-            .await?;
-        status(reply.result)?;
-        status(word(&reply.payload, FREE_STATUS))
+async fn free_object(rpc: &Rpc, client: u32, object: u32) -> Result {
+    let mut payload = [0; 16];
+    put(&mut payload, 0, client);
+    put(&mut payload, 8, object);
+    let reply = rpc.call(function::FREE, &payload, payload.len()).await?;
+    status(reply.result)?;
+    if reply.payload.len() != payload.len() {
+        return Err(EPROTO);
     }
+    status(word(&reply.payload, FREE_STATUS))
+}
+
+/// Frees the client of an index, and all below it.
+///
+/// # Errors
+///
+/// Those of [`Rpc::call`]: the client goes with the processor. `EINVAL` if there is none; `EBUSY`,
+/// `ENOMEM` or `EPROTO` if the firmware does not free it.
+pub(crate) async fn free_client(rpc: &Rpc, index: usize) -> Result {
+    free_object(rpc, client(index), client(index)).await
 }
 
 impl Subdevice {
@@ -272,7 +320,7 @@ impl Subdevice {
     ///
     /// As [`Self::open`]: `EINVAL` if there is none.
     pub(crate) async fn free_channel(&self) -> Result {
-        self.free_object(CHANNEL).await
+        free_object(&self.rpc, self.client, CHANNEL).await
     }
 }
 

@@ -102,6 +102,8 @@ pub(crate) enum Poison {
     Header,
     /// A sequence of register accesses that is not to be run.
     Sequencer,
+    /// The firmware answers, and does not stop a channel.
+    Refusal,
 }
 
 /// Reads a word of `bytes`, 0 past the end.

@@ -8,6 +8,7 @@
 use crate::{
     buffer::Buffer,
     controller::Controller,
+    door::Door,
     io::{
         Entry,
         Part, //
@@ -84,7 +85,7 @@ pub(crate) struct Node {
     #[pin]
     misc: MiscDeviceRegistration<Opened>,
     _name: Name,
-    controller: Arc<Controller>,
+    door: Arc<Door>,
 }
 
 impl Node {
@@ -93,23 +94,23 @@ impl Node {
     /// # Errors
     ///
     /// `ENOSPC` if there are as many as there are names.
-    pub(crate) fn new(controller: Arc<Controller>) -> Result<impl PinInit<Self, Error>> {
+    pub(crate) fn new(door: Arc<Door>) -> Result<impl PinInit<Self, Error>> {
         let taken = Name::take()?;
         let options = MiscDeviceOptions {
             name: NAMES[taken.0],
         };
-        // The controller first: the file may be opened as soon as it is there.
+        // The door first: the file may be opened as soon as it is there.
         Ok(try_pin_init!(Self {
-            controller,
+            door,
             _name: taken,
             misc <- MiscDeviceRegistration::register(options),
         }))
     }
 }
 
-/// The disk as one who has opened it sees it.
+/// The disk as one who has opened it sees it. Nothing of the device is in it.
 pub(crate) struct Opened {
-    controller: Arc<Controller>,
+    door: Arc<Door>,
 }
 
 #[vtable]
@@ -120,26 +121,24 @@ impl MiscDevice for Opened {
         // SAFETY: All registrations of this type are part of a `Node`, which stays while it is
         // registered; that is not undone while a file is being opened.
         let node = unsafe { &*kernel::container_of!(core::ptr::from_ref(misc), Node, misc) };
-        let controller = node.controller.clone();
-        Ok(KBox::new(Self { controller }, GFP_KERNEL)?)
+        let door = node.door.clone();
+        Ok(KBox::new(Self { door }, GFP_KERNEL)?)
     }
 
     fn read_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterDest<'_>) -> Result<usize> {
-        let controller = &kiocb.file().controller;
-        let bytes = controller.read(kiocb.ki_pos(), iov)?;
+        let bytes = kiocb.file().door.enter()?.read(kiocb.ki_pos(), iov)?;
         *kiocb.ki_pos_mut() += bytes as i64;
         Ok(bytes)
     }
 
     fn write_iter(mut kiocb: Kiocb<'_, Self::Ptr>, iov: &mut IovIterSource<'_>) -> Result<usize> {
-        let controller = &kiocb.file().controller;
-        let bytes = controller.write(kiocb.ki_pos(), iov)?;
+        let bytes = kiocb.file().door.enter()?.write(kiocb.ki_pos(), iov)?;
         *kiocb.ki_pos_mut() += bytes as i64;
         Ok(bytes)
     }
 
     fn ioctl(this: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        this.controller.ioctl(cmd, arg)
+        this.door.enter()?.ioctl(cmd, arg)
     }
 }
 

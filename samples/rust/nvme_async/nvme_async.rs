@@ -4,6 +4,7 @@
 //!
 //! ```text
 //!  file.rs, ioctl.rs  threads: read, write, and others block_on
+//!  door.rs        what a file that is open has of the device
 //!  io.rs          a command for each buffer             start(), finish().await
 //!  queue.rs       a pair of queues for each processor   InFlight: tags, memory
 //!  ───────────────────────────────────────────────────────────────────────────
@@ -51,6 +52,7 @@ use kernel::{
 mod buffer;
 mod command;
 mod controller;
+mod door;
 mod file;
 mod identify;
 mod io;
@@ -65,6 +67,7 @@ use controller::{
     Counts,
     State, //
 };
+use door::Door;
 use file::Node;
 use identify::Identity;
 use queue::{
@@ -82,6 +85,8 @@ const IO: (usize, usize) = (128, file::PARTS);
 struct Driver<'bound> {
     /// First, so that nobody opens it any more.
     node: Option<Pin<KBox<Node>>>,
+    /// What files that are open have of the device.
+    door: Arc<Door>,
     /// What resets, aborts and watches.
     tasks: Scope,
     controller: Arc<Controller>,
@@ -179,8 +184,9 @@ impl<'bound> Driver<'bound> {
             controller.is_at(State::Live);
             Ok::<_, Error>(controller)
         })();
-        let controller = match up {
-            Ok(controller) => controller,
+        let up = up.and_then(|controller| Ok((Door::new(controller.clone())?, controller)));
+        let (door, controller) = match up {
+            Ok(both) => both,
             Err(e) => {
                 admin.take_down();
                 if let Err(e) =
@@ -198,6 +204,7 @@ impl<'bound> Driver<'bound> {
         // From here on `drop` stops it.
         let mut driver = Self {
             node: None,
+            door,
             tasks,
             controller,
             _lines: lines,
@@ -232,7 +239,7 @@ impl<'bound> Driver<'bound> {
         let ask = tasks::ask_for_events(controller.clone(), events);
         tasks.spawn(c"events", ask)?.detach();
         tasks.spawn(c"told", tasks::tell_of_events(told))?.detach();
-        let node = Node::new(controller.clone())?;
+        let node = Node::new(self.door.clone())?;
         self.node = Some(KBox::pin_init(node, GFP_KERNEL)?);
         Ok(())
     }
@@ -241,6 +248,7 @@ impl<'bound> Driver<'bound> {
     fn end(&mut self) -> Result {
         // Nobody opens it any more. Those that have are told that it has gone.
         self.node = None;
+        self.door.shut();
         self.controller.go();
         self.tasks.cancel();
         let ended = self.tasks.join_blocking();
@@ -249,6 +257,8 @@ impl<'bound> Driver<'bound> {
             self.controller.cut_off();
             Err(e)
         });
+        // All that they wait for is over. What is left of the device goes with this.
+        self.door.wait_until_empty();
         ended.and(stopped)
     }
 }

@@ -29,9 +29,12 @@ fault rules (N: the N-th reply since the start)
   poison:N:HOW          is broken: checksum, length, short, signature, pages, pointer
   crash:N               the processor halts instead
   event-flood:N:K       K events come before
+  refuse:N              says that the processor is busy, and nothing was done
+  event-storm           events come whenever there is room for one
   slow:MS               time between two commands
   lost-irq:N            the N-th interrupt is lost
   crash-boot            the processor halts before it has initialised
+  crash-boot:N          from its N-th start on
   no-init               never says that it has
   sequencer             has the driver write registers first
   fuzz:SEED:N           one of N messages is changed at random";

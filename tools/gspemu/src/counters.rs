@@ -33,6 +33,8 @@ pub struct Counters {
     pub methods: u64,
     /// Channels that have faulted.
     pub faults: u64,
+    /// Clients that the driver had not freed when it unloaded the processor.
+    pub left: u64,
 }
 
 /// As JSON.
@@ -52,6 +54,7 @@ impl fmt::Display for Counters {
             ("fuzzed", self.fuzzed),
             ("methods", self.methods),
             ("faults", self.faults),
+            ("left", self.left),
         ];
         f.write_str("{")?;
         for (i, (name, count)) in all.iter().enumerate() {

@@ -31,7 +31,7 @@ use crate::outgoing::Outgoing;
 use crate::queue::{Pointers, Queues};
 use crate::registers::{self as regs, Tree};
 use crate::rm::{self, Rm};
-use crate::script::{Random, Rule, Script};
+use crate::script::{Fate, Random, Rule, Script};
 use crate::violation::Violation;
 use crate::wire::{self, event, function, Framing, Message};
 
@@ -306,6 +306,7 @@ impl Machine {
         let pending = [
             waits,
             (!self.outbox.is_empty()).then_some(now + POLL),
+            self.has_storm().then_some(now + POLL / 4),
             self.later.iter().map(|(at, _)| *at).min(),
             self.doorbell.then_some(self.rest_until.max(now + 1)),
         ];
@@ -360,7 +361,20 @@ impl Machine {
         let due = self.later.partition_point(|(at, _)| *at <= now);
         let due = self.later.drain(..due).map(|(_, outgoing)| outgoing);
         self.outbox.extend(due);
-        self.flush()
+        self.flush()?;
+        while self.has_storm() && self.outbox.is_empty() {
+            let payload = self.rm.event(16);
+            self.event(event::POST_EVENT, payload, now);
+            let event = self.later.pop().map(|(_, outgoing)| outgoing);
+            self.outbox.extend(event);
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// Whether there is no end of events.
+    fn has_storm(&self) -> bool {
+        self.state == State::Running && self.script.has(Rule::EventStorm)
     }
 
     fn is_working(&self) -> bool {
@@ -422,12 +436,21 @@ impl Machine {
                 if !self.rm.channels.is_empty() {
                     self.warn("unloading, and there are channels");
                 }
+                let left = self.rm.clients();
+                if left > 0 {
+                    self.counters.left += u64::from(left);
+                    self.note(&format!("unloading, and {left} clients are left"));
+                }
                 // The reply first: the processor is suspended once it is there.
                 self.reply(&call, payload, None, now);
                 Ok(())
             }
             (State::Running, f) if Rm::knows(f) => {
-                let answer = self.rm.call(f, payload).map_err(Violation::Call)?;
+                let next = self.counters.replies + 1;
+                let answer = match self.script.fates(next).any(|f| f == Fate::Refused) {
+                    true => payload.into(),
+                    false => self.rm.call(f, payload).map_err(Violation::Call)?,
+                };
                 for payload in answer.events {
                     self.event(event::POST_EVENT, payload, now);
                 }
@@ -442,7 +465,7 @@ impl Machine {
     }
 
     fn initialise(&mut self, now: Time) {
-        if self.script.has(Rule::CrashBoot) {
+        if self.script.crashes_at(self.counters.starts) {
             return self.halt();
         }
         if self.script.has(Rule::Sequencer) {

@@ -5,6 +5,7 @@
 use crate::machine::{Machine, State, Time, MS};
 use crate::queue::COUNT;
 use crate::registers as regs;
+use crate::rm::status;
 use crate::script::{Fate, Random};
 use crate::violation::Violation;
 use crate::wire::{self, event, function, Damage, Framing, Message, PAGE};
@@ -60,6 +61,7 @@ impl Machine {
                 Fate::Twice => copies = 2,
                 Fate::Astray => message.call ^= 0x8000_0000,
                 Fate::Broken(how) => damage = Some(how),
+                Fate::Refused => message.result = status::TIMEOUT_RETRY,
                 Fate::Crash => {
                     self.note("crash, as it is told");
                     return self.halt();

@@ -49,6 +49,8 @@ pub mod control {
     pub const REVERSE: u32 = 0x2080_ff08;
     /// The reply goes to nobody.
     pub const ASTRAY: u32 = 0x2080_ff09;
+    /// {number}: says how many clients there are, that from the beginning not counted.
+    pub const CLIENTS: u32 = 0x2080_ff0a;
 }
 
 /// Results. All but OK are inferred: nothing in the kernel source names them, and the driver asks
@@ -63,6 +65,7 @@ pub mod status {
     pub const INVALID_STRUCTURE: u32 = 0x3b;
     pub const NO_MEMORY: u32 = 0x51;
     pub const NOT_SUPPORTED: u32 = 0x56;
+    pub const TIMEOUT_RETRY: u32 = 0x66;
 }
 
 /// The header of an allocation, before its parameters.
@@ -246,6 +249,12 @@ impl Rm {
         status::OK
     }
 
+    /// How many clients there are beside that from the beginning.
+    pub fn clients(&self) -> u32 {
+        let clients = self.objects.values().filter(|o| o.class == class::CLIENT);
+        clients.count().saturating_sub(1) as u32
+    }
+
     /// Removes an object, and returns whether it was there.
     fn remove(&mut self, client: u32, handle: u32) -> bool {
         let object = self.objects.remove(&(client, handle));
@@ -342,6 +351,10 @@ impl Rm {
                 fate = Some(Fate::Astray);
                 status::OK
             }
+            (Some(class::SUBDEVICE), control::CLIENTS, Some(_), _) => {
+                put(&mut payload, CONTROL, self.clients());
+                status::OK
+            }
             (Some(class::CHANNEL), channel_control::BIND, Some(engine), _) => match engine {
                 ENGINE_COPY => status::OK,
                 _ => status::INVALID_ARGUMENT,
@@ -426,7 +439,9 @@ mod tests {
         assert_eq!(alloc(&mut rm, 1, 1, 2, class::DEVICE), status::OK);
         assert_eq!(alloc(&mut rm, 1, 2, 3, class::SUBDEVICE), status::OK);
         assert_eq!(alloc(&mut rm, 1, 2, 4, 0x1234), status::INVALID_CLASS);
+        assert_eq!(rm.clients(), 1);
         assert_eq!(rm.free(1, 1), status::OK);
+        assert_eq!(rm.clients(), 0);
         assert_eq!(rm.objects.len(), INTERNAL.len());
         assert_eq!(rm.free(1, 3), status::INVALID_OBJECT);
         assert_eq!(

@@ -25,6 +25,8 @@ pub enum Fate {
     Crash,
     /// So many events come before it.
     Flood(u32),
+    /// It says that the processor is busy, and nothing was done.
+    Refused,
 }
 
 /// A rule of `--fault`.
@@ -32,14 +34,16 @@ pub enum Fate {
 pub enum Rule {
     /// What becomes of the n-th reply since the emulator has started, or of all of them.
     Reply(Option<u64>, Fate),
-    /// The processor halts before it says that it has initialised.
-    CrashBoot,
+    /// The processor halts before it says that it has initialised, from that start on.
+    CrashBoot(u64),
     /// It never says so.
     NoInit,
     /// It has the driver write registers first.
     Sequencer,
     /// The n-th interrupt is lost.
     LostInterrupt(u64),
+    /// Whenever there is room for an event, there is one.
+    EventStorm,
     /// So many milliseconds go by between two commands.
     Slow(u64),
     /// One of so many messages is changed at random, by this seed.
@@ -88,7 +92,10 @@ impl FromStr for Rule {
             ("poison", 3) => nth(Fate::Broken(parts[2].parse()?)),
             ("crash", 2) => nth(Fate::Crash),
             ("event-flood", 3) => nth(Fate::Flood(small(2)?)),
-            ("crash-boot", 1) => Ok(Self::CrashBoot),
+            ("refuse", 2) => nth(Fate::Refused),
+            ("event-storm", 1) => Ok(Self::EventStorm),
+            ("crash-boot", 1) => Ok(Self::CrashBoot(1)),
+            ("crash-boot", 2) => Ok(Self::CrashBoot(number(1)?)),
             ("no-init", 1) => Ok(Self::NoInit),
             ("sequencer", 1) => Ok(Self::Sequencer),
             ("lost-irq", 2) => Ok(Self::LostInterrupt(number(1)?)),
@@ -124,6 +131,12 @@ impl Script {
     /// Whether `rule` is there.
     pub fn has(&self, rule: Rule) -> bool {
         self.0.contains(&rule)
+    }
+
+    /// Whether the processor halts at its `n`-th start.
+    pub fn crashes_at(&self, n: u64) -> bool {
+        let crashes = |rule: &Rule| matches!(rule, Rule::CrashBoot(from) if *from <= n);
+        self.0.iter().any(crashes)
     }
 
     /// The milliseconds between two commands.
@@ -186,6 +199,9 @@ mod tests {
             rule("reorder:1:8"),
             Ok(Rule::Reply(Some(1), Fate::Reverse(8)))
         );
+        assert_eq!(rule("crash-boot"), Ok(Rule::CrashBoot(1)));
+        assert_eq!(rule("crash-boot:3"), Ok(Rule::CrashBoot(3)));
+        assert_eq!(rule("refuse:4"), Ok(Rule::Reply(Some(4), Fate::Refused)));
         assert_eq!(rule("fuzz:7:10"), Ok(Rule::Fuzz { seed: 7, of: 10 }));
         for bad in [
             "",
@@ -195,6 +211,8 @@ mod tests {
             "fuzz:1:0",
             "crash:1:2",
             "delay:-1",
+            "refuse",
+            "event-storm:1",
         ] {
             assert!(rule(bad).is_err(), "{bad}");
         }

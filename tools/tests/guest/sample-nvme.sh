@@ -26,6 +26,7 @@ nvme sample-nvme "format=raw,file=$image" '
 	$nvme stress 4 '"$mib"' kill signal reset
 	$nvme info
 	device=$(ls $driver | grep -m 1 :)
+	$nvme held $device
 	for i in $(seq '"$rounds"'); do
 		file=$(echo /dev/nvme_async*)
 		dd if=$file of=/dev/null bs=256k 2>/dev/null & a=$!
@@ -71,6 +72,9 @@ if [ "$TIER" = all ]; then
 	nvme sample-nvme-allocations "format=raw,file=$image" "$(sample_allocations nvme_async)
 		/mnt/share/nvme stress 4 8 kill reset
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 1800
-	nvme sample-nvme-long "format=raw,file=$image" '/mnt/share/nvme stress 8 10240 kill signal reset' --plain-kernel --timeout 3600
+	nvme sample-nvme-io-allocations "format=raw,file=$image" '/mnt/share/nvme allocations
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --timeout 900
+	nvme sample-nvme-long "format=raw,file=$image" '/mnt/share/nvme stress 8 10240 kill signal reset
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --plain-kernel --timeout 3600
 fi
 rm -f "$image"

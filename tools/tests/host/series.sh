@@ -28,8 +28,6 @@ else
 	(
 		cd "$REPO" || exit
 		git ls-files -z Documentation/series.rst tools/tests/series rust samples | xargs -0 cp --parents -t "$tree"
-		git -C "$tree" init -q
-		git -C "$tree" add -A
 	)
 	page=$tree/Documentation/series.rst
 	planned "the plan holds"
@@ -43,9 +41,29 @@ else
 	for i in $(seq 400); do echo "// $i"; done >>"$tree/rust/kasync/scope.rs"
 	planned "a patch that is too large" '"rust: kasync: scopes" adds [0-9]* lines'
 	cp "$REPO/rust/kasync/scope.rs" "$tree/rust/kasync/scope.rs"
-	sed -i 's/ *\[user\]$//' "$page"
+	echo 'use crate::time::sleep;' >>"$tree/rust/kasync/budget.rs"
+	planned "a file that uses a later one" 'rust/kasync/budget.rs uses rust/kasync/time.rs, which comes later'
+	cp "$REPO/rust/kasync/budget.rs" "$tree/rust/kasync/budget.rs"
+	cp "$REPO/Documentation/series.rst" "$page"
+	echo 'use dma_fence::FenceSet;' >>"$tree/rust/kasync/budget.rs"
+	planned "a crate that uses a later one" 'rust/kasync/budget.rs uses rust/dma_fence/lib.rs, which comes later'
+	cp "$REPO/rust/kasync/budget.rs" "$tree/rust/kasync/budget.rs"
+	sed -i 's/tasks \[joined\]/tasks/' "$page"
+	planned "parts of a circle" 'rust/kasync/task/[a-z]*.rs uses rust/kasync/scope[a-z/]*.rs, which comes later'
+	cp "$REPO/Documentation/series.rst" "$page"
+	sed -i 's/ *\[user\]//' "$page"
 	planned "a series without a user" 'series 1 does not end with a user'
 	cp "$REPO/Documentation/series.rst" "$page"
 	sed -i 's/^   :name: .*//' "$page"
 	planned "no plan" 'there is no plan'
+fi
+
+# Each step of it builds. This takes a while.
+if [ "$TIER" = all ]; then
+	if "$here/steps" >"$LOGS/steps.log" 2>&1; then
+		pass "series: $(grep -c '^builds: ' "$LOGS/steps.log") steps build"
+	else
+		fail "series: a step does not build"
+		tail -n 40 "$LOGS/steps.log" >&2
+	fi
 fi

@@ -203,15 +203,19 @@ int main(int argc, char **argv)
 		return killed();
 	if (!strcmp(what, "failing"))
 		return failing();
+	if (!strcmp(what, "allocations"))
+		return allocations();
 	if (!strcmp(what, "monitored"))
 		return monitored();
 	if (!strcmp(what, "gone") && argc == 3)
 		return gone(argv[2]);
+	if (!strcmp(what, "held") && argc == 3)
+		return held(argv[2]);
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
-		"usage: nvme info | limits | events | killed | failing | monitored |\n"
-		"       gone DEVICE |\n"
+		"usage: nvme info | limits | events | killed | failing | allocations | monitored |\n"
+		"       gone DEVICE | held DEVICE |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }

@@ -49,5 +49,7 @@ bool check(const void *data, uint64_t block, const struct block *expected);
 int stress(int argc, char **argv);
 int monitored(void);
 int gone(const char *device);
+int allocations(void);
+int held(const char *device);
 
 #endif

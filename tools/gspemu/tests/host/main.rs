@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 
 use gspemu::queue::COUNT;
 use gspemu::registers as regs;
-use gspemu::rm::{control, CONTROL};
+use gspemu::rm::{control, status, CONTROL};
 use gspemu::script::Random;
 use gspemu::wire::{self, event, function, put, word, Framing, Message};
 
@@ -57,6 +57,71 @@ fn comes_back_after_a_reset() {
     let message = host.receive().expect("a message");
     assert_eq!(message.function, event::GSP_INIT_DONE);
     assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+}
+
+#[test]
+fn starts_once_and_then_halts() {
+    let mut host = Host::boot(&["crash-boot:2"]);
+    host.machine.write(regs::ENGINE, regs::ENGINE_RESET, 0);
+    host.machine.write(regs::ENGINE, 0, 0);
+    (host.write, host.read, host.sequence) = (0, 0, 0);
+    host.set_up();
+    host.start();
+    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
+    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+    host.run();
+    assert!(host.machine.read(regs::CPUCTL) & regs::CPUCTL_HALTED != 0);
+    assert!(host.receive().is_none());
+}
+
+#[test]
+fn a_refused_call_is_not_done() {
+    // The fourth: three make the objects.
+    let mut host = Host::with_objects(&["refuse:4"]);
+    let mut free = [0; 16];
+    put(&mut free, 0, 1);
+    put(&mut free, 8, 1);
+    assert_eq!(
+        host.call(function::FREE, &free).result,
+        status::TIMEOUT_RETRY
+    );
+    host.control(control::CLIENTS, &[0; 8]);
+    host.run();
+    let reply = host.receive().expect("a reply");
+    assert_eq!(word(&reply.payload, CONTROL), 1);
+    host.call(function::UNLOADING_GUEST_DRIVER, &[0; 8]);
+    assert_eq!(host.machine.counters.left, 1);
+}
+
+#[test]
+fn events_do_not_end() {
+    let mut host = Host::boot(&["event-storm"]);
+    let mut events = 0;
+    for _ in 0..10 {
+        host.run();
+        while let Some(message) = host.receive() {
+            assert_eq!(message.function, event::POST_EVENT);
+            events += 1;
+        }
+        host.now += 1000;
+    }
+    // The ring was full each time, but for the message that it began with.
+    assert_eq!(events, 10 * (COUNT - 1));
+    let call = host.send(function::NOP, &[]);
+    host.run();
+    let mut messages = std::iter::from_fn(|| host.receive());
+    assert!(messages.any(|message| message.call == call));
+    host.send(function::UNLOADING_GUEST_DRIVER, &[0; 8]);
+    host.now += 1000;
+    host.run();
+    while host.receive().is_some() {}
+    host.now += 1000;
+    host.run();
+    while host.receive().is_some() {}
+    assert!(host.machine.read(regs::MAILBOX0) & regs::SUSPENDED != 0);
+    host.now += 1000;
+    host.run();
+    assert!(host.receive().is_none());
 }
 
 #[test]
@@ -267,10 +332,19 @@ fn arguments_are_looked_at() {
 /// Whatever a driver writes: the processor halts with a reason, or goes on; it does not panic.
 #[test]
 fn fuzz_from_the_driver() {
+    fuzz_by(Framing::V0);
+}
+
+#[test]
+fn fuzz_from_the_driver_by_v2() {
+    fuzz_by(Framing::V2);
+}
+
+fn fuzz_by(framing: Framing) {
     let mut died = 0;
     for seed in 0..400 {
         let mut random = Random::new(seed);
-        let mut host = Host::with_objects(&[]);
+        let mut host = Host::boot_with(&[], framing).make_objects();
         for _ in 0..20 {
             let mut payload = vec![0; CONTROL + random.below(6000) as usize];
             put(&mut payload, 0, 1);
@@ -285,20 +359,25 @@ fn fuzz_from_the_driver() {
                 result: u32::MAX,
                 payload,
             };
-            let mut bytes = message.encode(Framing::V0);
-            let end = HEADERS + message.payload.len();
+            let mut bytes = message.encode(framing);
+            let end = framing.headers() + message.payload.len();
             for _ in 0..random.below(3) {
                 let at = random.below(200.min(end as u64)) as usize;
                 bytes[at] = random.number() as u8;
             }
             if random.below(4) != 0 {
-                wire::seal(Framing::V0, &mut bytes, end);
+                wire::seal(framing, &mut bytes, end);
             }
             host.post(&bytes);
             if random.below(8) == 0 {
-                let at = [0x1010, 0x1020, 0x1000][random.below(3) as usize];
                 let value = random.below(70) as u32;
-                host.ram.store_u32(host.at(at), value).expect("RAM");
+                if framing == Framing::V2 {
+                    let at = [regs::QUEUE_HEAD, regs::MSGQ_TAIL][random.below(2) as usize];
+                    host.machine.write(at, value, host.now);
+                } else {
+                    let at = [0x1010, 0x1020, 0x1000][random.below(3) as usize];
+                    host.ram.store_u32(host.at(at), value).expect("RAM");
+                }
             }
             if random.below(8) == 0 {
                 let offset = 0x11_0000 + 4 * random.below(0x400);
