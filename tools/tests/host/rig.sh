@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2030,SC2031
 #
 # The rig itself: what "vm exec" passes on, notices and says; and the modules for kernels of others.
 
