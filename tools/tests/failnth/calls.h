@@ -17,10 +17,10 @@ struct state {
 	/* The big buffer as a dma-buf, and another file of the device. */
 	int exported, other;
 	/*
-	 * Of syncs.c: a buffer of vgem's, a fence that has signalled, a timeline and its last
-	 * point.
+	 * Of syncs.c: a buffer of vgem's and its device's file, a fence that has signalled, a
+	 * timeline and its last point.
 	 */
-	int foreign, fence, event;
+	int foreign, vgem, fence, event;
 	uint32_t timeline;
 	uint64_t point;
 	void *map;

@@ -55,7 +55,8 @@ static struct rest read_rest(void)
 {
 	return (struct rest){
 		.tasks = count_lines("/sys/kernel/debug/kasync/tasks", NULL),
-		.attached = count_lines("/sys/kernel/debug/dma_buf/bufinfo", "11000000.gpu"),
+		.attached = count_lines("/sys/kernel/debug/dma_buf/bufinfo", "11000000.gpu") +
+			    count_lines("/sys/kernel/debug/dma_buf/bufinfo", "\tvgem\n"),
 	};
 }
 

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <drm/drm_mode.h>
+#include <linux/dma-buf.h>
 
 #define COMMANDS 64
 #define BINDS 5
@@ -84,6 +85,38 @@ static void undo_foreign_bound(struct state *s)
 		.flags = DRM_ASAHI_BIND_UNBIND, .addr = ARRAY_VA, .range = PAGE }));
 }
 
+/* The other direction: vgem imports a buffer of this driver's, whose pages it has mapped for it. */
+static int call_export_to_vgem(struct state *s)
+{
+	struct drm_prime_handle import = { .fd = s->exported };
+	int ret = gpu_ioctl(s->vgem, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
+
+	s->made = import.handle;
+	return ret;
+}
+
+static void undo_export_to_vgem(struct state *s)
+{
+	need("close what vgem imported", gem_close(s->vgem, s->made));
+}
+
+/* The fences of a buffer that it shares. */
+static int call_fence_of_buffer(struct state *s)
+{
+	struct dma_buf_export_sync_file args = { .flags = DMA_BUF_SYNC_RW };
+	int ret = gpu_ioctl(s->exported, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &args);
+
+	s->file = args.fd;
+	return ret;
+}
+
+static int call_fence_to_buffer(struct state *s)
+{
+	struct dma_buf_import_sync_file args = { .flags = DMA_BUF_SYNC_READ, .fd = s->fence };
+
+	return gpu_ioctl(s->exported, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args);
+}
+
 static int call_syncobj(struct state *s)
 {
 	return syncobj_create(s->ctx.fd, &s->made);
@@ -149,6 +182,47 @@ static int call_transfer(struct state *s)
 
 	s->point += !ret;
 	return ret;
+}
+
+static int call_signal(struct state *s)
+{
+	struct drm_syncobj_array args = {
+		.handles = (uintptr_t)&s->sync_in, .count_handles = 1,
+	};
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &args);
+}
+
+static int call_signal_point(struct state *s)
+{
+	uint64_t point = s->point + 1;
+	struct drm_syncobj_timeline_array args = {
+		.handles = (uintptr_t)&s->timeline, .points = (uintptr_t)&point, .count_handles = 1,
+	};
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_TIMELINE_SIGNAL, &args);
+
+	s->point += !ret;
+	return ret;
+}
+
+static int call_query(struct state *s)
+{
+	uint64_t point;
+	struct drm_syncobj_timeline_array args = {
+		.handles = (uintptr_t)&s->timeline, .points = (uintptr_t)&point, .count_handles = 1,
+	};
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_QUERY, &args);
+}
+
+static int call_client_name(struct state *s)
+{
+	static const char name[] = "fail-nth";
+	struct drm_set_client_name args = {
+		.name = (uintptr_t)name, .name_len = sizeof(name) - 1,
+	};
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_SET_CLIENT_NAME, &args);
 }
 
 static int call_eventfd(struct state *s)
@@ -226,6 +300,8 @@ void syncs_init(struct state *s)
 	s->fence = syncobj_export_sync_file(s->ctx.fd, s->sync_out);
 	need("export a fence", s->fence);
 	need("a point of a timeline", call_transfer(s));
+	s->vgem = card_open("vgem");
+	need("open vgem", s->vgem < 0 ? s->vgem : 0);
 	s->event = eventfd(0, EFD_CLOEXEC);
 	need("an eventfd", s->event);
 }
@@ -236,6 +312,11 @@ const struct call sync_calls[] = {
 	  .undo = undo_foreign, .least = 4 },
 	{ .name = "the same, and VM_BIND", .make = call_foreign_bound,
 	  .undo = undo_foreign_bound, .least = 6 },
+	{ .name = "PRIME_FD_TO_HANDLE by another driver", .make = call_export_to_vgem,
+	  .undo = undo_export_to_vgem, .least = 4, .fd = offsetof(struct state, vgem) },
+	{ .name = "DMA_BUF_IOCTL_EXPORT_SYNC_FILE", .make = call_fence_of_buffer,
+	  .undo = undo_file, .least = 1 },
+	{ .name = "DMA_BUF_IOCTL_IMPORT_SYNC_FILE", .make = call_fence_to_buffer },
 	{ .name = "VM_BIND, an array", .make = call_bind_array,
 	  .undo = undo_bind_array, .least = 5 },
 	{ .name = "SUBMIT of all that there may be", .make = call_large,
@@ -249,6 +330,10 @@ const struct call sync_calls[] = {
 	  .undo = undo_file, .least = 1, .other = -EINVAL },
 	{ .name = "SYNCOBJ_FD_TO_HANDLE, a sync file", .make = call_from_file },
 	{ .name = "SYNCOBJ_TRANSFER", .make = call_transfer, .least = 1 },
+	{ .name = "SYNCOBJ_SIGNAL", .make = call_signal, .least = 1 },
+	{ .name = "SYNCOBJ_TIMELINE_SIGNAL", .make = call_signal_point, .least = 1 },
+	{ .name = "SYNCOBJ_QUERY", .make = call_query },
+	{ .name = "SET_CLIENT_NAME", .make = call_client_name, .least = 1 },
 	{ .name = "SYNCOBJ_EVENTFD", .make = call_eventfd, .least = 1 },
 	{ .name = "SYNCOBJ_WAIT", .make = call_wait, .least = 1 },
 	{ .name = "SYNCOBJ_TIMELINE_WAIT", .make = call_timeline_wait, .least = 1 },

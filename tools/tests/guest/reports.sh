@@ -5,7 +5,7 @@
 # Faults that were reported of other drivers: Documentation/reports.rst lists them.
 # shellcheck disable=SC2154
 guest_tap reports --timeout 900 --share "$programs" -- bash -c '
-	/mnt/share/reports held-up walks beyond opens timelines
+	/mnt/share/reports held-up walks beyond opens timelines between
 	dmesg -C
 	/mnt/share/reports flood
 	# Of a hundred faults there are ten lines of a kind in five seconds, at most. Each fault has one of the driver and one of the
@@ -16,4 +16,9 @@ guest_tap reports --timeout 900 --share "$programs" -- bash -c '
 	lines=$(grep -c . /tmp/times) span=$(($(tail -n 1 /tmp/times) - $(head -n 1 /tmp/times)))
 	echo "# $lines lines in $span s"
 	if [ "$lines" -gt 0 ] && [ "$lines" -le $((2 * 10 * (span / 5 + 2))) ]; then echo ok lines of a client; else echo not ok lines of a client; fi
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+
+# Buffers that come and go, on the plain kernel: whether the last ones take longer than the first is no question with checkers.
+guest_tap reports-churn --plain-kernel --timeout 900 --share "$programs" -- bash -c '
+	/mnt/share/reports churn
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'

@@ -3,7 +3,8 @@
 # tier: all
 #
 # The kernel's own selftests of fences and shared buffers, from its source, beside our modules and with jobs in flight: sync (sw_sync),
-# udmabuf and heaps. The test of heaps imports into vgem; a second one, with that one word changed, into this driver.
+# udmabuf and heaps. The test of heaps imports into vgem; a second one, with that one word changed, into this driver. That of mappings
+# without struct pages (pfnmap) maps a buffer of ours, by the render node and as a dma-buf.
 # shellcheck disable=SC2154
 share=$LOGS/selftests.share
 source=$(kernel_source)/tools/testing/selftests
@@ -31,29 +32,52 @@ for changed in '"asahi"' 'char name\[6\]' 'name_len = 5' 'name_len != 5' 'name\[
 	grep -q "$changed" "$share/heap-asahi.c" || fail "selftests: dmabuf-heap.c is another one, without what becomes $changed"
 done
 selftest heap-asahi "$share" heap-asahi.c
+# What it opens is a buffer of ours.
+sed 's/fd = open(file, O_RDONLY);/fd = buffer_of_gpu(\&file_offset);/' "$source/mm/pfnmap.c" >"$share/pfnmap.c"
+grep -q 'buffer_of_gpu(&file_offset)' "$share/pfnmap.c" || fail "selftests: pfnmap.c is another one, without what becomes a buffer"
+for which in node exported; do
+	more=()
+	[ $which = node ] || more=(-DEXPORTED)
+	selftest pfnmap-$which "$share" -I"$source/mm" -include "$here/selftests/buffer.h" "${more[@]}" pfnmap.c "$source/mm/vm_util.c" \
+		"$here/selftests/buffer.c" "$here"/uapi/{tap,device,sync,context}.c
+done
 cp "$programs/faults" "$share/"
-# The kernel "checks" has udmabuf and heaps.
-guest_tap selftests --checks-kernel --kernel-options default_hugepagesz=2M --timeout 900 --share "$share" --emu "--fault delay:20" --modules "kasync jobqueue agxemu_bridge asahi vgem" -- bash -c '
+# try_selftests NAME "TEST…" OPTION…: a machine that runs them, each with jobs in flight. Lines of a test's own numbering become one of ours
+# for each. Nothing is left out: all that is tried is there.
+try_selftests() {
+	local name=$1 tests
+	read -ra tests <<<"$2"
+	shift 2
+	guest_tap "$name" --timeout 900 --share "$share" --emu "--fault delay:20" "$@" -- bash -c '
 	cd /mnt/share
-	# udmabuf is tried with huge pages, too: its file is of 16 MiB.
-	echo 16 >/proc/sys/vm/nr_hugepages
-	if [ "$(cat /proc/sys/vm/nr_hugepages)" = 16 ]; then echo ok - huge pages; else echo not ok - huge pages; fi
+	if [[ "$*" == *udmabuf* ]]; then
+		# udmabuf is tried with huge pages, too: its file is of 16 MiB.
+		echo 16 >/proc/sys/vm/nr_hugepages
+		if [ "$(cat /proc/sys/vm/nr_hugepages)" = 16 ]; then echo ok - huge pages; else echo not ok - huge pages; fi
+	fi
 	# Jobs, until all is done.
 	(until [ -e /tmp/over ]; do ./faults ok ok ok ok ok ok ok ok || echo not ok jobs; done) >/tmp/jobs &
-	for test in sync_test udmabuf heap-vgem heap-asahi; do
-		# Lines of its own numbering become one of ours for each.
+	for test; do
 		./$test >/tmp/$test 2>&1
 		status=$?
 		if [ $status = 4 ]; then
 			echo "not ok - $test: the kernel does not have it"
 			continue
 		fi
-		# Nothing is left out: all that is tried is there.
 		sed -E "/# SKIP/s/^ok /not ok /; s/^ok [0-9]+ -? ?/ok - $test: /; s/^not ok [0-9]+ -? ?/not ok - $test: /; t; s/^/# /" /tmp/$test
 		if [ $status = 0 ]; then echo "ok - $test"; else echo "not ok - $test: status $status"; fi
 	done
 	: >/tmp/over
 	wait
 	if grep -q "^not ok" /tmp/jobs; then cat /tmp/jobs; else echo "ok - jobs beside them"; fi
-	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi' sh "${tests[@]}"
+}
+
+# Of sync_test, a thread in each of its stress tests takes a fence some ten thousand times, which with all checkers is longer than a quarter
+# of an hour.
+try_selftests selftests-pfnmap "pfnmap-node pfnmap-exported"
+try_selftests selftests-sync sync_test --plain-kernel
+# Heaps and udmabuf are in the kernel "checks".
+try_selftests selftests "udmabuf heap-vgem heap-asahi" --checks-kernel --kernel-options default_hugepagesz=2M \
+	--modules "kasync jobqueue agxemu_bridge asahi vgem"
 rm -rf "$share"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2030,SC2031
 #
 # The rig itself: what "vm exec" passes on, notices and says; and the modules for kernels of others.
 
@@ -227,6 +227,48 @@ shell_tests() {
 		'exec "$VM" shell --no-emu --no-modules --device nonesuch'
 }
 
+# A shared machine: suites that are made up run in turn, each of one line of shell.
+shared_tests() {
+	local records=$LOGS/of-shared counts
+	mkdir -p "$records/suites" "$records/programs"
+	counts=$(
+		SHARED_KERNEL=--plain-kernel LOGS=$records RECORDS=$records/records programs=$records/programs passed=0 failed=0
+		mkdir -p "$RECORDS"
+		# shared NAME MODULES SHELL
+		shared() {
+			# shellcheck disable=SC2016
+			printf 'guest_tap "$suite" --no-emu --modules "%s" --timeout 60 -- bash -c %q\n' "$2" "$3" >"$LOGS/suites/$1"
+			script[$1]=$LOGS/suites/$1
+		}
+		shared 1-marks '' 'touch /tmp/mark; echo ok here'
+		shared 2-holds-a-module vgem '[ -e /tmp/mark ] && echo ok here; sleep 1000 </dev/dri/renderD128 &'
+		shared 3-says-so '' '[ -e /tmp/mark ] || echo ok here; touch /tmp/mark; echo not ok made up'
+		shared 4-takes-the-machine-down '' '[ -e /tmp/mark ] || echo ok here; busybox poweroff -f; sleep 50'
+		shared 5-makes-the-kernel-complain '' '[ -e /tmp/mark ] || echo ok here; echo "WARNING: CPU: 0 made up" >/dev/kmsg'
+		collect 1-marks 2-holds-a-module 3-says-so 4-takes-the-machine-down 5-makes-the-kernel-complain
+		shared_machine bare >"$LOGS/said" 2>&1
+		echo "$passed $failed"
+	)
+	# counted_as NAME PASSED FAILED
+	counted_as() {
+		local got
+		got=$(RECORDS=$records/records && echo "$(value "$1" passed) $(value "$1" failed)")
+		if [ "$got" = "$2 $3" ]; then
+			pass "shared machine: ${1#*-}"
+		else
+			fail "shared machine: ${1#*-}: $got, not $2 $3"
+			cat "$records/said" >&2
+		fi
+	}
+	counted_as 1-marks 1 0
+	counted_as 2-holds-a-module 1 1
+	counted_as 3-says-so 1 1
+	counted_as 4-takes-the-machine-down 1 1
+	counted_as 5-makes-the-kernel-complain 1 0
+	# The third stops too early, and the kernel of the fourth complains.
+	if [ "$counts" = "2 2" ]; then pass "shared machines: four"; else fail "shared machines: $counts, not 2 2"; fi
+}
+
 rig_tests() {
 	local bare=(--no-emu --no-modules) share
 	share=$(mktemp -d "$LOGS/share.XXXXXX")
@@ -265,6 +307,7 @@ rig_tests() {
 	expect "says that x86_64 has no KCSAN" 122 'no kernel with KCSAN' --arch x86_64 --kcsan-kernel -- true
 	expect "says that a kernel is not built" 122 'nothing is built in' --kernel "$share" -- true
 	expect "boots the debug kernel" 0 'lockdep' "${bare[@]}" --debug-kernel -- sh -c 'zcat /proc/config.gz | grep -q PROVE_LOCKING=y && echo lockdep'
+	shared_tests
 	usage_tests
 	shell_tests
 	broken_modules

@@ -3,8 +3,11 @@
 #
 # Machines that several suites share, since a boot of the debug kernel takes as long as many a test. Suites with the header
 # "# machine: shared" run there, one after another: without a GPU if their guest_tap calls say --no-emu, otherwise on the
-# emulated one. Of the options of "vm exec" they may use --no-emu, --modules, --carry, --timeout, and --share "$programs".
+# emulated one. A machine ends with the first that fails, whose modules or jobs may be there still: the next has one of its own. Of the options of "vm exec" they may use --no-emu, --modules, --carry, --timeout, and --share "$programs".
 # shellcheck disable=SC2154
+
+# Their kernel.
+SHARED_KERNEL=--debug-kernel
 
 # queue NAME ARGUMENT…: notes a guest_tap call of $suite for a shared machine.
 queue() {
@@ -58,20 +61,56 @@ collect() {
 	done
 }
 
-# shared_machine KIND: boots the machine, runs what was noted for it, and writes the records of suites and machine.
-shared_machine() {
-	local kind=$1 share=$LOGS/shared-$1.share status=0 start=$SECONDS dir name options=() timeout=300 suite names
+# one_machine KIND SHARE NUMBER: boots a machine for the tests in SHARE/.tests that have not run. It ends after the first that fails.
+# Counts what the machine itself is judged by.
+one_machine() {
+	local kind=$1 share=$2 log=shared-$1 status=0 dir options=() timeout=300
+	[ "$3" = 1 ] || log+=-$3
 	[ "$kind" = gpu ] || options+=(--no-emu)
+	for dir in "$share"/.tests/*/; do
+		[ -e "$dir/status" ] || timeout=$((timeout + $(cat "$dir/timeout")))
+	done
+	"$here/../vm/vm" exec "$SHARED_KERNEL" --log "$LOGS/$log" "${options[@]}" --no-modules --timeout $timeout \
+		--carry "$(tr ' ' '\n' < <(cat "$share"/.tests/*/carried) | sort -u | tr '\n' ' ')" \
+		--share "$share" -- bash /mnt/share/.tests/run >"$LOGS/$log.log" 2>&1 </dev/null || status=$?
+	if [ $status = 0 ]; then
+		pass "$log: the kernel has nothing to complain of"
+	else
+		fail "$log: status $status"
+		tail -n 60 "$LOGS/$log.log" >&2
+	fi
+	sound "$log"
+}
+
+# machines KIND SHARE: boots one machine after another until no test is left. None is run again: one that its machine did not survive
+# has failed, as have all that are left if a machine does not get to one of them.
+machines() {
+	local number=0 dir left before
+	left=$(find "$2/.tests" -mindepth 1 -maxdepth 1 -type d | wc -l)
+	while :; do
+		before=$left
+		one_machine "$1" "$2" $((number += 1))
+		left=0
+		for dir in "$2"/.tests/*/; do
+			if [ ! -e "$dir/begun" ]; then
+				left=$((left + 1))
+			elif [ ! -e "$dir/status" ]; then
+				echo 127 >"$dir/status"
+				echo 0 >"$dir/seconds"
+			fi
+		done
+		[ $left != 0 ] && [ $left != "$before" ] || return 0
+	done
+}
+
+# shared_machine KIND: boots the machines for what was noted, and writes the records of suites and machines.
+shared_machine() {
+	local kind=$1 share=$LOGS/shared-$1.share start=$SECONDS dir name suite names
 	mkdir -p "$share"
 	cp -r "$programs/." "$share/"
 	mv "$LOGS/shared/$kind" "$share/.tests"
-	for dir in "$share"/.tests/*/; do
-		timeout=$((timeout + $(cat "$dir/timeout")))
-	done
 	cp "$here/lib/in-guest" "$share/.tests/run"
-	"$here/../vm/vm" exec --debug-kernel --log "$LOGS/shared-$kind" "${options[@]}" --no-modules --timeout $timeout \
-		--carry "$(tr ' ' '\n' < <(cat "$share"/.tests/*/carried) | sort -u | tr '\n' ' ')" \
-		--share "$share" -- bash /mnt/share/.tests/run >"$LOGS/shared-$kind.log" 2>&1 </dev/null || status=$?
+	machines "$kind" "$share"
 	mapfile -t names < <(sort -u "$share"/.tests/*/suite)
 	for suite in "${names[@]}"; do
 		(
@@ -91,13 +130,6 @@ shared_machine() {
 			record "$suite" $seconds
 		)
 	done
-	passed=0 failed=0
-	if [ $status = 0 ]; then
-		pass "shared-$kind: the kernel has nothing to complain of"
-	else
-		fail "shared-$kind: status $status"
-		tail -n 60 "$LOGS/shared-$kind.log" >&2
-	fi
 	say "shared-$kind: $((SECONDS - start)) s"
 	rm -rf "$share"
 }

@@ -2,7 +2,7 @@
 /*
  * Faults that were reported of other drivers, tried here.
  *
- * usage: reports [GROUP...]	groups: held-up walks beyond opens timelines flood
+ * usage: reports [GROUP...]	groups: held-up walks beyond opens timelines between flood churn
  *
  * Prints TAP.
  */
@@ -42,7 +42,9 @@ static const struct test_group groups[] = {
 	{ "beyond", test_beyond },
 	{ "opens", test_opens },
 	{ "timelines", test_timelines },
+	{ "between", test_between },
 	{ "flood", test_flood },
+	{ "churn", test_churn },
 };
 
 int main(int argc, char **argv)

@@ -20,6 +20,10 @@ void test_beyond(void);
 void test_opens(void);
 /* Points of a timeline that are signalled while threads wait for them and ask for them. */
 void test_timelines(void);
+/* Jobs of two clients that follow each other along a timeline of one of them. */
+void test_between(void);
+/* Buffers that come and go. */
+void test_churn(void);
 /* Jobs that fault, one after another. */
 void test_flood(void);
 
