@@ -5,15 +5,15 @@
 //! The protocol of contexts and their fences is in [`context`](crate::context). The model checker
 //! compiles that with a replacement for this module.
 
+pub(crate) use crate::module_ref::{
+    get_module,
+    put_module, //
+};
 use crate::{
     context::FenceContext,
     evidence::Timeline,
     ffi,
     names::TimelineNames, //
-};
-pub(crate) use crate::module_ref::{
-    get_module,
-    put_module, //
 };
 use core::ptr::{
     self,
