@@ -51,7 +51,14 @@ macro_rules! select {
         $crate::select!(@finish $done)
     };
     (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
-        $pat:pat = $future:expr $(, if $cond:expr)? => $body:block $(,)? $($rest:tt)*
+        $pat:pat = $future:expr $(, if $cond:expr)? => $body:block, $($rest:tt)*
+    ) => {
+        $crate::select!(
+            @names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*
+        )
+    };
+    (@names [$($done:tt)*] [[$f:ident $V:ident] $($pool:tt)*]
+        $pat:pat = $future:expr $(, if $cond:expr)? => $body:block $($rest:tt)*
     ) => {
         $crate::select!(
             @names [$($done)* {$f $V [$pat] [$future] [$($cond)?] [$body]}] [$($pool)*] $($rest)*

@@ -156,6 +156,12 @@ fn select_in_order() {
                 log.push(picked);
             }
             kasync::select! { only = async { 7 } => log.push(only) }
+            // A block may have a comma behind it, or none, wherever it stands.
+            kasync::select! {
+                () = pending() => { log.push(0) },
+                () = async {} => { log.push(8) }
+                () = pending() => { log.push(0) },
+            }
             log
         });
         world.run();
@@ -165,7 +171,7 @@ fn select_in_order() {
         world.run();
         world.advance(MS);
         world.run();
-        assert_eq!(block_on(task.unwrap()).unwrap(), [11, 2, 100, 3, 7]);
+        assert_eq!(block_on(task.unwrap()).unwrap(), [11, 2, 100, 3, 7, 8]);
     });
 }
 

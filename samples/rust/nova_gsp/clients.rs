@@ -157,7 +157,7 @@ impl Clients {
             };
             answers.push(answer).map_err(|_| EBUSY)?;
             // The first holds back the replies to those after it.
-            while n == 0 && self.gsp.rpc.in_flight().0 == 0 {
+            while n == 0 && self.gsp.rpc.in_flight() == 0 {
                 if let Either::Left(_) = select(next(&mut answers), yield_now()).await {
                     return check("a reply comes before the others", false);
                 }
@@ -254,12 +254,12 @@ impl Clients {
         let (one, other) = join!(one, other);
         check(
             "a client is out of time, another is answered meanwhile",
-            one.is_err() && other? && self.gsp.rpc.in_flight().0 == 1,
+            one.is_err() && other? && self.gsp.rpc.in_flight() == 1,
         )?;
         subdevice.words(control::LATE, [1100, 0]).await?;
         check(
             "the late reply is nobody's, and its slot free",
-            self.gsp.rpc.counters.late.load(Relaxed) == late + 1 && self.gsp.rpc.in_flight().0 == 0,
+            self.gsp.rpc.counters.late.load(Relaxed) == late + 1 && self.gsp.rpc.in_flight() == 0,
         )?;
         subdevice.close().await
     }
@@ -281,7 +281,7 @@ impl Clients {
         // The call is in flight.
         while self.gsp.rpc.counters.calls.load(Relaxed) < before + 4 {
             subdevice.echo(0, 8).await?;
-            if self.gsp.rpc.in_flight().0 > 0 {
+            if self.gsp.rpc.in_flight() > 0 {
                 break;
             }
         }
@@ -293,7 +293,7 @@ impl Clients {
             result == Err(ECANCELED) && right,
         )?;
         subdevice.words(control::LATE, [1100, 0]).await?;
-        check("its slot is free at last", self.gsp.rpc.in_flight().0 == 0)?;
+        check("its slot is free at last", self.gsp.rpc.in_flight() == 0)?;
         subdevice.close().await
     }
 
@@ -358,7 +358,7 @@ impl Clients {
         let right = again.echo(5, 1000).await?;
         again.close().await?;
         let died = self.gsp.deaths.load(Relaxed) == deaths + 1;
-        Ok(told == 9 && ended && right && died && self.gsp.rpc.in_flight().0 == 0)
+        Ok(told == 9 && ended && right && died && self.gsp.rpc.in_flight() == 0)
     }
 
     /// The queue is poisoned.
@@ -393,7 +393,7 @@ impl Clients {
             lost.is_err()
                 && astray.is_err()
                 && right
-                && self.gsp.rpc.in_flight().0 == 2
+                && self.gsp.rpc.in_flight() == 2
                 && self.gsp.rpc.counters.stray.load(Relaxed) == stray + 1,
         )?;
         let mut life = self.gsp.life.subscribe();
@@ -403,7 +403,7 @@ impl Clients {
         let right = again.echo(7, 100).await?;
         check(
             "a processor that does not answer is reset",
-            right && self.gsp.rpc.in_flight().0 == 0,
+            right && self.gsp.rpc.in_flight() == 0,
         )?;
         again.close().await
     }

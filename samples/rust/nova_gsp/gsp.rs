@@ -15,7 +15,8 @@
 //! ```
 //!
 //! What has to be undone of a life is undone by the reset that ends it, and only of a life that
-//! there is: a channel is made while the processor lives, or not at all. All of it is one task, which alone takes messages out of their queue.
+//! there is: a channel is made while the processor lives, or not at all. All of it is one task,
+//! which alone takes messages out of their queue.
 
 use crate::{
     channel::Channels,
@@ -35,6 +36,7 @@ use crate::{
         COPIED, //
     }, //
 };
+use core::pin::pin;
 use kasync::{
     cancelled,
     consume_budget,
@@ -366,6 +368,9 @@ impl Server {
     /// is a reason to stop.
     async fn serve(&mut self, done: fn(&Self) -> bool) -> Option<Why> {
         let gsp = self.gsp.clone();
+        // One timer goes on from call to call. Without calls it does not: the next one says so.
+        let mut look = pin!(sleep(LOOK));
+        let mut looks = true;
         let mut made = 0;
         loop {
             let more = match self.drain(&mut |_| ()).await {
@@ -375,11 +380,6 @@ impl Server {
             if done(self) {
                 return None;
             }
-            let (_, age) = gsp.rpc.in_flight();
-            if age > ANSWER {
-                return Some(Why::NoAnswer);
-            }
-            let idle = gsp.rpc.is_idle(&mut made);
             kasync::select! {
                 () = cancelled() => return Some(Why::Cancelled),
                 count = next(&mut self.interrupts) => if count.is_none() {
@@ -389,8 +389,18 @@ impl Server {
                     return Some(Why::Poison(why));
                 },
                 () = yield_now(), if more => (),
-                () = gsp.rpc.begun.notified() => (),
-                () = sleep(LOOK), if !idle => gsp.acknowledge(),
+                () = gsp.rpc.begun.notified(), if !looks => {
+                    looks = true;
+                    look.set(sleep(LOOK));
+                },
+                () = look.as_mut(), if looks => {
+                    gsp.acknowledge();
+                    if gsp.rpc.oldest() > ANSWER {
+                        return Some(Why::NoAnswer);
+                    }
+                    looks = !gsp.rpc.is_idle(&mut made);
+                    look.set(sleep(LOOK));
+                },
             }
         }
     }

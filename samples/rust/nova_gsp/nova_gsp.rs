@@ -217,7 +217,7 @@ impl pci::Driver for NovaGsp {
             moments::STARTING => this.clients.fill(),
             _ => Ok(()),
         };
-        let calls = this.clients.gsp.rpc.in_flight().0;
+        let calls = this.clients.gsp.rpc.in_flight();
         let ended = filled.and_then(|()| this.end()).is_ok();
         let left = &this.clients.left;
         let (right, wrong) = (left.right.load(Relaxed), left.wrong.load(Relaxed));
@@ -228,7 +228,7 @@ impl pci::Driver for NovaGsp {
             "unbound at work: no answer was wrong, and no call is left",
             ended
                 && (wrong == 0 || module_parameters::honest.value() == 0)
-                && this.clients.gsp.rpc.in_flight().0 == 0,
+                && this.clients.gsp.rpc.in_flight() == 0,
         );
     }
 }

@@ -84,6 +84,9 @@ impl Registers {
                 raised.halt = bits & IRQ_HALT != 0;
             }
             if raised.messages || raised.channels {
+                // The writes are posted: without a read they may arrive after messages and
+                // semaphores were looked at, and take back the edge of one that came meanwhile.
+                let _flushed = bar.read32(LEAF);
                 bar.write32(0, REARM);
             }
             raised

@@ -428,13 +428,18 @@ impl Rpc {
         self.table.lock().link
     }
 
-    /// Returns the number of calls in flight, abandoned ones included, and the age of the oldest.
-    pub(crate) fn in_flight(&self) -> (usize, Delta) {
+    /// Returns the number of calls in flight, abandoned ones included.
+    pub(crate) fn in_flight(&self) -> usize {
+        let table = self.table.lock();
+        table.slots.iter().filter(|slot| slot.is_in_flight()).count()
+    }
+
+    /// Returns the age of the oldest call in flight, 0 if there is none.
+    pub(crate) fn oldest(&self) -> Delta {
         let table = self.table.lock();
         let slots = table.slots.iter().filter(|slot| slot.is_in_flight());
-        let count = slots.clone().count();
         let oldest = slots.map(|slot| slot.since.elapsed().as_nanos()).max();
-        (count, Delta::from_nanos(oldest.unwrap_or(0)))
+        Delta::from_nanos(oldest.unwrap_or(0))
     }
 
     /// Returns whether there is no call in flight, and none was made since this was asked before:
