@@ -431,7 +431,11 @@ impl Rpc {
     /// Returns the number of calls in flight, abandoned ones included.
     pub(crate) fn in_flight(&self) -> usize {
         let table = self.table.lock();
-        table.slots.iter().filter(|slot| slot.is_in_flight()).count()
+        table
+            .slots
+            .iter()
+            .filter(|slot| slot.is_in_flight())
+            .count()
     }
 
     /// Returns the age of the oldest call in flight, 0 if there is none.

@@ -7,7 +7,7 @@
 //!  open ───────────────────────────────────── shut() ─────────────────── the last guest leaves
 //!                                                                                  │
 //!                                                                                  ▼
-//!                                                          empty: no file has anything of the device
+//!                                                    empty: no file has anything of the device
 //! ```
 //!
 //! Memory for DMA has to be freed before the device is unbound, when its mappings go. So a file has

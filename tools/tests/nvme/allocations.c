@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Each allocation of each call fails once: the call says that there is no memory, or does without; the same call succeeds at once;
- * and in the end nothing is left in flight.
+ * Each allocation of each call fails once: the call says that there is no memory, or does without;
+ * the same call succeeds at once; and in the end nothing is left in flight.
  */
 #define _GNU_SOURCE
 #include "nvme.h"

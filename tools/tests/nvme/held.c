@@ -80,8 +80,8 @@ int held(const char *device)
 	say(gone == FILES, "%d of %d files say that the device has gone", gone, FILES);
 	/* Processors keep some free pages for themselves. */
 	say(before > 0 && held < takes / 4,
-	    "%d files hold %" PRId64 " KiB, of %" PRId64 " KiB that their bindings had", FILES, held,
-	    takes);
+	    "%d files hold %" PRId64 " KiB, of %" PRId64 " KiB that their bindings had", FILES,
+	    held, takes);
 	gone = 0;
 	for (int i = 0; i < FILES; i++)
 		gone += is_gone(disks[i]) && close(disks[i]) == 0;

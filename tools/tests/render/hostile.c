@@ -253,7 +253,8 @@ static void change_command(struct canvas *canvas, struct drm_asahi_cmd_render *r
 		render->isp_oclqry_base = some_address();
 	if (one_in(4)) {
 		/* Seldom compressed ones, whose metadata nobody has made. */
-		render->zls_ctrl = word() & ((one_in(4) ? 0x1fe : 0x0aa) | 3 << 14 | 3 << 18 | 1 << 26);
+		render->zls_ctrl = word();
+		render->zls_ctrl &= (one_in(4) ? 0x1fe : 0x0aa) | 3 << 14 | 3 << 18 | 1 << 26;
 		render->isp_zls_pixels = below(200) | below(200) << 15;
 		render->depth.base = one_in(4) ? some_address() : DATA_BASE + TARGET_AT;
 		render->depth.stride = below(4) << 14;
