@@ -52,16 +52,16 @@ lock never "keep-handoff:1 delay:2:600000" '
 	check "that says why" sh -c "dmesg | tail | grep -q \"gpu: $stuck\$\""
 	check "unload again" rmmod asahi'
 
-# Clients come and go while the firmware has the lock, so that one of them waits for it.
+# A client comes every tenth of a second while the firmware, which does nothing else then, has the lock.
 lock late keep-handoff:3:1000 '
-	clients() {
-		for i in $(seq 8); do
-			/mnt/share/faults ok ok || echo not ok a client has failed
-		done
-	}
-	clients &
-	clients
-	wait $!
+	for i in $(seq 16); do
+		/mnt/share/faults ok ok &
+		clients+=($!)
+		sleep 0.1
+	done
+	for pid in "${clients[@]}"; do
+		wait $pid || echo not ok a client has failed
+	done
 	check "no line" test "$(lines | wc -l)" = 0
 	lines | sed "s/^/# /"
 	check unload rmmod asahi'
