@@ -233,8 +233,8 @@ mod tests {
     fn complete() {
         let a = parse(&format!(
             "--socket s {REGIONS} --chip t6002 --cores 0xff --firmware 12.3 --fault hang:2 --fault no-hello \
-             --capture d --threads 3 --budget 1000 --job-budget 9 --hardware ids,slow-init:7 --tlbi t --tvb-pages 5 \
-             --tvb-overflow grow --record 3,r --engine interpreted"
+             --capture d --threads 3 --budget 1000 --job-budget 9 --hardware ids,slow-init:7 \
+             --tlbi t --tvb-pages 5 --tvb-overflow grow --record 3,r --engine interpreted"
         ))
         .unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(a.socket, PathBuf::from("s"));
