@@ -122,8 +122,8 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         self.work.close();
     }
 
-    /// Waits for what has started. If a client had gone, the interrupt handler may still be about to
-    /// free the memory of the last: see [`Self::end`].
+    /// Waits for what has started. If a client had gone, the interrupt handler may still be about
+    /// to free the memory of the last: see [`Self::end`].
     ///
     /// # Errors
     ///
