@@ -23,22 +23,6 @@ static void judge(bool good, const char *what)
 	bad += !good;
 }
 
-static VkSemaphore create_timeline(struct gpu *gpu)
-{
-	VkSemaphoreTypeCreateInfo type = {
-		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-		.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
-	};
-	VkSemaphoreCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
-		.pNext = &type,
-	};
-	VkSemaphore semaphore;
-
-	check(vkCreateSemaphore(gpu->device, &info, NULL, &semaphore), "semaphore");
-	return semaphore;
-}
-
 static uint64_t value_of(struct gpu *gpu, VkSemaphore semaphore)
 {
 	uint64_t value;
@@ -94,8 +78,8 @@ int main(int argc, char **argv)
 
 	gpu_open(&gpu, argc > 1 ? argv[1] : "Apple");
 	buffer_create(&gpu, &words, 4096);
-	gate = create_timeline(&gpu);
-	steps = create_timeline(&gpu);
+	gate = timeline_create(&gpu);
+	steps = timeline_create(&gpu);
 	record(&gpu, &words);
 	for (uint64_t i = 0; i < SUBMITS; i++)
 		submit_behind(&gpu, gate, steps, i + 1);

@@ -51,22 +51,6 @@ static VkQueryPool create_queries(struct gpu *gpu, uint32_t count)
 	return queries;
 }
 
-static VkSemaphore create_timeline(struct gpu *gpu)
-{
-	VkSemaphoreTypeCreateInfo type = {
-		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
-		.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
-	};
-	VkSemaphoreCreateInfo info = {
-		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
-		.pNext = &type,
-	};
-	VkSemaphore semaphore;
-
-	check(vkCreateSemaphore(gpu->device, &info, NULL, &semaphore), "semaphore");
-	return semaphore;
-}
-
 static void record(VkCommandBuffer commands, struct program *program, VkQueryPool queries,
 		   uint32_t i)
 {
@@ -186,7 +170,7 @@ int main(int argc, char **argv)
 	need_timestamps(&gpu);
 	create_program(&gpu, &program, &counters);
 	queries = create_queries(&gpu, 2 * count);
-	timeline = create_timeline(&gpu);
+	timeline = timeline_create(&gpu);
 
 	allocate.commandPool = gpu.pool;
 	allocate.commandBufferCount = count;

@@ -4,11 +4,9 @@
 #include "oom.h"
 
 #include <errno.h>
-#include <linux/sync_file.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -143,12 +141,11 @@ static int take_job(enum what what, struct context *ctx, uint32_t in, long n)
 /* A file for the fences in @a and @b, which are closed. */
 static int merge(int a, int b)
 {
-	struct sync_merge_data args = { .name = "gate", .fd2 = b };
+	int both = sync_file_merge(a, b);
 
-	need("merge fences", ioctl(a, SYNC_IOC_MERGE, &args) < 0 ? -errno : 0);
 	close(a);
 	close(b);
-	return args.fence;
+	return both;
 }
 
 /* @count fences that never signal while the client lives: each of a timeline of its own. */

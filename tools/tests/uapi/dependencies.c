@@ -7,11 +7,9 @@
 #include "memory.h"
 
 #include <errno.h>
-#include <linux/sync_file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -22,34 +20,6 @@
 #define MAX_LEAVES 65536
 /* Times so long as one record that says it all may those take that say nothing more. */
 #define TIMES 20
-
-static int merge(int a, int b)
-{
-	struct sync_merge_data args = { .name = "both", .fd2 = b };
-
-	need("merge two fences", ioctl(a, SYNC_IOC_MERGE, &args) < 0 ? -errno : 0);
-	return args.fence;
-}
-
-/* One sync file of @count fences, each of a timeline of its own, that do not signal. */
-static int merged(unsigned int count)
-{
-	int a, b, both;
-
-	if (count == 1) {
-		/* Stays open: its end would signal the fence. */
-		int file = sw_sync_fence(sw_sync_create(), 1);
-
-		need("create a fence", file);
-		return file;
-	}
-	a = merged(count / 2);
-	b = merged(count - count / 2);
-	both = merge(a, b);
-	close(a);
-	close(b);
-	return both;
-}
 
 static uint32_t imported(int fd, int file)
 {
@@ -107,7 +77,7 @@ static void check_points(struct context *ctx)
 	uint32_t binary, timeline;
 	double took;
 
-	binary = imported(ctx->fd, merged(1));
+	binary = imported(ctx->fd, sw_sync_fences(1));
 	need("create a syncobj", syncobj_create(ctx->fd, &timeline));
 	for (int i = 0; i < POINTS; i++) {
 		transfer(ctx->fd, binary, 0, timeline, i + 1);
@@ -135,7 +105,7 @@ static void check_points(struct context *ctx)
 static void check_leaves(struct context *ctx)
 {
 	static struct drm_asahi_sync syncs[MAX_SYNCS - 1];
-	int file = merged(LEAVES - 1), one = merged(1), both = merge(file, one);
+	int file = sw_sync_fences(LEAVES - 1), one = sw_sync_fences(1), both = sync_file_merge(file, one);
 	double took;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(syncs); i++)
@@ -144,7 +114,7 @@ static void check_leaves(struct context *ctx)
 	close(both);
 	/* The fences are the same, and the files are not. */
 	for (uint32_t i = 0; i < MAX_LEAVES / LEAVES + 1; i++) {
-		both = merge(file, one);
+		both = sync_file_merge(file, one);
 		syncs[i].handle = imported(ctx->fd, both);
 		close(both);
 	}

@@ -21,15 +21,6 @@
 /* Long enough for what must not happen to happen. */
 #define A_WHILE_MS 100
 
-/* Merges two sync files into a new one: an array of fences. */
-static int merge(int a, int b)
-{
-	struct sync_merge_data args = { .name = "both", .fd2 = b };
-
-	need("merge two fences", ioctl(a, SYNC_IOC_MERGE, &args) < 0 ? -errno : 0);
-	return args.fence;
-}
-
 /* A job that waits for @count sync files, as a sync file. Closes none of them. */
 static int submit_after(struct context *ctx, const int *files, unsigned int count)
 {
@@ -177,7 +168,7 @@ static void check_containers(void)
 		need("open sw_sync", timelines[i]);
 		in[i] = sw_sync_fence(timelines[i], 1);
 	}
-	both = merge(in[0], in[1]);
+	both = sync_file_merge(in[0], in[1]);
 	out[0] = submit_after(&ctx, &both, 1);
 
 	need("create a syncobj", syncobj_create(ctx.fd, &syncs[0].handle));

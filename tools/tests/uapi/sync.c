@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <time.h>
+#include <unistd.h>
 
 int syncobj_create(int fd, uint32_t *handle)
 {
@@ -128,4 +129,34 @@ int sw_sync_fence(int timeline, uint32_t value)
 void sw_sync_advance(int timeline, uint32_t by)
 {
 	need("signal a fence of sw_sync's", ioctl(timeline, SW_SYNC_IOC_INC, &by) ? -errno : 0);
+}
+
+int sync_file_merge(int a, int b)
+{
+	struct sync_merge_data args = { .name = "merged", .fd2 = b };
+
+	need("merge two sync files", ioctl(a, SYNC_IOC_MERGE, &args) ? -errno : 0);
+	return args.fence;
+}
+
+int sw_sync_fences(unsigned int count)
+{
+	int a, b, both;
+
+	if (count == 1) {
+		/* Stays open: its end would signal the fence. */
+		int timeline = sw_sync_create();
+
+		need("open sw_sync", timeline);
+		a = sw_sync_fence(timeline, 1);
+		need("create a fence", a);
+		return a;
+	}
+	/* Half by half: each fence is copied a few times only. */
+	a = sw_sync_fences(count / 2);
+	b = sw_sync_fences(count - count / 2);
+	both = sync_file_merge(a, b);
+	close(a);
+	close(b);
+	return both;
 }

@@ -71,6 +71,8 @@ int syncobj_wait(int fd, uint32_t handle, unsigned int seconds);
 int syncobj_import_sync_file(int fd, uint32_t handle, int file);
 /* Returns the file descriptor, or a negative errno. */
 int syncobj_export_sync_file(int fd, uint32_t handle);
+/* Merges two sync files into a new one, which is returned; closes neither. */
+int sync_file_merge(int a, int b);
 /* The result of a fence, when it has one; -ETIME if that takes longer than @ms. */
 int sync_file_wait(int file, int ms);
 /*
@@ -80,6 +82,8 @@ int sync_file_wait(int file, int ms);
 int sw_sync_create(void);
 int sw_sync_fence(int timeline, uint32_t value);
 void sw_sync_advance(int timeline, uint32_t by);
+/* A sync file of @count fences, each of a timeline of its own, that do not signal. */
+int sw_sync_fences(unsigned int count);
 int timeline_wait(int fd, uint32_t handle, uint64_t point, unsigned int seconds);
 
 /* A VM with one bound buffer that starts with an empty control stream, and a queue on it. */

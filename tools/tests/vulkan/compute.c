@@ -454,3 +454,19 @@ void finish(struct gpu *gpu)
 	submit(gpu);
 	check(wait_for(gpu), "wait");
 }
+
+VkSemaphore timeline_create(struct gpu *gpu)
+{
+	VkSemaphoreTypeCreateInfo type = {
+		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+		.semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE,
+	};
+	VkSemaphoreCreateInfo info = {
+		.sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
+		.pNext = &type,
+	};
+	VkSemaphore semaphore;
+
+	check(vkCreateSemaphore(gpu->device, &info, NULL, &semaphore), "semaphore");
+	return semaphore;
+}

@@ -98,4 +98,7 @@ VkResult wait_for(struct gpu *gpu);
 /* Both; it has to succeed. */
 void finish(struct gpu *gpu);
 
+/* A timeline semaphore with the value 0. */
+VkSemaphore timeline_create(struct gpu *gpu);
+
 #endif

@@ -3,12 +3,9 @@
 #define _GNU_SOURCE
 #include "wedge.h"
 
-#include <errno.h>
-#include <linux/sync_file.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define FENCES 2048
@@ -23,36 +20,6 @@ struct attack {
 	volatile int64_t once_us, often_us;
 	volatile int result;
 };
-
-static int merge(int a, int b)
-{
-	struct sync_merge_data data = { .name = "merged", .fd2 = b };
-
-	need("merge sync files", ioctl(a, SYNC_IOC_MERGE, &data) ? -errno : 0);
-	return data.fence;
-}
-
-/* One sync file of @count fences, half by half: each fence is copied a few times only. */
-static int merged(int count)
-{
-	int a, b, both;
-
-	if (count == 1) {
-		/* Stays open: its end would signal the fence. */
-		int timeline = sw_sync_create();
-
-		need("open sw_sync", timeline);
-		a = sw_sync_fence(timeline, 1);
-		need("create a fence", a);
-		return a;
-	}
-	a = merged(count / 2);
-	b = merged(count - count / 2);
-	both = merge(a, b);
-	close(a);
-	close(b);
-	return both;
-}
 
 static int64_t submit_names(struct context *ctx, const uint32_t *handles, int count,
 			    volatile int *result)
@@ -111,7 +78,7 @@ static void name_it(struct attack *a, int file, bool objects)
 void test_syncs(void)
 {
 	struct attack *a = shared_page();
-	int file = merged(FENCES);
+	int file = sw_sync_fences(FENCES);
 
 	name_it(a, file, false);
 	name_it(a, file, true);

@@ -46,13 +46,7 @@ fn comes_back_after_a_reset() {
     host.control(control::CRASH, &[]);
     host.run();
     assert!(host.machine.read(regs::IRQSTAT) & regs::IRQ_HALT != 0);
-    host.machine.write(regs::ENGINE, regs::ENGINE_RESET, 0);
-    host.machine.write(regs::ENGINE, 0, 0);
-    (host.write, host.read, host.sequence) = (0, 0, 0);
-    host.set_up();
-    host.start();
-    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+    host.restart();
     host.run();
     let message = host.receive().expect("a message");
     assert_eq!(message.function, event::GSP_INIT_DONE);
@@ -62,13 +56,7 @@ fn comes_back_after_a_reset() {
 #[test]
 fn starts_once_and_then_halts() {
     let mut host = Host::boot(&["crash-boot:2"]);
-    host.machine.write(regs::ENGINE, regs::ENGINE_RESET, 0);
-    host.machine.write(regs::ENGINE, 0, 0);
-    (host.write, host.read, host.sequence) = (0, 0, 0);
-    host.set_up();
-    host.start();
-    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+    host.restart();
     host.run();
     assert!(host.machine.read(regs::CPUCTL) & regs::CPUCTL_HALTED != 0);
     assert!(host.receive().is_none());
@@ -203,15 +191,11 @@ fn faults_of_replies() {
 #[test]
 fn lost_interrupts_and_no_boot() {
     let mut host = Host::new(&["lost-irq:1", "no-init"]);
-    host.start();
-    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+    host.start_with_commands();
     host.run();
     assert!(host.receive().is_none());
     let mut host = Host::new(&["crash-boot", "lost-irq:1"]);
-    host.start();
-    host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-    host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+    host.start_with_commands();
     assert!(host.has_died_of("halted"));
     assert_eq!(host.pulses.load(Ordering::Relaxed), 0);
     assert_eq!(host.machine.counters.violations, 0);

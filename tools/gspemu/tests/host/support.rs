@@ -132,6 +132,22 @@ impl Host {
         self.machine.write(0xb8_1608, 1 << 2, self.now);
     }
 
+    /// As [`Self::start`], with the commands that the processor waits for.
+    pub fn start_with_commands(&mut self) {
+        self.start();
+        self.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
+        self.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+    }
+
+    /// Resets the processor, and starts it again.
+    pub fn restart(&mut self) {
+        self.machine.write(regs::ENGINE, regs::ENGINE_RESET, 0);
+        self.machine.write(regs::ENGINE, 0, 0);
+        (self.write, self.read, self.sequence) = (0, 0, 0);
+        self.set_up();
+        self.start_with_commands();
+    }
+
     /// Until the processor has initialised.
     pub fn boot(rules: &[&str]) -> Self {
         Self::boot_with(rules, Framing::V0)
@@ -139,9 +155,7 @@ impl Host {
 
     pub fn boot_with(rules: &[&str], framing: Framing) -> Self {
         let mut host = Self::with_framing(rules, framing);
-        host.start();
-        host.send(function::GSP_SET_SYSTEM_INFO, &[0; 0x3a0]);
-        host.send(function::SET_REGISTRY, &[8, 0, 0, 0, 0, 0, 0, 0]);
+        host.start_with_commands();
         host.run();
         let mut first = host.receive().expect("a message");
         if first.function == event::GSP_RUN_CPU_SEQUENCER {
