@@ -105,7 +105,8 @@ static void check_points(struct context *ctx)
 static void check_leaves(struct context *ctx)
 {
 	static struct drm_asahi_sync syncs[MAX_SYNCS - 1];
-	int file = sw_sync_fences(LEAVES - 1), one = sw_sync_fences(1), both = sync_file_merge(file, one);
+	int file = sw_sync_fences(LEAVES - 1), one = sw_sync_fences(1);
+	int both = sync_file_merge(file, one);
 	double took;
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(syncs); i++)
