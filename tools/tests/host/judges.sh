@@ -12,7 +12,7 @@ judged() {
 	echo 'ok 1' >"$LOGS/judged.log"
 	echo "$2" >"$dir/emulator.log"
 	got=$(
-		passed=0 failed=0 skipped=0 reasons=''
+		passed=0 failed=0 skipped=0 reasons='' failures=''
 		judge_tap judged "$status" 1 >/dev/null 2>&1
 		echo "$failed"
 	)

@@ -3,8 +3,9 @@
 #
 # Results of suites: one record per finished suite, and the summary made of them.
 #
-# A record is $RECORDS/NAME, with lines "passed N", "failed N", "skipped N", "seconds N", "cpu N", "tree KEY" and
-# "reason TEXT". It appears in one step, at the end of the suite: a suite without a record was cut off.
+# A record is $RECORDS/NAME, with lines "passed N", "failed N", "skipped N", "seconds N", "cpu N", "tree KEY",
+# "reason TEXT" of what was skipped, and "failure TEXT" of what failed. It appears in one step, at the end of the suite: a suite without
+# a record was cut off.
 # shellcheck disable=SC2154
 
 # Prints a hash of all files that the tests can see: tracked files and new ones, as they are now. The summaries that are
@@ -23,7 +24,7 @@ tree_key() {
 	) | sha256sum | cut -c1-16
 }
 
-# record NAME SECONDS: writes the record of the suite that has counted in $passed, $failed, $skipped and $reasons.
+# record NAME SECONDS: writes the record of the suite that has counted in $passed, $failed, $skipped, $reasons and $failures.
 record() {
 	# Processor time of this shell's finished children; in a pipe it would be another shell's.
 	times >"$RECORDS/.times-$1"
@@ -32,6 +33,7 @@ record() {
 		printf 'tree %s\n' "$TREE"
 		awk 'NR == 2 { gsub(/[ms]/, " "); print "cpu", int($1 * 60 + $2 + $3 * 60 + $4 + 0.5) }' "$RECORDS/.times-$1"
 		[ -z "$reasons" ] || sed '/^$/d; s/^/reason /' <<<"$reasons" | sort -u
+		[ -z "$failures" ] || sed '/^$/d; s/^/failure /' <<<"$failures"
 	} >"$RECORDS/.$1"
 	rm "$RECORDS/.times-$1"
 	mv "$RECORDS/.$1" "$RECORDS/$1"
@@ -60,13 +62,24 @@ summary() {
 		awk -v name="$name" -v tree="$TREE" '
 			$1 == "tree" && $2 != tree { why = "tree " $2; next }
 			$1 == "reason" { why = why (why ? "; " : "") substr($0, 8); next }
+			$1 == "failure" { next }
 			{ v[$1] = $2 }
 			END { printf "%-28s %7d %7d %8d %8.1f %8.1f  %s\n", name, v["passed"], v["failed"], v["skipped"],
 				v["seconds"] / 60, v["cpu"] / 60, why }' "$RECORDS/$name"
 	done | sed 's/ *$//'
 }
 
-# summary_json NAME…: the same as JSON.
+# failures NAME…: prints what failed in the suites, a line each; of one suite no more than the first 20.
+failures() {
+	local name
+	for name in "$@"; do
+		[ ! -e "$RECORDS/$name" ] || awk -v name="$name" '
+			$1 == "failure" && ++n <= 20 { print "failed in " name ": " substr($0, 9) }
+			END { if (n > 20) print "failed in " name ": " n - 20 " more" }' "$RECORDS/$name"
+	done
+}
+
+# summary_json NAME…: the table as JSON.
 summary_json() {
 	local name comma=
 	printf '{"tree":"%s","tier":"%s","processors":%d,"suites":[' "$TREE" "$TIER" "$(nproc)"
@@ -75,15 +88,15 @@ summary_json() {
 		comma=,
 		if [ -e "$RECORDS/$name" ]; then
 			awk '
-				$1 == "reason" {
-					text = substr($0, 8)
+				function quoted(text) {
 					gsub(/\\/, "\\\\", text); gsub(/"/, "\\\"", text); gsub(/[[:cntrl:]]/, " ", text)
-					why = why (why ? "," : "") "\"" text "\""
-					next
+					return "\"" text "\""
 				}
+				$1 == "reason" { why = why (why ? "," : "") quoted(substr($0, 8)); next }
+				$1 == "failure" { bad = bad (bad ? "," : "") quoted(substr($0, 9)); next }
 				$1 == "tree" { printf ",\"tree\":\"%s\"", $2; next }
 				{ printf ",\"%s\":%d", $1, $2 }
-				END { printf ",\"ended\":true,\"reasons\":[%s]}", why }' "$RECORDS/$name"
+				END { printf ",\"ended\":true,\"reasons\":[%s],\"failures\":[%s]}", why, bad }' "$RECORDS/$name"
 		else
 			printf ',"ended":false}'
 		fi

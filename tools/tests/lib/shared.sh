@@ -114,7 +114,7 @@ shared_machine() {
 	mapfile -t names < <(sort -u "$share"/.tests/*/suite)
 	for suite in "${names[@]}"; do
 		(
-			passed=0 failed=0 skipped=0 reasons='' seconds=0
+			passed=0 failed=0 skipped=0 reasons='' failures='' seconds=0
 			for dir in "$share"/.tests/*/; do
 				[ "$(cat "$dir/suite")" = "$suite" ] || continue
 				name=$(basename "$dir")

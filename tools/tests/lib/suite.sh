@@ -21,6 +21,7 @@ pass() {
 
 fail() {
 	failed=$((failed + 1))
+	failures+="$*"$'\n'
 	say "FAILED: $*"
 }
 
@@ -49,6 +50,7 @@ count_cargo() {
 	fi
 	passed=$((passed + good))
 	failed=$((failed + bad))
+	failures+=$(sed -nE 's/^test (.*) \.\.\. FAILED$/\1/p' "$log")$'\n'
 	say "$name: $good passed, $bad failed ($((SECONDS - start)) s)"
 	if [ "$status" != 0 ] && [ "$bad" = 0 ]; then
 		fail "$name did not build or run"
@@ -111,6 +113,7 @@ judge_tap() {
 	failed=$((failed + bad))
 	skipped=$((skipped + skips))
 	reasons+=$(sed -nE 's/^ok (.*# SKIP.*)/\1/p' "$log")$'\n'
+	failures+=$(sed -nE "s/^(not ok |Bail out!)/$name: &/p" "$log")$'\n'
 	say "$name: $good passed, $bad failed ($3 s)"
 	grep -E -A1 '^(not ok |Bail out!)' "$log" | head -n 40 >&2 || true
 	if [ "$status" != 0 ] && { [ "$status" -ge 123 ] || [ "$bad" = 0 ]; }; then
