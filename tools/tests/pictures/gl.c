@@ -5,7 +5,8 @@
  *
  * usage: gl-pictures RENDERER DIRECTORY [SCENE…]
  *
- * RENDERER is a part of GL_RENDERER: another renderer, such as Mesa's software, is an error.
+ * RENDERER is a part of GL_RENDERER: another renderer, such as Mesa's software, is an error. SCENE
+ * "es" stands for all of OpenGL ES, "desktop" for all of OpenGL.
  * Pictures are DIRECTORY/gl-SCENE.pam. Prints TAP: whether GL reported an error and whether what is
  * known of the pixels is right, for each scene of which something is. Only a comparison with
  * another renderer's picture judges the others.
@@ -413,6 +414,8 @@ static int is_wanted(const char *name, char **names, int count)
 }
 
 struct group {
+	/* Stands for all of its scenes. */
+	const char *name;
 	const struct scene *scenes;
 	uint32_t count;
 };
@@ -427,7 +430,8 @@ static uint32_t draw_groups(const struct group *groups, uint32_t count, char **a
 		for (uint32_t j = 0; j < groups[i].count; j++) {
 			const struct scene *scene = &groups[i].scenes[j];
 
-			if (!is_wanted(scene->name, argv + 3, argc - 3))
+			if (!is_wanted(scene->name, argv + 3, argc - 3) &&
+			    !is_wanted(groups[i].name, argv + 3, argc - 3))
 				continue;
 			bad += draw_scene(scene, argv[2]);
 			++*drawn;
@@ -438,13 +442,13 @@ static uint32_t draw_groups(const struct group *groups, uint32_t count, char **a
 
 int main(int argc, char **argv)
 {
-	const struct group embedded[] = { { basic_scenes, basic_count },
-					  { test_scenes, test_count },
-					  { target_scenes, target_count } };
-	const struct group full[] = { { interpolation_scenes, interpolation_count },
-				      { geometry_scenes, geometry_count },
-				      { sample_scenes, sample_count },
-				      { fragment_scenes, fragment_count } };
+	const struct group embedded[] = { { "es", basic_scenes, basic_count },
+					  { "es", test_scenes, test_count },
+					  { "es", target_scenes, target_count } };
+	const struct group full[] = { { "desktop", interpolation_scenes, interpolation_count },
+				      { "desktop", geometry_scenes, geometry_count },
+				      { "desktop", sample_scenes, sample_count },
+				      { "desktop", fragment_scenes, fragment_count } };
 	uint32_t drawn = 0, bad;
 	EGLDisplay display;
 	EGLContext context;

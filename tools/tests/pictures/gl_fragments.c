@@ -378,6 +378,13 @@ static void draw_helpers(const struct scene *scene)
 	glDeleteTextures(1, &image);
 }
 
+/* 50 for each fragment of the pixel, in red. */
+static const struct probe helper_probes[] = {
+	{ 184, 23, { 50, 20, 0, 255 }, 0 },
+	{ 74, 59, { 0, 0, 0, 255 }, 0 },
+	{ 44, 83, { 50, 20, 0, 255 }, 0 },
+};
+
 #define MAX_SPILLED 8
 
 /* @count targets of 16 bytes a sample, the last of which have no room in the tile buffer. */
@@ -498,15 +505,26 @@ static void draw_spill_layers(const struct scene *scene)
 	draw_spilled(scene, 8, 0, 2);
 }
 
-/* What they were cleared to, in the upper corners of the first four and of the last four. */
+/* What they were cleared to at the left, and what was drawn to the first ones and the last ones. */
 static const struct probe spill_probes[] = {
 	{ 1, 100, { 0, 51, 204, 255 }, 1 },    { 51, 100, { 26, 51, 179, 255 }, 1 },
 	{ 151, 100, { 77, 51, 128, 255 }, 1 }, { 1, 30, { 102, 51, 102, 255 }, 1 },
-	{ 151, 30, { 179, 51, 26, 255 }, 1 },
+	{ 151, 30, { 179, 51, 26, 255 }, 1 },  { 22, 93, { 13, 24, 0, 255 }, 2 },
+	{ 34, 111, { 28, 7, 0, 255 }, 2 },     { 122, 25, { 89, 167, 0, 255 }, 2 },
+	{ 172, 25, { 102, 191, 0, 255 }, 2 },
 };
 static const struct probe spill_samples_probes[] = {
 	{ 1, 100, { 0, 51, 204, 255 }, 1 },
 	{ 151, 100, { 77, 51, 128, 255 }, 1 },
+	{ 25, 104, { 17, 14, 0, 255 }, 2 },
+	{ 175, 104, { 66, 54, 0, 255 }, 2 },
+};
+/* The first layer below on the left of each, the second one above on the right. */
+static const struct probe spill_layers_probes[] = {
+	{ 1, 100, { 0, 51, 204, 255 }, 1 },
+	{ 4, 2, { 104, 71, 102, 255 }, 2 },
+	{ 176, 15, { 33, 14, 97, 191 }, 4 },
+	{ 31, 29, { 34, 37, 24, 96 }, 2 },
 };
 
 #define BLIND(what, pixels)                                                                        \
@@ -521,9 +539,9 @@ const struct scene fragment_scenes[] = {
 	{ JUDGED(logic, 15000) },
 	{ SCENE(srgb, 27000, srgb_probes) },
 	{ JUDGED(interlock, 10000), .extension = "GL_ARB_fragment_shader_interlock" },
-	{ BLIND(helpers, 1000) },
+	{ SCENE(helpers, 1000, helper_probes) },
 	{ SCENE(spill, 27000, spill_probes) },
 	{ SCENE(spill_samples, 13000, spill_samples_probes) },
-	{ SCENE(spill_layers, 27000, spill_probes) },
+	{ SCENE(spill_layers, 27000, spill_layers_probes) },
 };
 const uint32_t fragment_count = COUNT(fragment_scenes);

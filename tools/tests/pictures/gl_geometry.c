@@ -131,6 +131,13 @@ static void draw_restart(const struct scene *scene)
 	}
 }
 
+/* What an index ends and what it does not, with the largest ones and with a small one. */
+static const struct probe restart_probes[] = {
+	{ 11, 10, { 0, 0, 0, 255 }, 0 },      { 110, 10, { 0, 0, 0, 255 }, 0 },
+	{ 17, 53, { 239, 247, 183, 255 }, 8 }, { 116, 53, { 239, 247, 183, 255 }, 8 },
+	{ 183, 76, { 0, 0, 0, 255 }, 0 },
+};
+
 /* Arguments from memory: plain, more than one draw, with indices, from an index and instance on. */
 static void draw_indirect(const struct scene *scene)
 {
@@ -292,6 +299,13 @@ static void draw_layered(const struct scene *scene)
 	}
 }
 
+/* The second and fourth layer by the geometry shader, all but the first by the vertex shader. */
+static const struct probe layered_probes[] = {
+	{ 74, 8, { 232, 14, 9, 255 }, 10 },    { 74, 34, { 128, 128, 128, 255 }, 1 },
+	{ 176, 38, { 128, 128, 128, 255 }, 1 }, { 75, 110, { 46, 49, 58, 153 }, 6 },
+	{ 125, 110, { 61, 66, 77, 204 }, 6 },  { 175, 110, { 76, 82, 96, 255 }, 6 },
+};
+
 /* Four views that overlap, each with a scissor and a range of depth of its own. */
 static void set_views(float y)
 {
@@ -329,6 +343,8 @@ static const struct probe view_probes[] = {
 	{ 2, 2, { 26, 26, 26, 255 }, 1 },
 	{ 37, 118, { 26, 26, 26, 255 }, 1 },
 	{ 78, 110, { 51, 51, 51, 153 }, 4 },
+	{ 74, 23, { 203, 42, 9, 255 }, 10 },
+	{ 125, 32, { 75, 138, 42, 255 }, 10 },
 };
 
 /* Two distances that cut and one that culls: the right third is not there, nor what is below. */
@@ -366,6 +382,8 @@ static const struct probe distance_probes[] = {
 	{ 100, 125, { 0, 0, 0, 255 }, 0 },
 	{ 139, 70, { 183, 96, 0, 255 }, 4 },
 	{ 140, 70, { 0, 0, 0, 255 }, 0 },
+	{ 16, 90, { 9, 186, 0, 255 }, 6 },
+	{ 16, 100, { 0, 0, 0, 255 }, 0 },
 };
 
 #define BLIND(what, pixels)                                                                        \
@@ -375,9 +393,9 @@ static const struct probe distance_probes[] = {
 const struct scene geometry_scenes[] = {
 	{ SCENE(provoking, 4500, provoking_probes) },
 	{ SCENE(fan, 10000, fan_probes) },
-	{ BLIND(restart, 3000) },
+	{ SCENE(restart, 3000, restart_probes) },
 	{ SCENE(indirect, 1500, indirect_probes) },
-	{ BLIND(layered, 20000) },
+	{ SCENE(layered, 20000, layered_probes) },
 	{ SCENE(views, 25000, view_probes) },
 	{ SCENE(distances, 6000, distance_probes) },
 };
