@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * Draws small scenes with OpenGL ES 3, without a window, and writes a picture of each.
+ * Draws small scenes with OpenGL ES 3 and OpenGL 4.5, without a window, and writes a picture of
+ * each.
  *
  * usage: gl-pictures RENDERER DIRECTORY [SCENE…]
  *
- * RENDERER is a part of GL_RENDERER: another renderer, such as Mesa's software, is an error.
- * Pictures are DIRECTORY/gl-SCENE.pam. Prints TAP: whether GL reported an error and whether pixels
- * that are known are right, for each scene that has such pixels. Only a comparison with another
- * renderer's picture judges the others.
+ * RENDERER is a part of GL_RENDERER: another renderer, such as Mesa's software, is an error. SCENE
+ * "es" stands for all of OpenGL ES, "desktop" for all of OpenGL.
+ * Pictures are DIRECTORY/gl-SCENE.pam. Prints TAP: whether GL reported an error and whether what is
+ * known of the pixels is right, for each scene of which something is. Only a comparison with
+ * another renderer's picture judges the others.
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,7 +41,17 @@ const char texture_fragment[] =
 	"out vec4 colour;\n"
 	"void main() { colour = texture(image, v.xy); }\n";
 
-static GLuint programs[8], program_count;
+const char core_vertex[] = CORE "layout(location = 0) in vec4 position;\n"
+				"layout(location = 1) in vec4 value;\n"
+				"out vec4 v;\n"
+				"void main() { gl_Position = position; v = value; }\n";
+const char core_fragment[] = CORE "in vec4 v;\n"
+				  "out vec4 colour;\n"
+				  "void main() { colour = v; }\n";
+
+struct desktop desktop;
+
+static GLuint programs[8], program_count, indices;
 static uint64_t random_state;
 
 uint32_t random_below(uint32_t below)
@@ -52,28 +65,48 @@ float random_float(void)
 	return random_below(1 << 20) / (float)(1 << 20);
 }
 
-static void open_display(const char *renderer)
+/* An EGL display for one version after the other. */
+static EGLDisplay open_display(void)
 {
-	static const EGLint attributes[] = { EGL_CONTEXT_CLIENT_VERSION, 3, EGL_NONE };
-	static const EGLint wanted[] = { EGL_RENDERABLE_TYPE, EGL_OPENGL_ES3_BIT,
-					 EGL_SURFACE_TYPE, 0, EGL_NONE };
 	EGLDisplay display =
 		eglGetPlatformDisplay(EGL_PLATFORM_SURFACELESS_MESA, EGL_DEFAULT_DISPLAY, NULL);
-	EGLContext context;
-	EGLConfig config;
-	EGLint count;
 
 	if (!eglInitialize(display, NULL, NULL))
 		fail("EGL does not start: 0x%x", eglGetError());
-	if (!eglBindAPI(EGL_OPENGL_ES_API) || !eglChooseConfig(display, wanted, &config, 1, &count))
-		fail("EGL has no OpenGL ES: 0x%x", eglGetError());
-	context = eglCreateContext(display, count ? config : EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT,
-				   attributes);
+	return display;
+}
+
+static EGLContext open_context(EGLDisplay display, EGLenum api, EGLint major, EGLint minor,
+			       const char *renderer)
+{
+	const EGLint attributes[] = { EGL_CONTEXT_MAJOR_VERSION, major, EGL_CONTEXT_MINOR_VERSION,
+				      minor, EGL_NONE };
+	EGLContext context;
+
+	if (!eglBindAPI(api))
+		fail("EGL has no such API: 0x%x", eglGetError());
+	context = eglCreateContext(display, EGL_NO_CONFIG_KHR, EGL_NO_CONTEXT, attributes);
 	if (!context || !eglMakeCurrent(display, EGL_NO_SURFACE, EGL_NO_SURFACE, context))
-		fail("no context for OpenGL ES 3: 0x%x", eglGetError());
+		fail("no context of version %d.%d: 0x%x", major, minor, eglGetError());
 	printf("# %s: %s\n", glGetString(GL_RENDERER), glGetString(GL_VERSION));
 	if (!strstr((const char *)glGetString(GL_RENDERER), renderer))
 		fail("the renderer is %s, not %s", glGetString(GL_RENDERER), renderer);
+	return context;
+}
+
+/* OpenGL 4.5 draws only with an array of vertices. */
+static void begin_desktop(void)
+{
+	GLuint array;
+
+#define LOAD(name, arguments)                                                                      \
+	desktop.name = (void (GL_APIENTRY *) arguments)eglGetProcAddress("gl" #name);              \
+	if (!desktop.name)                                                                         \
+		fail("there is no gl" #name);
+	DESKTOP(LOAD)
+#undef LOAD
+	glGenVertexArrays(1, &array);
+	glBindVertexArray(array);
 }
 
 static GLuint compile(GLenum type, const char *text)
@@ -91,17 +124,23 @@ static GLuint compile(GLenum type, const char *text)
 	return shader;
 }
 
-GLuint use_program(const char *vertex, const char *fragment)
+static void attach(GLuint program, GLenum type, const char *text)
+{
+	GLuint shader = compile(type, text);
+
+	glAttachShader(program, shader);
+	glDeleteShader(shader);
+}
+
+GLuint use_stages(const char *vertex, const char *geometry, const char *fragment)
 {
 	GLuint program = glCreateProgram();
-	GLuint shaders[] = { compile(GL_VERTEX_SHADER, vertex),
-			     compile(GL_FRAGMENT_SHADER, fragment) };
 	GLint good;
 
-	for (uint32_t i = 0; i < 2; i++) {
-		glAttachShader(program, shaders[i]);
-		glDeleteShader(shaders[i]);
-	}
+	attach(program, GL_VERTEX_SHADER, vertex);
+	if (geometry)
+		attach(program, GL_GEOMETRY_SHADER, geometry);
+	attach(program, GL_FRAGMENT_SHADER, fragment);
 	glLinkProgram(program);
 	glGetProgramiv(program, GL_LINK_STATUS, &good);
 	if (!good || program_count == COUNT(programs))
@@ -109,6 +148,19 @@ GLuint use_program(const char *vertex, const char *fragment)
 	programs[program_count++] = program;
 	glUseProgram(program);
 	return program;
+}
+
+GLuint use_program(const char *vertex, const char *fragment)
+{
+	return use_stages(vertex, NULL, fragment);
+}
+
+void use_indices(const void *data, size_t size)
+{
+	if (!indices)
+		glGenBuffers(1, &indices);
+	glBindBuffer(GL_ELEMENT_ARRAY_BUFFER, indices);
+	glBufferData(GL_ELEMENT_ARRAY_BUFFER, size, data, GL_STREAM_DRAW);
 }
 
 void use_vertices(const struct vertex *vertices, uint32_t count)
@@ -210,6 +262,57 @@ void delete_framebuffer(GLuint framebuffer)
 	glDeleteFramebuffers(1, &framebuffer);
 }
 
+GLuint bound_framebuffer(void)
+{
+	GLint framebuffer;
+
+	glGetIntegerv(GL_FRAMEBUFFER_BINDING, &framebuffer);
+	return framebuffer;
+}
+
+static GLuint attach_samples(GLenum where, GLenum format, const struct samples *samples,
+			     uint32_t count)
+{
+	GLuint texture;
+
+	glGenTextures(1, &texture);
+	glBindTexture(GL_TEXTURE_2D_MULTISAMPLE, texture);
+	glTexStorage2DMultisample(GL_TEXTURE_2D_MULTISAMPLE, count, format, samples->width,
+				  samples->height, GL_TRUE);
+	glFramebufferTexture2D(GL_FRAMEBUFFER, where, GL_TEXTURE_2D_MULTISAMPLE, texture, 0);
+	return texture;
+}
+
+void samples_create(struct samples *samples, GLenum format, uint32_t width, uint32_t height,
+		    uint32_t count)
+{
+	*samples = (struct samples) { .target = bound_framebuffer(), .width = width,
+				      .height = height };
+	glGenFramebuffers(1, &samples->framebuffer);
+	glBindFramebuffer(GL_FRAMEBUFFER, samples->framebuffer);
+	samples->colour = attach_samples(GL_COLOR_ATTACHMENT0, format, samples, count);
+	samples->depth = attach_samples(GL_DEPTH_ATTACHMENT, GL_DEPTH_COMPONENT32F, samples, count);
+	if (glCheckFramebufferStatus(GL_FRAMEBUFFER) != GL_FRAMEBUFFER_COMPLETE)
+		fail("a framebuffer of %u samples is not complete", count);
+	glViewport(0, 0, width, height);
+}
+
+void samples_average(struct samples *samples)
+{
+	glBindFramebuffer(GL_DRAW_FRAMEBUFFER, samples->target);
+	glBlitFramebuffer(0, 0, samples->width, samples->height, 0, 0, samples->width,
+			  samples->height, GL_COLOR_BUFFER_BIT, GL_NEAREST);
+	samples_delete(samples);
+}
+
+void samples_delete(struct samples *samples)
+{
+	glDeleteFramebuffers(1, &samples->framebuffer);
+	glDeleteTextures(1, &samples->colour);
+	glDeleteTextures(1, &samples->depth);
+	glBindFramebuffer(GL_FRAMEBUFFER, samples->target);
+}
+
 static void reset_state(const struct scene *scene)
 {
 	static const GLenum off[] = { GL_BLEND, GL_CULL_FACE, GL_DEPTH_TEST, GL_SCISSOR_TEST,
@@ -228,6 +331,33 @@ static void reset_state(const struct scene *scene)
 	random_state = 1;
 }
 
+static bool has_extension(const char *name)
+{
+	GLint count;
+
+	glGetIntegerv(GL_NUM_EXTENSIONS, &count);
+	for (GLint i = 0; i < count; i++)
+		if (!strcmp((const char *)glGetStringi(GL_EXTENSIONS, i), name))
+			return true;
+	return false;
+}
+
+static int judge(const struct scene *scene, const struct picture *picture)
+{
+	uint32_t wrong = picture_probe(picture, scene->probes, scene->count), drawn = 0;
+
+	for (uint32_t i = 0; i < picture->width * picture->height; i++)
+		drawn += picture->pixels[i * 4] || picture->pixels[i * 4 + 1] ||
+			 picture->pixels[i * 4 + 2];
+	if (drawn < scene->drawn) {
+		printf("# %u pixels are not black, of %u at least\n", drawn, scene->drawn);
+		wrong++;
+	}
+	if (scene->judge)
+		wrong += scene->judge(picture);
+	return wrong != 0;
+}
+
 static int draw_scene(const struct scene *scene, const char *directory)
 {
 	struct picture picture;
@@ -236,6 +366,10 @@ static int draw_scene(const struct scene *scene, const char *directory)
 	char path[1000];
 	GLenum error;
 
+	if (scene->extension && !has_extension(scene->extension)) {
+		printf("ok gl %s # SKIP Mesa does not offer %s\n", scene->name, scene->extension);
+		return 0;
+	}
 	picture_create(&picture, scene->width, scene->height);
 	glGenBuffers(1, &vertices);
 	glBindBuffer(GL_ARRAY_BUFFER, vertices);
@@ -251,19 +385,21 @@ static int draw_scene(const struct scene *scene, const char *directory)
 	delete_framebuffer(framebuffer);
 	glDeleteTextures(1, &texture);
 	glDeleteBuffers(1, &vertices);
+	glDeleteBuffers(1, &indices);
+	indices = 0;
 	while (program_count)
 		glDeleteProgram(programs[--program_count]);
 
 	picture_flip(&picture);
 	snprintf(path, sizeof(path), "%s/gl-%s.pam", directory, scene->name);
 	picture_write(&picture, path);
-	wrong = picture_probe(&picture, scene->probes, scene->count);
+	wrong = judge(scene, &picture);
 	if (error)
 		printf("# GL error 0x%x\n", error);
 	if (wrong || error)
 		printf("not ok gl %s\n", scene->name);
 	else
-		printf("%s gl %s\n", scene->count ? "ok" : "# drawn, not judged:", scene->name);
+		printf("%s gl %s\n", scene->count || scene->drawn ? "ok" : "# drawn, not judged:", scene->name);
 	fflush(stdout);
 	picture_destroy(&picture);
 	return wrong || error;
@@ -277,25 +413,57 @@ static int is_wanted(const char *name, char **names, int count)
 	return count <= 0;
 }
 
+struct group {
+	/* Stands for all of its scenes. */
+	const char *name;
+	const struct scene *scenes;
+	uint32_t count;
+};
+
+/* Draws those of the scenes that are wanted; returns how many are wrong. */
+static uint32_t draw_groups(const struct group *groups, uint32_t count, char **argv, int argc,
+			    uint32_t *drawn)
+{
+	uint32_t bad = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t j = 0; j < groups[i].count; j++) {
+			const struct scene *scene = &groups[i].scenes[j];
+
+			if (!is_wanted(scene->name, argv + 3, argc - 3) &&
+			    !is_wanted(groups[i].name, argv + 3, argc - 3))
+				continue;
+			bad += draw_scene(scene, argv[2]);
+			++*drawn;
+		}
+	}
+	return bad;
+}
+
 int main(int argc, char **argv)
 {
-	const struct scene *scenes[] = { basic_scenes, test_scenes, target_scenes };
-	const uint32_t counts[] = { basic_count, test_count, target_count };
-	uint32_t drawn = 0, bad = 0;
+	const struct group embedded[] = { { "es", basic_scenes, basic_count },
+					  { "es", test_scenes, test_count },
+					  { "es", target_scenes, target_count } };
+	const struct group full[] = { { "desktop", interpolation_scenes, interpolation_count },
+				      { "desktop", geometry_scenes, geometry_count },
+				      { "desktop", sample_scenes, sample_count },
+				      { "desktop", fragment_scenes, fragment_count } };
+	uint32_t drawn = 0, bad;
+	EGLDisplay display;
+	EGLContext context;
 
 	if (argc < 3) {
 		fputs("usage: gl-pictures RENDERER DIRECTORY [SCENE…]\n", stderr);
 		return 2;
 	}
-	open_display(argv[1]);
-	for (uint32_t i = 0; i < COUNT(scenes); i++) {
-		for (uint32_t j = 0; j < counts[i]; j++) {
-			if (!is_wanted(scenes[i][j].name, argv + 3, argc - 3))
-				continue;
-			bad += draw_scene(&scenes[i][j], argv[2]);
-			drawn++;
-		}
-	}
+	display = open_display();
+	context = open_context(display, EGL_OPENGL_ES_API, 3, 0, argv[1]);
+	bad = draw_groups(embedded, COUNT(embedded), argv, argc, &drawn);
+	eglDestroyContext(display, context);
+	open_context(display, EGL_OPENGL_API, 4, 5, argv[1]);
+	begin_desktop();
+	bad += draw_groups(full, COUNT(full), argv, argc, &drawn);
 	if (!drawn)
 		fail("no such scene");
 	return bad != 0;

@@ -357,17 +357,24 @@ static const struct probe points_probes[] = {
 	{ 60, 20, { 0, 0, 0, 255 }, 0 },
 };
 
-#define SCENE(name, probes) { #name, WIDTH, HEIGHT, draw_##name, probes, COUNT(probes) }
-#define BLIND(name) { #name, WIDTH, HEIGHT, draw_##name, 0, 0 }
+#define BLIND(what) .name = #what, .width = WIDTH, .height = HEIGHT, .draw = draw_##what
+#define SCENE(what, list) BLIND(what), .probes = list, .count = COUNT(list)
 
 const struct scene basic_scenes[] = {
-	SCENE(clear, clear_probes),	    SCENE(scissor, scissor_probes),
-	SCENE(mask, mask_probes),	    SCENE(triangle, triangle_probes),
-	SCENE(cover, cover_probes),	    SCENE(strips, strips_probes),
-	SCENE(flat, flat_probes),	    BLIND(perspective),
-	BLIND(clip),			    SCENE(nearest, nearest_probes),
-	BLIND(linear),			    BLIND(mipmap),
-	BLIND(instances),		    SCENE(derivatives, derivative_probes),
-	SCENE(points, points_probes),
+	{ SCENE(clear, clear_probes) },
+	{ SCENE(scissor, scissor_probes) },
+	{ SCENE(mask, mask_probes) },
+	{ SCENE(triangle, triangle_probes) },
+	{ SCENE(cover, cover_probes) },
+	{ SCENE(strips, strips_probes) },
+	{ SCENE(flat, flat_probes) },
+	{ BLIND(perspective) },
+	{ BLIND(clip) },
+	{ SCENE(nearest, nearest_probes) },
+	{ BLIND(linear) },
+	{ BLIND(mipmap) },
+	{ BLIND(instances) },
+	{ SCENE(derivatives, derivative_probes) },
+	{ SCENE(points, points_probes) },
 };
 const uint32_t basic_count = COUNT(basic_scenes);

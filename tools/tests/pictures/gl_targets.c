@@ -30,18 +30,10 @@ static const struct probe reload_probes[] = {
 	{ 5, 5, { 0, 0, 0, 255 }, 0 },
 };
 
-static GLuint current_framebuffer(void)
-{
-	GLint framebuffer;
-
-	glGetIntegerv(GL_FRAMEBUFFER_BINDING, &framebuffer);
-	return framebuffer;
-}
-
 /* A texture of 64 x 64 that was drawn, drawn twice. */
 static void draw_texture(const struct scene *scene)
 {
-	GLuint target = current_framebuffer(), texture = make_texture(GL_RGBA8, 64, 64, 1);
+	GLuint target = bound_framebuffer(), texture = make_texture(GL_RGBA8, 64, 64, 1);
 	GLuint framebuffer = make_framebuffer(texture, 64, 64, 1);
 	static const struct vertex triangle[] = {
 		{ { -0.9f, -0.9f, 0, 1 }, { 1, 0, 0, 1 } },
@@ -79,7 +71,7 @@ static void draw_targets(const struct scene *scene)
 		"layout(location = 1) out vec4 second;\n"
 		"void main() { first = v; second = vec4(1.0 - v.xyz, 0.5); }\n";
 	static const GLenum both[] = { GL_COLOR_ATTACHMENT0, GL_COLOR_ATTACHMENT1 };
-	GLuint target = current_framebuffer(), textures[2], framebuffer;
+	GLuint target = bound_framebuffer(), textures[2], framebuffer;
 
 	textures[0] = make_texture(GL_RGBA8, 100, 100, 1);
 	textures[1] = make_texture(GL_RGBA8, 100, 100, 1);
@@ -117,7 +109,7 @@ static void draw_floats(const struct scene *scene)
 				  "out vec4 colour;\n"
 				  "void main() { colour = texture(image, v.xy) * 0.25 + 0.5; }\n";
 	static const float large[] = { 2, -2, -1, 1 };
-	GLuint target = current_framebuffer(), texture = make_texture(GL_RGBA16F, 64, 64, 1);
+	GLuint target = bound_framebuffer(), texture = make_texture(GL_RGBA16F, 64, 64, 1);
 	GLuint framebuffer = make_framebuffer(texture, 64, 64, 0);
 
 	glViewport(0, 0, 64, 64);
@@ -139,7 +131,7 @@ static const struct probe float_probes[] = {
 /* Four samples a pixel, resolved. */
 static void draw_samples(const struct scene *scene)
 {
-	GLuint target = current_framebuffer(), framebuffer, buffer;
+	GLuint target = bound_framebuffer(), framebuffer, buffer;
 	static const struct vertex triangle[] = {
 		{ { -0.9f, -0.7f, 0, 1 }, { 1, 1, 1, 1 } },
 		{ { 0.9f, -0.9f, 0, 1 }, { 1, 1, 1, 1 } },
@@ -170,7 +162,7 @@ static const struct probe sample_probes[] = {
 /* Part of a picture, larger and with a filter. */
 static void draw_blit(const struct scene *scene)
 {
-	GLuint target = current_framebuffer(), texture = make_texture(GL_RGBA8, 40, 30, 1);
+	GLuint target = bound_framebuffer(), texture = make_texture(GL_RGBA8, 40, 30, 1);
 	GLuint framebuffer = make_framebuffer(texture, 40, 30, 0);
 
 	glViewport(0, 0, 40, 30);
@@ -249,15 +241,19 @@ static void draw_single(const struct scene *scene)
 	draw_colour(-1, -1, 1, 1, 0, red);
 }
 
-#define SCENE(name, width, height, probes) \
-	{ #name, width, height, draw_##name, probes, COUNT(probes) }
-#define BLIND(name, width, height) { #name, width, height, draw_##name, 0, 0 }
+#define BLIND(what, x, y) .name = #what, .width = x, .height = y, .draw = draw_##what
+#define SCENE(what, x, y, list) BLIND(what, x, y), .probes = list, .count = COUNT(list)
 
 const struct scene target_scenes[] = {
-	SCENE(reload, WIDTH, HEIGHT, reload_probes), SCENE(texture, WIDTH, HEIGHT, texture_probes),
-	SCENE(targets, WIDTH, HEIGHT, target_probes), SCENE(floats, WIDTH, HEIGHT, float_probes),
-	SCENE(samples, WIDTH, HEIGHT, sample_probes), BLIND(blit, WIDTH, HEIGHT),
-	BLIND(crowd, 640, 480),			      BLIND(dust, 1024, 768),
-	SCENE(tiny, 5, 3, tiny_probes),		      SCENE(single, 1, 1, single_probes),
+	{ SCENE(reload, WIDTH, HEIGHT, reload_probes) },
+	{ SCENE(texture, WIDTH, HEIGHT, texture_probes) },
+	{ SCENE(targets, WIDTH, HEIGHT, target_probes) },
+	{ SCENE(floats, WIDTH, HEIGHT, float_probes) },
+	{ SCENE(samples, WIDTH, HEIGHT, sample_probes) },
+	{ BLIND(blit, WIDTH, HEIGHT) },
+	{ BLIND(crowd, 640, 480) },
+	{ BLIND(dust, 1024, 768) },
+	{ SCENE(tiny, 5, 3, tiny_probes) },
+	{ SCENE(single, 1, 1, single_probes) },
 };
 const uint32_t target_count = COUNT(target_scenes);

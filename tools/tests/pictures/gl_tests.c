@@ -310,14 +310,19 @@ static const struct probe viewport_probes[] = {
 	{ 30, 110, { 255, 255, 255, 128 }, 1 }, { 150, 40, { 0, 0, 0, 255 }, 0 },
 };
 
-#define SCENE(name, probes) { #name, WIDTH, HEIGHT, draw_##name, probes, COUNT(probes) }
-#define BLIND(name) { #name, WIDTH, HEIGHT, draw_##name, 0, 0 }
+#define BLIND(what) .name = #what, .width = WIDTH, .height = HEIGHT, .draw = draw_##what
+#define SCENE(what, list) BLIND(what), .probes = list, .count = COUNT(list)
 
 const struct scene test_scenes[] = {
-	SCENE(depth, depth_probes),	SCENE(comparisons, comparison_probes),
-	SCENE(stencil, stencil_probes), SCENE(depth_write, depth_write_probes),
-	SCENE(blend, blend_probes),	BLIND(layers),
-	SCENE(cull, cull_probes),	SCENE(discard, discard_probes),
-	SCENE(offset, offset_probes),	SCENE(viewports, viewport_probes),
+	{ SCENE(depth, depth_probes) },
+	{ SCENE(comparisons, comparison_probes) },
+	{ SCENE(stencil, stencil_probes) },
+	{ SCENE(depth_write, depth_write_probes) },
+	{ SCENE(blend, blend_probes) },
+	{ BLIND(layers) },
+	{ SCENE(cull, cull_probes) },
+	{ SCENE(discard, discard_probes) },
+	{ SCENE(offset, offset_probes) },
+	{ SCENE(viewports, viewport_probes) },
 };
 const uint32_t test_count = COUNT(test_scenes);

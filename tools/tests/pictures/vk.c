@@ -245,6 +245,20 @@ static const struct probe texture_probes[] = {
 	{ 75, 85, { 0, 0, 255, 64 }, 0 },  { 125, 85, { 10, 20, 30, 0 }, 0 },
 };
 
+/* A fan, and what its first vertices but for the middle give to its triangles. */
+#define RING(x, y, ...) { { x, y, 0, 1 }, { __VA_ARGS__, 1 } }
+static const struct vertex fan[] = {
+	RING(0, 0, 1, 1, 1),		    RING(0.8f, 0, 1, 0, 0),
+	RING(0.566f, 0.566f, 0, 1, 0),	    RING(0, 0.8f, 0, 0, 1),
+	RING(-0.566f, 0.566f, 1, 1, 0),	    RING(-0.8f, 0, 0, 1, 1),
+	RING(-0.566f, -0.566f, 1, 0, 1),    RING(0, -0.8f, 1, 0.6f, 0.2f),
+};
+static const struct probe fan_probes[] = {
+	{ 137, 78, { 255, 0, 0, 255 }, 0 }, { 115, 93, { 0, 255, 0, 255 }, 0 },
+	{ 85, 93, { 0, 0, 255, 255 }, 0 },  { 63, 58, { 0, 255, 255, 255 }, 0 },
+	{ 115, 43, { 0, 0, 0, 255 }, 0 },
+};
+
 #define LIST VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST
 #define PROBES(list) .probes = list, .probe_count = COUNT(list)
 #define VERTICES(list) .vertices = list, .count = COUNT(list), .topology = LIST
@@ -264,6 +278,9 @@ static const struct scene scenes[] = {
 	{ "texture", { 0, 0, 0, 1 }, .vertices = textured, .count = COUNT(textured),
 	  .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_STRIP, .texture = true, .samples = 1,
 	  .passes = 1, PROBES(texture_probes) },
+	{ "fan", { 0, 0, 0, 1 }, .vertices = fan, .count = COUNT(fan),
+	  .topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_FAN, .flat = true, .samples = 1, .passes = 1,
+	  PROBES(fan_probes) },
 	{ "samples", { 0, 0, 0, 1 }, VERTICES(triangle), .samples = 4, .passes = 1,
 	  PROBES(triangle_probes) },
 };

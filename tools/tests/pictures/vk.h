@@ -22,7 +22,7 @@ struct scene {
 	const struct vertex *vertices;
 	uint32_t count;
 	VkPrimitiveTopology topology;
-	bool depth, blend, texture;
+	bool depth, blend, texture, flat;
 	VkSampleCountFlagBits samples;
 	/* The vertices are those of so many render passes; all but the first load what is there. */
 	uint32_t passes;

@@ -2,6 +2,8 @@
 #include "vk.h"
 
 #include "colour.frag.h"
+#include "flat.frag.h"
+#include "flat.vert.h"
 #include "image.frag.h"
 #include "plain.vert.h"
 
@@ -9,6 +11,8 @@
 SHADER(plain_vert, VK_SHADER_STAGE_VERTEX_BIT);
 SHADER(colour_frag, VK_SHADER_STAGE_FRAGMENT_BIT);
 SHADER(image_frag, VK_SHADER_STAGE_FRAGMENT_BIT);
+SHADER(flat_vert, VK_SHADER_STAGE_VERTEX_BIT);
+SHADER(flat_frag, VK_SHADER_STAGE_FRAGMENT_BIT);
 
 VkPipeline pipeline_create(struct gpu *gpu, const struct scene *scene, VkPipelineLayout layout)
 {
@@ -42,8 +46,10 @@ VkPipeline pipeline_create(struct gpu *gpu, const struct scene *scene, VkPipelin
 		.colorWriteMask = 15,
 	};
 	const struct shader *const shaders[] = {
-		&plain_vert_shader,
-		scene->texture ? &image_frag_shader : &colour_frag_shader,
+		scene->flat ? &flat_vert_shader : &plain_vert_shader,
+		scene->flat    ? &flat_frag_shader :
+		scene->texture ? &image_frag_shader :
+				 &colour_frag_shader,
 	};
 	const struct pipeline_info info = {
 		.shaders = shaders,

@@ -259,6 +259,7 @@ fn preshader<H: Host + Refresh>(
         let count = SLICE.saturating_sub(budget).max(1);
         used += count;
         meter.charge(count, used, group.pc())?;
+        meter.spend(host.cost())?;
         match stop {
             Stop::Done => return Ok(()),
             Stop::Fault(fault) => return Err(end_of(&fault)),

@@ -22,6 +22,8 @@ pub struct GpuHost<'a> {
     soft_faults: bool,
     images: Images,
     sampler: Option<(host::Sampler, [u8; 24], Sampler)>,
+    /// Of textures and images, as [`Refresh::cost`] returns it.
+    cost: u64,
     /// Records of the vertices that a vertex program runs for, word by word; empty for others.
     pub(crate) outputs: Vec<Lanes>,
 }
@@ -69,14 +71,35 @@ pub(crate) fn unpack(fault: MemoryFault) -> AccessError {
     }
 }
 
-/// Forgets what may have become stale.
+/// A walk of the page tables, in instructions of a group that take about as long.
+const WALK: u64 = 32;
+/// The texels of all lanes, taken at once.
+const TEXELS: u64 = 64;
+/// One read for a texture that is sampled lane by lane.
+const TEXEL_READ: u64 = 2;
+/// The texels that all lanes write.
+const IMAGE_WRITE: u64 = 64;
+/// The pixels of a tile.
+const BLOCK_WRITE: u64 = 1024;
+
+/// What is asked between two slices of a group.
 pub(crate) trait Refresh {
+    /// Forgets what may have become stale.
     fn refresh(&mut self);
+
+    /// Returns what accesses have cost, beside the instructions that made them, since it was asked
+    /// last: in instructions of a group that take about as long.
+    fn cost(&mut self) -> u64;
 }
 
 impl Refresh for GpuHost<'_> {
     fn refresh(&mut self) {
         self.tlb.refresh();
+    }
+
+    fn cost(&mut self) -> u64 {
+        let walks = self.tlb.walks();
+        walks.saturating_mul(WALK) + std::mem::take(&mut self.cost)
     }
 }
 
@@ -92,6 +115,7 @@ impl<'a> GpuHost<'a> {
             soft_faults,
             images: Images::default(),
             sampler: None,
+            cost: 0,
             outputs: Vec::new(),
         }
     }
@@ -289,15 +313,18 @@ impl Host for GpuHost<'_> {
     ) -> Result<(), HostFault> {
         let image = self.images.texture(&request.texture)?;
         let sampler = self.sampler(request, &image);
+        self.cost += TEXELS;
         if quick::run(request, &image, sampler.as_ref(), result, self) {
             return Ok(());
         }
         sample::run(request, &image, result, &mut |va, out| {
+            self.cost += TEXEL_READ;
             Host::load(self, va, out)
         })
     }
 
     fn image_write(&mut self, request: &ImageWrite) -> Result<(), HostFault> {
+        self.cost += IMAGE_WRITE;
         store::texels(request, self)
     }
 
@@ -307,6 +334,7 @@ impl Host for GpuHost<'_> {
         dispatch: &Dispatch,
         local: &[u8],
     ) -> Result<(), HostFault> {
+        self.cost += BLOCK_WRITE;
         store::block(request, dispatch, local, self)
     }
 
@@ -341,3 +369,7 @@ fn apply_u64(op: AtomicOp, old: u64, operand: u64, compare: u64) -> u64 {
         AtomicOp::Xor => old ^ operand,
     }
 }
+
+#[cfg(test)]
+#[path = "host_cost_tests.rs"]
+mod tests;

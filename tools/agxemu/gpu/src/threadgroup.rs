@@ -62,6 +62,9 @@ impl Meter {
 
     /// Adds what was done without a shader, in about as many instructions as its time is worth.
     pub(crate) fn spend(&self, work: u64) -> Result<(), End> {
+        if work == 0 {
+            return Ok(());
+        }
         let other = self.other.fetch_add(work, Ordering::Relaxed) + work;
         if self.stop.load(Ordering::Relaxed) {
             return Err(End::Stopped);
@@ -179,6 +182,7 @@ impl Scratch {
         let count = SLICE.saturating_sub(budget).max(1);
         self.used[index] += count;
         run.meter.charge(count, self.used[index], group.pc())?;
+        run.meter.spend(run.host.cost())?;
         self.state[index] = match stop {
             Stop::Done => State::Done,
             Stop::Barrier => State::Waits,

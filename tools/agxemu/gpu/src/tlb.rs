@@ -122,6 +122,8 @@ pub struct Tlb<'a> {
     pages: &'a dyn Pages,
     entries: Vec<Entry>,
     epoch: u64,
+    /// Walks of the tables that nobody has asked for.
+    walks: u64,
 }
 
 #[inline(always)]
@@ -136,7 +138,13 @@ impl<'a> Tlb<'a> {
             epoch: pages.epoch(),
             pages,
             entries: Vec::new(),
+            walks: 0,
         }
+    }
+
+    /// Returns how often the tables were walked since it was asked last.
+    pub fn walks(&mut self) -> u64 {
+        std::mem::take(&mut self.walks)
     }
 
     /// Forgets everything if anything may have changed.
@@ -173,6 +181,7 @@ impl<'a> Tlb<'a> {
     #[cold]
     #[inline(never)]
     fn fill(&mut self, va: u64, index: usize, write: bool) -> Result<(), AccessError> {
+        self.walks += 1;
         let found = match self.pages.page(va, write) {
             Ok(found) => found,
             Err(error) => {

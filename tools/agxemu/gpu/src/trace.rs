@@ -50,6 +50,10 @@ impl Refresh for Traced<'_, '_> {
     fn refresh(&mut self) {
         self.host.refresh();
     }
+
+    fn cost(&mut self) -> u64 {
+        self.host.cost()
+    }
 }
 
 impl Host for Traced<'_, '_> {

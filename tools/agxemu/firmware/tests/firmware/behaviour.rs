@@ -74,6 +74,48 @@ fn the_word_of_a_halt_comes_after_its_event() {
     assert_eq!(d.flags(), [1 << 5]);
 }
 
+/// A pipe that is halted late takes nothing up before the host's answer, and all of it after that;
+/// so it does the next time.
+#[test]
+fn a_pipe_that_is_halted_late_goes_on_when_it_is_resumed() {
+    let behaviour = Behaviour {
+        halt_ms: 300,
+        ..Behaviour::default()
+    };
+    let mut d = driver(&["mmu-fault:1", "mmu-fault:3"], behaviour);
+    d.boot().unwrap();
+    user_context(&mut d, 1);
+    let mut q = Queue::new(&mut d, 7, 2, 1, 5);
+    for halts in 1..=2 {
+        let before = d.host_stamp(5);
+        q.run(&mut d, STREAM).unwrap();
+        assert_eq!(d.events()[0].kind, event::FAULT);
+        // Submitted before the host can know of the halt by its word.
+        let next = q.run(&mut d, STREAM).unwrap();
+        d.machine.advance(200 * 24_000);
+        d.run().unwrap();
+        assert_eq!(d.mem.get(d.tree.status, FwStatus::HALTED), 0);
+        for _ in 0..3 {
+            d.sleep().unwrap();
+            assert_eq!(d.mem.get(d.tree.status, FwStatus::HALTED), 1);
+            assert_eq!(d.host_stamp(5), before);
+            assert_eq!(d.events(), []);
+        }
+        let place = Globals::PENDING_STAMPS.at(0);
+        d.mem.set(d.tree.globals, place, PendingStamp::zeroed());
+        d.mem.set(d.tree.status, FwStatus::HALTED, 0);
+        d.mem.set(d.tree.status, FwStatus::RESUME, 1);
+        d.sleep().unwrap();
+        assert_eq!(d.mem.get(d.tree.status, FwStatus::RESUME), 0);
+        assert_eq!(d.mem.get(d.tree.status, FwStatus::HALT_COUNT), halts);
+        assert_eq!(d.host_stamp(5), next.value);
+        // The notifier counts both, and says so once.
+        assert_eq!(d.flags(), [1 << 5]);
+        assert_eq!(d.mem.get(d.tree.status, FwStatus::HALTED), 0);
+    }
+    assert_eq!(d.fw.counters().jobs, 4);
+}
+
 #[test]
 fn pending_stamps_have_bits_of_unknown_meaning() {
     let mut d = driver(

@@ -27,6 +27,15 @@ fn from_below(Coefficients { a, b, c }: Coefficients) -> Coefficients {
     }
 }
 
+/// Returns `plane` times `factor`.
+fn times(plane: Coefficients, factor: f32) -> Coefficients {
+    Coefficients {
+        a: plane.a * factor,
+        b: plane.b * factor,
+        c: plane.c * factor,
+    }
+}
+
 /// Shaders look at the bits of coefficients, and expect no denormals.
 fn normal(value: f32) -> u32 {
     if value.is_subnormal() {
@@ -51,8 +60,8 @@ enum Source {
     Depth,
     /// A word of the vertices' records.
     Word(u32, Model),
-    /// Component of the point coordinate.
-    Point(u32),
+    /// Component of the point coordinate, divided by w or not.
+    Point(u32, bool),
     Primitive,
     /// A word that vertices do not have.
     Nothing,
@@ -119,22 +128,42 @@ impl Bindings {
                 Source::Word(word, model) => {
                     plane(scene.varying(primitive, word, model == Model::Linear, region))
                 }
-                // The third and fourth are 0 and 1, which is inferred.
-                Source::Point(2) => flat(0),
-                Source::Point(3) => [0, 0, 1.0f32.to_bits()],
-                Source::Point(n) if scene.primitive(primitive).shape == Shape::Point => {
-                    let of = scene.point_coordinate(primitive, region)[n as usize];
-                    plane(if n == 1 && upwards {
-                        from_below(of)
-                    } else {
-                        of
+                Source::Point(n, divided) => {
+                    let of = point(scene, primitive, region, n, upwards);
+                    plane(match divided {
+                        true => times(of, scene.inverse_w(primitive, region).c),
+                        false => of,
                     })
                 }
-                Source::Point(_) | Source::Nothing => flat(0),
+                Source::Nothing => flat(0),
                 Source::Primitive => flat(scene.primitive(primitive).id),
             };
             out.push((register, value));
         }
+    }
+}
+
+/// Returns component `n` of a point's coordinate, which other shapes do not have. The third and
+/// fourth are 0 and 1, which is inferred.
+fn point<G: Geometry + ?Sized>(
+    scene: &G,
+    primitive: u32,
+    region: [u32; 2],
+    n: u32,
+    upwards: bool,
+) -> Coefficients {
+    let constant = |c| Coefficients { a: 0.0, b: 0.0, c };
+    match n {
+        0 | 1 if scene.primitive(primitive).shape == Shape::Point => {
+            let of = scene.point_coordinate(primitive, region)[n as usize];
+            if n == 1 && upwards {
+                from_below(of)
+            } else {
+                of
+            }
+        }
+        3 => constant(1.0),
+        _ => constant(0.0),
     }
 }
 
@@ -145,7 +174,8 @@ fn source(draw: &DrawState, word: u32, k: u32) -> Result<Source, String> {
     match word >> 5 & 7 {
         0 => {}
         1 => return Ok(Source::Depth),
-        2 => return Ok(Source::Point(k)),
+        // As of a varying, the shader multiplies by w what it takes with perspective.
+        2 => return Ok(Source::Point(k, word >> 2 & 7 == 7)),
         3 => return Ok(Source::Primitive),
         other => return Err(format!("source {other}")),
     }

@@ -32,6 +32,23 @@ const CACHE: usize = 1 << 12;
 /// this size is drawn by no program that is known.
 const MAX_BYTES: u64 = 1 << 30;
 
+/// What is done without a shader, in instructions of a group that take about as long: an index that
+/// is fetched and numbered.
+const INDEX: u64 = 1;
+/// A vertex or a restart that goes into assembly.
+const ELEMENT: u64 = 1;
+/// A primitive that is looked up, clipped, culled and set up.
+const PRIMITIVE: u64 = 8;
+/// A region that a primitive may touch.
+const REGION: u64 = 2;
+/// So many words of records are made and dealt out while one is executed.
+const WORDS: u64 = 16;
+
+/// A draw, with its state and its line in the log.
+const DRAW: u64 = 100;
+/// A shader and its registers, before its preshader runs.
+const SHADER: u64 = 500;
+
 /// `ppp_ctrl` as programs set it, without the default size of points.
 const CONTROL: u32 = 0x202;
 const CONTROL_DEFAULT_SIZE: u32 = 1 << 8;
@@ -95,7 +112,10 @@ pub(super) fn run_within(
             sink(&format!("vdm {at:#x}: {block}"));
         }
         match block {
-            Block::Ppp { address, words } => capture.ppp.record(&memory, address, words)?,
+            Block::Ppp { address, words } => {
+                meter.spend(words.into())?;
+                capture.ppp.record(&memory, address, words)?;
+            }
             Block::Barrier(_) => {
                 capture.shader = None;
                 capture.stage.forget_code();
@@ -103,6 +123,7 @@ pub(super) fn run_within(
             Block::State(update) => capture.vdm.update(&update),
             Block::Jump(_) => {}
             Block::Draw(list) => {
+                meter.spend(DRAW)?;
                 if let Some(sink) = trace {
                     sink(&format!("  {}", capture.ppp));
                 }
@@ -181,7 +202,10 @@ impl Capture<'_> {
         let names = [self.vdm.counts, self.vdm.shader.unwrap_or_default()];
         let shader = match self.shader.take() {
             Some((old, shader)) if old == names => shader,
-            _ => self.stage.shader(self.job.usc_base, names[0], names[1])?,
+            _ => {
+                self.meter.spend(SHADER)?;
+                self.stage.shader(self.job.usc_base, names[0], names[1])?
+            }
         };
         let result = self.vertices(at, draw, words, &shader);
         self.shader = Some((names, shader));
@@ -247,13 +271,14 @@ impl Capture<'_> {
             if elements.is_empty() {
                 break;
             }
-            self.scene.records.resize(first + vertices.len() * words, 0);
+            let made = vertices.len() * words;
+            self.charge(at, elements.len() as u64 * INDEX + made as u64 / WORDS)?;
+            self.scene.records.resize(first + made, 0);
             let records = &mut self.scene.records[first..];
             self.stage.run(shader, words, &vertices, records)?;
             if !draws {
                 self.scene.records.truncate(start);
                 self.runs += 1;
-                self.charge(at, &mut (elements.len() as u64))?;
                 continue;
             }
             let frame = &self.job.frame;
@@ -263,18 +288,21 @@ impl Capture<'_> {
             for element in &elements {
                 let scene = &mut self.scene;
                 let before = scene.bins.entries();
-                let emit = &mut |primitive| projector.add(scene, &primitive);
+                let emit = &mut |primitive| {
+                    work += PRIMITIVE;
+                    projector.add(scene, &primitive);
+                };
                 match *element {
                     Element::Index(record) => assembler.vertex(record, emit),
                     Element::Restart => assembler.restart(emit),
                     Element::EndOfInstance => assembler.end_of_instance(emit),
                 }
-                work += 2 + self.scene.bins.entries() - before;
+                work += ELEMENT + REGION * (self.scene.bins.entries() - before);
                 if work >= SLICE {
-                    self.charge(at, &mut work)?;
+                    self.charge(at, std::mem::take(&mut work))?;
                 }
             }
-            self.charge(at, &mut work)?;
+            self.charge(at, work)?;
         }
         if self.scene.primitives.len() == primitives {
             self.scene.records.truncate(start);
@@ -282,10 +310,9 @@ impl Capture<'_> {
         Ok(())
     }
 
-    /// Charges what was done without a shader, about as many instructions as if it were one, and
-    /// checks how large the scene has become.
-    fn charge(&self, at: u64, work: &mut u64) -> Result<(), End> {
-        self.meter.charge(std::mem::take(work) / 8 + 1, 0, at)?;
+    /// Charges what is done without a shader, and checks how large the scene has become.
+    fn charge(&self, at: u64, work: u64) -> Result<(), End> {
+        self.meter.spend(work)?;
         match self.scene.host_bytes() {
             bytes if bytes > self.max_bytes => Err(End::Illegal(format!(
                 "draw at {at:#x}: the scene takes {bytes} bytes"

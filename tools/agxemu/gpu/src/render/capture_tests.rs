@@ -315,3 +315,84 @@ fn scenes_without_bounds_are_refused() {
     let text = rig.refusal();
     assert!(text.contains("the scene takes"), "{text}");
 }
+
+/// Makes the last draw one of `count` indices.
+fn with_count(rig: &mut Rig, count: u32) {
+    let mut words = rig.stream_tail(6);
+    words[2] = count;
+    rig.replace_tail(&words);
+}
+
+/// Indices that are not there are counted all the same, and so are primitives that come of them.
+#[test]
+fn indices_beyond_their_buffer_are_charged() {
+    for (topology, least) in [(POINTS, 4), (STRIP, 10)] {
+        let mut rig = Rig::new(8, 8, 0);
+        rig.vertex(0.0, 0.0, 0.0, -1.0, &[]);
+        rig.indexed(topology, 4, false, &[0]);
+        with_count(&mut rig, 1 << 16);
+        assert_eq!(rig.scene().primitives(), 0);
+        assert!(rig.charged >= least << 16, "{topology}: {}", rig.charged);
+    }
+    let mut rig = Rig::new(8, 8, 0);
+    rig.at(0.0, 0.0);
+    rig.words(&[0x4000_0001, 0]);
+    rig.indexed(STRIP, 4, true, &[0]);
+    with_count(&mut rig, 1 << 16);
+    assert_eq!(rig.scene().primitives(), 0);
+    assert!(rig.charged >= 1 << 16, "{}", rig.charged);
+}
+
+/// Vertices of which each is in another page: the tables are walked for each.
+#[test]
+fn vertices_far_apart_are_charged() {
+    let charged = |stride: u32| {
+        let mut rig = Rig::new(8, 8, 0);
+        rig.soft_faults = true;
+        rig.vertex(0.0, 0.0, 0.0, -1.0, &[]);
+        let indices: Vec<u32> = (0..4096).map(|n| n * stride).collect();
+        rig.indexed(POINTS, 4, false, &indices);
+        assert_eq!(rig.scene().primitives(), 0);
+        rig.charged
+    };
+    // A page has 1024 vertices.
+    let (near, far) = (charged(1), charged(1024));
+    assert!(far >= near + 4096 * 30, "{near} {far}");
+}
+
+/// Records that a shader leaves as they are take time, whether they are kept or not.
+#[test]
+fn records_are_charged() {
+    let charged = |words: u32, discard: u32| {
+        let mut rig = Rig::new(8, 8, 0);
+        rig.words = words;
+        rig.raw(&vec![0; words as usize]);
+        rig.shader(vec![0x88, 0x00]);
+        rig.set(21, &[discard | 1 << 10]);
+        let counts = Counts {
+            count: 1 << 14,
+            instances: 1,
+            start: 0,
+        };
+        rig.draw_all(POINTS, counts);
+        assert_eq!(rig.scene().primitives(), 0);
+        rig.charged
+    };
+    for discard in [0, 1 << 17] {
+        let (short, long) = (charged(4, discard), charged(255, discard));
+        assert!(long >= short + (251 << 14) / 16, "{short} {long}");
+    }
+}
+
+/// What a draw may cost is known before it has cost it.
+#[test]
+fn draws_end_soon_behind_their_limit() {
+    let mut rig = Rig::new(8, 8, 0);
+    rig.vertex(0.0, 0.0, 0.0, -1.0, &[]);
+    rig.indexed(STRIP, 4, false, &[0]);
+    with_count(&mut rig, u32::MAX);
+    rig.job_limit = 1 << 20;
+    let end = rig.run().map(|scene| scene.primitives());
+    assert!(matches!(&end, Err(End::Hang(_))), "{end:?}");
+    assert!(rig.charged < 5 << 18, "{}", rig.charged);
+}

@@ -73,6 +73,10 @@ impl<H: Refresh> Refresh for TileHost<H> {
     fn refresh(&mut self) {
         self.host.refresh();
     }
+
+    fn cost(&mut self) -> u64 {
+        self.host.cost()
+    }
 }
 
 impl<H: Host> Host for TileHost<H> {

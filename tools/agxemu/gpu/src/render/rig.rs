@@ -2,7 +2,7 @@
 
 //! Vertex halves of tests: state, vertices in memory, draws.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use agx_isa::exec::assemble::{dalu64, index_word, mem, mul, uniform_base, Builder};
 use agx_isa::table::Op;
@@ -44,6 +44,10 @@ pub(crate) struct Rig {
     pub(crate) provoking: u32,
     pub(crate) job_limit: u64,
     pub(crate) max_bytes: u64,
+    /// Reads where nothing is mapped are zeros.
+    pub(crate) soft_faults: bool,
+    /// What the last run was charged.
+    pub(crate) charged: u64,
     stream: Vec<u32>,
     records: u64,
     vertices: Vec<u8>,
@@ -130,6 +134,8 @@ impl Rig {
             provoking: 0,
             job_limit: 1 << 30,
             max_bytes: 1 << 30,
+            soft_faults: false,
+            charged: 0,
             stream: vec![0x2000_0008],
             records: RECORDS,
             vertices: Vec::new(),
@@ -321,7 +327,7 @@ impl Rig {
         };
         let settings = Settings {
             threads: self.threads,
-            soft_faults: false,
+            soft_faults: self.soft_faults,
             vm_slot: 1,
             sampler_heap: (0, 0),
             engine: Engine::Compiled { threshold: 0 },
@@ -340,7 +346,10 @@ impl Rig {
             other: AtomicU64::new(0),
         };
         let max = self.max_bytes;
-        capture::run_within(max, &job, &self.memory, settings, &meter, None, &mut |_| {})
+        let end = capture::run_within(max, &job, &self.memory, settings, &meter, None, &mut |_| {});
+        let parts = [&meter.instructions, &meter.other];
+        self.charged = parts.map(|part| part.load(Ordering::Relaxed)).iter().sum();
+        end
     }
 
     /// Runs what was added to its end.

@@ -256,6 +256,7 @@ impl Run<'_> {
             let count = SLICE.saturating_sub(budget).max(1);
             used += count;
             self.meter.charge(count, used, group.pc())?;
+            self.meter.spend(host.cost())?;
             match stop {
                 Stop::Done => return Ok(()),
                 // No other group is there to be waited for.

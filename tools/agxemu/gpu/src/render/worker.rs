@@ -228,6 +228,7 @@ impl<'c, G: Geometry, H: Host + Refresh> Worker<'c, G, H> {
             let count = SLICE.saturating_sub(budget).max(1);
             used += count;
             meter.charge(count, used, group.pc())?;
+            meter.spend(self.host.cost())?;
             match stop {
                 Stop::Done => return Ok(()),
                 Stop::Budget => {}

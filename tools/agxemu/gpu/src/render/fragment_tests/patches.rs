@@ -18,6 +18,8 @@ pub struct Patch {
     pub depth: [f64; 3],
     /// Words of all vertices, position included.
     pub words: Vec<f32>,
+    /// 1/w of all vertices.
+    pub inverse_w: f32,
     pub primitive: Primitive,
 }
 
@@ -83,11 +85,11 @@ impl Geometry for Patches {
         Coefficients { a: 0.0, b: 0.0, c }
     }
 
-    fn inverse_w(&self, _: u32, _: [u32; 2]) -> Coefficients {
+    fn inverse_w(&self, primitive: u32, _: [u32; 2]) -> Coefficients {
         Coefficients {
             a: 0.0,
             b: 0.0,
-            c: 1.0,
+            c: self.patches[primitive as usize].inverse_w,
         }
     }
 

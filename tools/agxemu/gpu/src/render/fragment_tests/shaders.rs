@@ -104,6 +104,28 @@ fn bindings_name_values_by_slot() {
     }
 }
 
+/// A shader that divides by w gets the point coordinate divided by w as well.
+#[test]
+fn point_coordinates_with_perspective_are_divided_by_w() {
+    for (model, object, expected) in [
+        (7, 4, [0.125f32, 0.375, 0.0, 0.5]),
+        (7, 2, [0.125, 0.125, 0.0, 0.5]),
+        (3, 4, [0.25, 0.75, 0.0, 1.0]),
+    ] {
+        let point = |bench: &mut Bench| {
+            bench.patches[0].primitive.shape = Shape::Point;
+            bench.patches[0].inverse_w = 0.5;
+            let front = &mut bench.state(0).face2[0];
+            *front = *front & !(15 << 28) | object << 28;
+        };
+        let coordinate = [binding(4, model, 2, 0, 0)];
+        let parts = [0, 1, 2, 3].map(|n| coefficient(&coordinate, n, 2, point));
+        assert_eq!(parts, expected.map(f32::to_bits), "model {model}, {object}");
+        let slope = f32::from_bits(coefficient(&coordinate, 0, 0, point));
+        assert_eq!(slope, if model == 7 { 0.25 } else { 0.5 });
+    }
+}
+
 #[test]
 fn bindings_without_meaning_are_refused() {
     for (word, what) in [

@@ -336,6 +336,7 @@ impl Bench {
             samples: ((1u32 << self.job.frame.samples) - 1) as u8,
             depth: [0.0, 0.0, z],
             words: vec![0.0; 8],
+            inverse_w: 1.0,
             primitive: Primitive {
                 draw,
                 shape: Shape::Triangle,
