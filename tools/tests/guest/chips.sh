@@ -170,6 +170,8 @@ else
 		refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
 		refused t8103 abi:14.5.0 'firmware interface 14.5.0 is not supported, only 12.3 and 13.5'
 		refused t8112 abi:12.3.0 'firmware interface 12.3.0 is not supported, only 12.4 and 13.5'
+		# A test release, of a version that is known.
+		refused t8103 abi:13.5.0.1 'firmware interface 13.5.0 of a test release is not supported, only 12.3 and 13.5'
 		refused t6021 abi:12.4.0 'firmware interface 12.4.0 is not supported, only 13.5'
 	fi
 	suites=$all_suites
