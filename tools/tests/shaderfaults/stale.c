@@ -62,11 +62,6 @@ static void *bound(struct client *client, uint64_t va, uint32_t *handle)
 
 static void client_open(struct client *client)
 {
-	/*
-	 * Launch of one thread, with 64 uniform halves, of what is described at CODE_VA + 0x40; the
-	 * end.
-	 */
-	const uint32_t stream[] = { 1 << 1, 0x40, 1, 1, 1, 1, 1, 1, 2u << 29, 0 };
 	/* Eight halves from the arguments on, the shader, no preshader. */
 	const uint64_t uniforms = 0x1d | 8ull << 20 | (USER_VA + ARGUMENTS) >> 2 << 26;
 	const uint8_t pipeline[] = { 0x0d, 0x0c, SHADER & 0xff, SHADER >> 8, 0, 0, 0x88, 0 };
@@ -78,7 +73,7 @@ static void client_open(struct client *client)
 	client->code = bound(client, CODE_VA, &handle);
 	client->control = bound(client, CONTROL_VA, &handle);
 	client->map = bound(client, TARGET_VA, &client->target);
-	memcpy(client->ctx.map, stream, sizeof(stream));
+	launch_one(client->ctx.fd, client->ctx.map, 0x40);
 	memcpy((uint8_t *)client->ctx.map + ARGUMENTS, arguments, sizeof(arguments));
 	memcpy(client->code + 0x40, &uniforms, sizeof(uniforms));
 	memcpy(client->code + 0x40 + sizeof(uniforms), pipeline, sizeof(pipeline));

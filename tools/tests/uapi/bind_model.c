@@ -63,6 +63,7 @@ struct worker {
 	struct context ctx;
 	uint32_t sync, state, next_word;
 	uint64_t window;
+	size_t stream_size;
 	volatile uint32_t *found;
 	struct buffer buffers[BUFFERS];
 	/* What is in the window: the first word of each page, 0 where nothing is bound. */
@@ -112,7 +113,6 @@ static void buffer_create(struct worker *w, struct buffer *buffer)
 /* The worker's queue, stream and arguments, in the address space that all share. */
 static void worker_init(struct worker *w, const struct context *shared, int n, uint32_t seed)
 {
-	const uint32_t stream[] = { 1 << 1, 0x40 + n * 0x80, 1, 1, 1, 1, 1, 1, CDM_TERMINATE, 0 };
 	uint64_t stream_va = USER_VA + 0x100000 + n * 0x10000, results_va = stream_va + 0x8000;
 	const uint64_t uniforms = 0x1d | 8ull << 20 | (stream_va + ARGUMENTS) >> 2 << 26;
 	const uint8_t pipeline[] = { 0x0d, 0x0c, SHADER & 0xff, SHADER >> 8, 0, 0, 0x88, 0 };
@@ -129,7 +129,7 @@ static void worker_init(struct worker *w, const struct context *shared, int n, u
 	w->found = bound(&w->ctx, results_va);
 	arguments[0] = w->window;
 	arguments[1] = results_va;
-	memcpy(at, stream, sizeof(stream));
+	w->stream_size = launch_one(w->ctx.fd, at, 0x40 + n * 0x80);
 	memcpy(at + ARGUMENTS, arguments, sizeof(arguments));
 	memcpy(code + 0x40 + n * 0x80, &uniforms, sizeof(uniforms));
 	memcpy(code + 0x40 + n * 0x80 + sizeof(uniforms), pipeline, sizeof(pipeline));
@@ -262,7 +262,7 @@ static void look(struct worker *w)
 	int file, ret;
 
 	command.compute.cdm_ctrl_stream_base = stream;
-	command.compute.cdm_ctrl_stream_end = stream + 40;
+	command.compute.cdm_ctrl_stream_end = stream + w->stream_size;
 	memset((void *)w->found, 0xff, PAGES * sizeof(*w->found));
 	ret = submit(&w->ctx, &command, sizeof(command), &out, 0, 1);
 	file = ret ? -1 : syncobj_export_sync_file(w->ctx.fd, w->sync);

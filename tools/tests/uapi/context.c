@@ -4,6 +4,7 @@
 #include "uapi.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -25,6 +26,23 @@ void context_fini(struct context *ctx)
 {
 	munmap(ctx->map, PAGE);
 	close(ctx->fd);
+}
+
+size_t launch_one(int fd, void *stream, uint32_t pipeline)
+{
+	/* From G14 on two words more if there are several clusters. Only this bit is known. */
+	const uint32_t first[] = { 1 << 1, pipeline }, more[] = { 0, 1 << 30 };
+	const uint32_t sizes[] = { 1, 1, 1, 1, 1, 1 }, end[] = { CDM_TERMINATE, 0 };
+	struct drm_asahi_params_global params;
+	uint8_t *at = stream;
+
+	need("the parameters", get_params(fd, &params));
+	at = mempcpy(at, first, sizeof(first));
+	if (params.gpu_generation >= 14 && params.num_clusters_total > 1)
+		at = mempcpy(at, more, sizeof(more));
+	at = mempcpy(at, sizes, sizeof(sizes));
+	at = mempcpy(at, end, sizeof(end));
+	return at - (uint8_t *)stream;
 }
 
 struct compute_command compute_command(void)

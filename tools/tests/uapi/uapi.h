@@ -98,6 +98,13 @@ struct context {
 void context_init(struct context *ctx);
 void context_fini(struct context *ctx);
 
+/*
+ * Writes a stream to @stream: a launch of one thread with 64 uniform halves, of what is described
+ * @pipeline bytes from the queue's base of shaders on; the end. The launch has the form that Mesa
+ * gives it for the parameters of the GPU. Returns the bytes written, which are at most 48.
+ */
+size_t launch_one(int fd, void *stream, uint32_t pipeline);
+
 /* A compute command that runs the context's empty stream, with its header. */
 struct compute_command {
 	struct drm_asahi_cmd_header header;

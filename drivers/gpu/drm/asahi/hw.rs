@@ -170,6 +170,15 @@ mod tests {
     fn firmware_versions() {
         assert_eq!(chips::T8103.abi([12, 3, 0]), Some(Abi::G13V12_3));
         assert_eq!(chips::T6002.abi([13, 5, 0]), Some(Abi::G13V13_5));
+        let (old, new) = ([12, 3, 0], [13, 5, 0]);
+        for chip in [&chips::T8103, &chips::T6000, &chips::T6001, &chips::T6002] {
+            assert_eq!(chip.firmwares, [(old, Abi::G13V12_3), (new, Abi::G13V13_5)]);
+        }
+        let older = ([12, 4, 0], Abi::G14V12_4);
+        assert_eq!(chips::T8112.firmwares, [older, (new, Abi::G14V13_5)]);
+        for chip in [&chips::T6020, &chips::T6021, &chips::T6022] {
+            assert_eq!(chip.firmwares, [(new, Abi::G14XV13_5)]);
+        }
         for version in [
             [0, 0, 0],
             [12, 3, 1],

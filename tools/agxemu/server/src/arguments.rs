@@ -50,7 +50,7 @@ fault rules
   of the firmware:  hang:JOB mmu-fault:JOB channel-error:JOB delay:MS delay:JOB:MS drop-flag:N
                     crash-job:N crash-done:N
   around it:        no-handoff no-hello crash-boot crash-init no-sleep deaf:N drop-irq:N
-                    keep-handoff:N keep-handoff:N:MS tlbi:KIND abi:X.Y.Z tree:CHIP
+                    keep-handoff:N keep-handoff:N:MS tlbi:KIND abi:X.Y.Z abi:X.Y.Z.N tree:CHIP
                     no-region:NAME empty-region:NAME
 
 hardware

@@ -47,7 +47,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         _ => None,
     });
     let abi = trouble.iter().find_map(|t| match t {
-        Trouble::Abi(abi) => Some(*abi),
+        Trouble::Abi(abi) => Some(abi.as_slice()),
         _ => None,
     });
     let other = trouble.iter().find_map(|t| match t {
@@ -104,7 +104,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     }
     let tree = Tree {
         chip: other.unwrap_or(arguments.part.chip),
-        abi: abi.unwrap_or(arguments.part.firmware.numbers),
+        abi: abi.unwrap_or(&arguments.part.firmware.numbers),
         omit: omit.map(|i| i as usize),
     };
     let device = Arc::new(Device::new(soc.clone(), &arguments.regions, tree));

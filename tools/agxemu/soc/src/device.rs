@@ -71,11 +71,11 @@ const GARBAGE: u32 = 0xa5a5_5a5a;
 
 /// What the device tree says, whatever the hardware is.
 #[derive(Clone, Copy, Debug)]
-pub struct Tree {
+pub struct Tree<'a> {
     /// The chip.
     pub chip: &'static Chip,
     /// The firmware's interface.
-    pub abi: [u32; 3],
+    pub abi: &'a [u32],
     /// The memory region that it does not name, if there is one.
     pub omit: Option<usize>,
 }
@@ -94,7 +94,7 @@ pub struct Device {
 
 impl Device {
     /// Returns the registers of `soc`.
-    pub fn new(soc: Arc<Soc>, regions: &Regions, tree: Tree) -> Self {
+    pub fn new(soc: Arc<Soc>, regions: &Regions, tree: Tree<'_>) -> Self {
         let Tree { chip, abi, omit } = tree;
         let blob = overlay::build(regions, chip, abi, omit, soc.hardware.domain);
         let header = [BOOT_MAGIC, BOOT_VERSION, blob.len() as u32, 0];

@@ -100,7 +100,7 @@ fn number(text: &str) -> Option<u64> {
 /// | `keep-handoff:N` | the Nth time that the firmware has the handoff lock has no end |
 /// | `keep-handoff:N:MS` | it has one MS milliseconds late |
 /// | `tlbi:KIND` | with `--tlbi`: invalidations do not reach what they should; see [`Misheard`] |
-/// | `abi:X.Y.Z` | the device tree names this firmware interface |
+/// | `abi:X.Y.Z`, `abi:X.Y.Z.N` | the device tree names this firmware interface |
 /// | `tree:CHIP` | the device tree is that of another chip |
 /// | `no-region:NAME` | the device tree does not name this memory region |
 /// | `empty-region:NAME` | the boot loader leaves this region empty |
@@ -124,8 +124,8 @@ pub enum Trouble {
     KeepHandoff(Keep),
     /// `tlbi:KIND`
     Tlbi(Misheard),
-    /// `abi:X.Y.Z`
-    Abi([u32; 3]),
+    /// `abi:X.Y.Z`; `abi:X.Y.Z.N`, as a test release has it
+    Abi(Vec<u32>),
     /// `tree:CHIP`: its name
     Tree(&'static str),
     /// `no-region:NAME`: index in [`REGIONS`]
@@ -176,8 +176,10 @@ impl FromStr for Trouble {
             ("tlbi", kind) => kind.parse().map(Self::Tlbi).map_err(|()| bad()),
             ("abi", version) => {
                 let parts: Result<Vec<u32>, _> = version.split('.').map(str::parse).collect();
-                let abi = parts.map_err(|_| bad())?.try_into().map_err(|_| bad())?;
-                Ok(Self::Abi(abi))
+                match parts {
+                    Ok(abi) if [3, 4].contains(&abi.len()) => Ok(Self::Abi(abi)),
+                    _ => Err(bad()),
+                }
             }
             ("tree", _) => {
                 let chip = Chip::find(argument).map_err(|_| bad())?;
@@ -224,7 +226,8 @@ mod tests {
             ("keep-handoff:2", Trouble::KeepHandoff(keep(2, None))),
             ("keep-handoff:1:30", Trouble::KeepHandoff(keep(1, Some(30)))),
             ("tlbi:page", Trouble::Tlbi(Misheard::Page)),
-            ("abi:12.3.1", Trouble::Abi([12, 3, 1])),
+            ("abi:12.3.1", Trouble::Abi(vec![12, 3, 1])),
+            ("abi:13.5.0.1", Trouble::Abi(vec![13, 5, 0, 1])),
             ("tree:t6001", Trouble::Tree("t6001")),
             ("no-region:ttbs", Trouble::NoRegion(0)),
             ("empty-region:globals", Trouble::EmptyRegion(5)),
@@ -243,6 +246,7 @@ mod tests {
             "tlbi",
             "tlbi:all",
             "abi:12.3",
+            "abi:13.5.0.1.2",
             "tree:t6003",
             "no-region:x",
         ] {

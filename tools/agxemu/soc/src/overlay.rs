@@ -34,7 +34,7 @@ const PHANDLE_DOMAIN: u32 = PHANDLE_REGIONS + REGIONS.len() as u32;
 pub fn build(
     regions: &Regions,
     chip: &Chip,
-    abi: [u32; 3],
+    abi: &[u32],
     omit: Option<usize>,
     domain: Domain,
 ) -> Vec<u8> {
@@ -72,7 +72,7 @@ pub fn build(
         .cells("mboxes", &[PHANDLE_MAILBOX])
         .cells("memory-region", &phandles)
         .strings("memory-region-names", &names)
-        .cells("apple,firmware-abi", &abi);
+        .cells("apple,firmware-abi", abi);
     if domain != Domain::None {
         gpu = gpu.cells("power-domains", &[PHANDLE_DOMAIN]);
     }
@@ -162,25 +162,25 @@ mod tests {
                 .add(&format!("{name}={:#x},0x4000", 0xbf00_0000 + i * 0x1_0000))
                 .unwrap();
         }
-        let blob = build(&regions, &T8103, [13, 5, 0], None, Domain::None);
+        let blob = build(&regions, &T8103, &[13, 5, 0], None, Domain::None);
         assert!(blob.len() < 0x1_0000 && blob.len() % 4 == 0);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"uat-ttbs@bf000000\0") && has(b"globals@bf050000\0"));
         assert!(has(b"apple,agx-g13g\0") && has(b"hw-cal-b\0globals\0"));
         assert!(!has(b"power-domains\0"));
 
-        let blob = build(&regions, &T8103, [13, 5, 0], None, Domain::Switched);
+        let blob = build(&regions, &T8103, &[13, 5, 0], None, Domain::Switched);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"power-domains\0") && !has(b"apple,always-on\0"));
-        let blob = build(&regions, &T8103, [13, 5, 0], None, Domain::AlwaysOn);
+        let blob = build(&regions, &T8103, &[13, 5, 0], None, Domain::AlwaysOn);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"power-domains\0") && has(b"apple,always-on\0"));
 
-        let blob = build(&regions, &T8103, [13, 5, 0], Some(2), Domain::None);
+        let blob = build(&regions, &T8103, &[13, 5, 0], Some(2), Domain::None);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"ttbs\0pagetables\0hw-cal-a\0"));
 
-        let blob = build(&regions, &T6002, [13, 5, 0], None, Domain::None);
+        let blob = build(&regions, &T6002, &[13, 5, 0], None, Domain::None);
         let has = |text: &[u8]| blob.windows(text.len()).any(|w| w == text);
         assert!(has(b"apple,agx-g13d\0apple,agx-g13s\0"));
         assert!(has(b"apple,t6000-asc-mailbox\0apple,asc-mailbox-v4\0"));

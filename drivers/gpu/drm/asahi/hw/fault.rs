@@ -210,10 +210,34 @@ mod tests {
         assert_eq!(fault.unit.to_string(), "gRDE0_SP#0");
     }
 
+    const GENERATIONS: [Generation; 3] = [Generation::G13, Generation::G14, Generation::G14X];
+
+    #[test]
+    fn each_generation_has_its_place_of_the_address() {
+        // Both registers name one, of either half.
+        let low = encode(0x11_0000_4040, 0, 1, 0x21, 3, 1);
+        let high = encode(0xa0_1234_0000, 0, 1, 0x21, 3, 1);
+        let (other_low, other_high) = (0x15_0000_8000, 0xb0_0000_c000);
+        for generation in GENERATIONS {
+            let address = |info, other: u64| {
+                let fault = FaultInfo::decode(generation, info, other >> 6).unwrap();
+                assert_eq!((fault.vm_slot, fault.level), (1, 3));
+                fault.address
+            };
+            let wanted = match generation {
+                Generation::G13 | Generation::G14 => [0x11_0000_4040, 0xffff_ffa0_1234_0000],
+                Generation::G14X => [other_low, 0xffff_ffb0_0000_c000],
+            };
+            assert_eq!([address(low, other_low), address(high, other_high)], wanted);
+        }
+    }
+
     #[test]
     fn nothing_recorded() {
         for info in [0, !1, BLOCKED] {
-            assert_eq!(FaultInfo::decode(Generation::G13, info, 0), None);
+            for generation in GENERATIONS {
+                assert_eq!(FaultInfo::decode(generation, info, !0), None);
+            }
         }
     }
 

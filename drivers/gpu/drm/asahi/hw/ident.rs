@@ -248,6 +248,22 @@ mod tests {
     }
 
     #[test]
+    fn each_cluster_has_its_own_mask() {
+        // A core off in each cluster of an M2 Ultra, another one each time.
+        let masks = [0x3fe, 0x3fd, 0x3fb, 0x3f7, 0x3ef, 0x3df, 0x3bf, 0x37f];
+        let regs = IdRegisters {
+            version: 0x604_1100,
+            counts_1: 0x2_040a,
+            core_masks: [0xffbf_f7fe, 0xff7f_effd, 0xdffb],
+            ..M1
+        };
+        let id = GpuId::decode(&regs).unwrap();
+        assert_eq!(id.core_masks, masks);
+        assert_eq!(id.core_mask_words(), [0xffbf_f7fe, 0xff7f_effd]);
+        assert_eq!(id.active_cores(), 72);
+    }
+
+    #[test]
     fn nonsense_is_refused() {
         let bad = |regs| GpuId::decode(&regs).unwrap_err();
         let mask = [0x1fe, 0, 0];

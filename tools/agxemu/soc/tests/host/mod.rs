@@ -107,7 +107,7 @@ impl Host {
             &regions,
             Tree {
                 chip: &T8103,
-                abi: [13, 5, 0],
+                abi: &[13, 5, 0],
                 omit: None,
             },
         );
