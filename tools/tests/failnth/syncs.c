@@ -193,6 +193,21 @@ static int call_signal(struct state *s)
 	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_SIGNAL, &args);
 }
 
+static int call_reset(struct state *s)
+{
+	struct drm_syncobj_array args = {
+		.handles = (uintptr_t)&s->sync_in, .count_handles = 1,
+	};
+
+	return gpu_ioctl(s->ctx.fd, DRM_IOCTL_SYNCOBJ_RESET, &args);
+}
+
+/* Later calls wait for it. */
+static void undo_reset(struct state *s)
+{
+	need("signal what was reset", call_signal(s));
+}
+
 static int call_signal_point(struct state *s)
 {
 	uint64_t point = s->point + 1;
@@ -331,6 +346,8 @@ const struct call sync_calls[] = {
 	{ .name = "SYNCOBJ_FD_TO_HANDLE, a sync file", .make = call_from_file },
 	{ .name = "SYNCOBJ_TRANSFER", .make = call_transfer, .least = 1 },
 	{ .name = "SYNCOBJ_SIGNAL", .make = call_signal, .least = 1 },
+	/* As all that take an array, it has a copy of it. */
+	{ .name = "SYNCOBJ_RESET", .make = call_reset, .undo = undo_reset, .least = 1 },
 	{ .name = "SYNCOBJ_TIMELINE_SIGNAL", .make = call_signal_point, .least = 1 },
 	{ .name = "SYNCOBJ_QUERY", .make = call_query },
 	{ .name = "SET_CLIENT_NAME", .make = call_client_name, .least = 1 },

@@ -22,3 +22,13 @@ guest_tap reports --timeout 900 --share "$programs" -- bash -c '
 guest_tap reports-churn --plain-kernel --timeout 900 --share "$programs" -- bash -c '
 	/mnt/share/reports churn
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+
+# Another driver's device, which has timelines, too.
+guest_tap reports-elsewhere --checks-kernel --timeout 1800 --share "$programs" --device virtio-gpu-pci \
+	--carry "drm_kms_helper virtio_dma_buf virtio-gpu" -- bash -c '
+	# What is built in is no module.
+	for module in drm_client_lib drm_kms_helper virtio_dma_buf virtio-gpu; do
+		[ ! -e "/mnt/rig/modules/$module.ko" ] || insmod "/mnt/rig/modules/$module.ko" || echo "not ok $module"
+	done
+	/mnt/share/reports elsewhere
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'

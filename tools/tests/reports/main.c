@@ -3,6 +3,7 @@
  * Faults that were reported of other drivers, tried here.
  *
  * usage: reports [GROUP...]	groups: held-up walks beyond opens timelines between flood churn
+ *				elsewhere, with a device of virtio-gpu's
  *
  * Prints TAP.
  */
@@ -45,6 +46,7 @@ static const struct test_group groups[] = {
 	{ "between", test_between },
 	{ "flood", test_flood },
 	{ "churn", test_churn },
+	{ "elsewhere", test_elsewhere },
 };
 
 int main(int argc, char **argv)

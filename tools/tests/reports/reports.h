@@ -24,6 +24,8 @@ void test_timelines(void);
 void test_between(void);
 /* Buffers that come and go. */
 void test_churn(void);
+/* A timeline of ours at another driver's device. */
+void test_elsewhere(void);
 /* Jobs that fault, one after another. */
 void test_flood(void);
 

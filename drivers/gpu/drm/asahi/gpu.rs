@@ -12,6 +12,7 @@ use crate::{
     deferred_drop::DeferredDropQueue,
     ffi,
     firmware::{
+        join_tasks,
         Firmware,
         Machine, //
     },
@@ -319,7 +320,7 @@ impl Parts {
     /// Stops the queues' tasks and the firmware. May be repeated.
     fn stop(&self) {
         self.queues.cancel();
-        if let Err(e) = self.queues.join_blocking() {
+        if let Err(e) = join_tasks(&self.queues) {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
         self.closing.close();

@@ -23,7 +23,10 @@ use super::{
 };
 use crate::hw::ident::GpuId;
 use agx_abi::globals::Globals;
-use kasync::block_on;
+use kasync::{
+    block_on,
+    Scope, //
+};
 use kernel::{
     device::{
         Bound,
@@ -134,9 +137,26 @@ impl Firmware {
             );
         }
         self.scope.cancel();
-        if let Err(e) = self.scope.join_blocking() {
+        if let Err(e) = join_tasks(&self.scope) {
             dev_err!(self.dev, "firmware tasks do not end: {e:?}\n");
         }
         self.link.close();
+    }
+}
+
+/// Blocks until no task is left in `scope`.
+///
+/// What the tasks use is given back next, so a lack of memory is no reason to go on without this:
+/// the few words that the wait needs are asked for until they are there, as with `__GFP_NOFAIL`.
+///
+/// # Errors
+///
+/// `EDEADLK`, as [`Scope::join_blocking`].
+pub(crate) fn join_tasks(scope: &Scope) -> Result {
+    loop {
+        match scope.join_blocking() {
+            Err(e) if e == ENOMEM => (),
+            joined => return joined,
+        }
     }
 }
