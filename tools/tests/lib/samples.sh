@@ -4,33 +4,51 @@
 # What suites of sample drivers share.
 
 # sample_allocations DRIVER: what a guest's shell runs to bind the device of a driver again and again, each time with the next of the
-# allocations failing that the binding thread makes, until there are no more. The device is bound before and afterwards.
+# allocations failing that the binding thread makes, until there are no more. The thread is told that there is no memory, or the driver
+# does without; and binding at once succeeds. The device is bound before and afterwards.
+#
+# Entries of /proc are left out: an interrupt's are made by register_irq_proc(), which does not look whether they are there, and removed
+# by unregister_irq_proc(), which warns of those that are not. So each other cache is marked, and the failures are for marked ones.
 sample_allocations() {
 	printf 'driver=/sys/bus/pci/drivers/%s\n' "$1"
 	cat <<'T'
 	device=$(ls $driver | grep -m 1 :)
+	for cache in /sys/kernel/slab/*; do
+		case $cache in
+		*/proc_dir_entry) echo 0 >$cache/failslab || echo not ok entries of /proc are left out ;;
+		*) echo 1 >$cache/failslab || echo "not ok marked: $cache" ;;
+		esac
+	done
+	echo Y >/sys/kernel/debug/failslab/cache-filter
 	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 	echo 0 >/sys/kernel/debug/failslab/verbose
-	n=0 failed=0 left=
+	n=0 failed=0 wrong=0 again=0 left=
 	echo $device >$driver/unbind
-	while :; do
+	while [ $n -lt 5000 ]; do
 		n=$((n + 1))
 		# In one process, whose allocations are counted. It says how many are left, if it gets that far.
-		left=$(sh -c 'echo $1 >/proc/self/fail-nth; echo $2 >$3/bind; read left </proc/self/fail-nth; echo 0 >/proc/self/fail-nth; echo $left' \
-			sh $n $device $driver 2>/dev/null)
-		if [ ! -e $driver/$device ]; then
+		left=$(bash -c "echo $n >/proc/self/fail-nth; echo $device >$driver/bind; read left </proc/self/fail-nth
+			echo 0 >/proc/self/fail-nth; echo \$left" 2>/tmp/said)
+		if [ -e $driver/$device ]; then
+			# 0: one has failed, and the driver did without. Nothing: one has failed that came after.
+			[ "${left:-0}" = 0 ] || break
+		else
 			failed=$((failed + 1))
-			continue
+			grep -q "Cannot allocate memory" /tmp/said || {
+				wrong=$((wrong + 1))
+				echo "# allocation $n: $(cat /tmp/said)"
+			}
+			echo $device >$driver/bind || again=$((again + 1))
 		fi
-		# 0: one has failed, and the driver did without. Nothing: one has failed that came after.
-		[ "${left:-0}" = 0 ] || break
-		[ $n -lt 5000 ] || break
-		echo $device >$driver/unbind
+		[ ! -e $driver/$device ] || echo $device >$driver/unbind
 	done
+	echo N >/sys/kernel/debug/failslab/cache-filter
 	if [ $failed -gt 10 ] && [ $n -lt 5000 ]; then
 		echo "ok each of $n allocations fails once, $failed end the binding"
 	else
 		echo "not ok allocations: $n tried, $failed ended the binding"
 	fi
+	if [ $wrong = 0 ]; then echo ok each says that there is no memory; else echo "not ok $wrong times another error"; fi
+	if [ $again = 0 ]; then echo ok each time binding at once succeeds; else echo "not ok $again times it fails again"; fi
 T
 }
