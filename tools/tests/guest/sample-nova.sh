@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154
 # tier: all
-# pieces: clients moments core v2 allocations storms-v0 storms-v2
+# pieces: clients moments core v2 allocations killed storms-v0 storms-v2
 #
 # Calls to a GPU's firmware: samples/rust/nova_gsp on the emulated processor. Binding tries what clients can do, faults that they
 # bring about included; then the driver is unbound at work, again and again. The processor reports what the driver does wrong by
@@ -97,6 +97,7 @@ moments)
 	nova_moment starting 2 slow:60
 	nova_moment refused 3 refuse:8
 	nova_moment event-storm 4 event-storm
+	nova_moment silent 5 no-init
 	;;
 core)
 	# nova-core's own queue, from the source of the kernel, on the same processor. It logs each message.
@@ -129,6 +130,15 @@ allocations)
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
 	nova_violations sample-nova-allocations
 	;;
+killed)
+	# shellcheck source=tools/tests/lib/samples.sh
+	. "$here/lib/samples.sh"
+	guest_tap sample-nova-killed --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
+		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
+		$(sample_killed nova_gsp $rounds 60)
+		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
+	nova_violations sample-nova-killed
+	;;
 storms-*)
 	# Only the framing of old firmware has a checksum; lengths are what newer firmware may get wrong.
 	framing='' broken=checksum
@@ -139,6 +149,7 @@ storms-*)
 	nova_storm $framing lost drop:40 drop:80 drop:90 lost-irq:20 lost-irq:60
 	nova_storm $framing order reorder:50:8 twice:70 astray:90 delay:120:300 reorder:200:30
 	nova_storm $framing dead crash:60 crash:300 poison:500:$broken poison:700:pointer sequencer
+	nova_storm $framing broken poison:100:short poison:200:signature poison:300:pages poison:400:$broken
 	nova_storm $framing slow slow:2 event-flood:40:2000
 	;;
 esac

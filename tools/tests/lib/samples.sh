@@ -52,3 +52,35 @@ sample_allocations() {
 	if [ $again = 0 ]; then echo ok each time binding at once succeeds; else echo "not ok $again times it fails again"; fi
 T
 }
+
+# sample_killed DRIVER ROUNDS SPAN: what a guest's shell runs to have processes bind and unbind the device of a driver, and to kill each
+# at a random moment of the first SPAN hundredths of a second. What a killed one has begun is done or undone as a whole: the device is
+# bound or it is not, and binding it then succeeds.
+sample_killed() {
+	printf 'driver=/sys/bus/pci/drivers/%s rounds=%s span=%s\n' "$@"
+	cat <<'T'
+	device=$(ls $driver | grep -m 1 :)
+	killed=0 undone=0 again=0
+	for i in $(seq $rounds); do
+		for what in unbind bind; do
+			sh -c "echo $device >$driver/$what" 2>/dev/null &
+			process=$!
+			hundredths=$(bash -c "echo \$((RANDOM % $span))")
+			sleep $((hundredths / 100)).$((hundredths / 10 % 10))$((hundredths % 10))
+			kill -KILL $process 2>/dev/null
+			wait $process
+			[ $? != 137 ] || killed=$((killed + 1))
+		done
+		[ -e $driver/$device ] || {
+			undone=$((undone + 1))
+			echo $device >$driver/bind || again=$((again + 1))
+		}
+	done
+	if [ $killed -gt $((rounds / 5)) ]; then
+		echo "ok $killed processes are killed, of $((2 * rounds)); $undone times the device is not bound afterwards"
+	else
+		echo "not ok of $((2 * rounds)) processes $killed are killed"
+	fi
+	if [ $again = 0 ]; then echo ok each time binding succeeds; else echo "not ok binding fails $again times"; fi
+T
+}
