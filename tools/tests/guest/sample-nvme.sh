@@ -58,7 +58,9 @@ slow)
 failing)
 	nvme sample-nvme-failing \
 		"driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$image,$(
-		)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800" \
+		)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800,$(
+		)file.inject-error.1.event=write_aio,file.inject-error.1.errno=5,file.inject-error.1.sector=1600,$(
+		)file.inject-error.2.event=flush_to_disk,file.inject-error.2.errno=5" \
 		'/mnt/share/nvme failing
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
 	;;
