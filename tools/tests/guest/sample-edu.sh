@@ -28,6 +28,6 @@ if [ "$TIER" = all ]; then
 		sh -c "$(sample_allocations edu_async)
 		if rmmod edu_async kasync; then echo ok unload; else echo not ok unload; fi"
 	guest_tap sample-edu-killed --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" --timeout 1800 -- \
-		sh -c "$(sample_killed edu_async $rounds 300)
+		sh -c "$(sample_killed edu_async "$rounds" 300)
 		if rmmod edu_async kasync; then echo ok unload; else echo not ok unload; fi"
 fi

@@ -135,7 +135,7 @@ killed)
 	. "$here/lib/samples.sh"
 	guest_tap sample-nova-killed --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
-		$(sample_killed nova_gsp $rounds 60)
+		$(sample_killed nova_gsp "$rounds" 60)
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
 	nova_violations sample-nova-killed
 	;;
@@ -143,7 +143,7 @@ storms-*)
 	# Only the framing of old firmware has a checksum; lengths are what newer firmware may get wrong.
 	framing='' broken=checksum
 	[ "$piece" = storms-v0 ] || framing=--v2 broken=length
-	for seed in $(seq $seeds); do
+	for seed in $(seq "$seeds"); do
 		nova_storm $framing "fuzz-$seed" "fuzz:$seed:40"
 	done
 	nova_storm $framing lost drop:40 drop:80 drop:90 lost-irq:20 lost-irq:60
