@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154
 # tier: all
-# pieces: clients moments core v2 allocations killed storms-v0 storms-v2
+# pieces: allocations moments killed storms-v0 storms-v2 clients v2 core
 #
 # Calls to a GPU's firmware: samples/rust/nova_gsp on the emulated processor. Binding tries what clients can do, faults that they
 # bring about included; then the driver is unbound at work, again and again. The processor reports what the driver does wrong by
