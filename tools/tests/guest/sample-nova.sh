@@ -32,7 +32,7 @@ nova_violations() {
 # nova_moment NAME NUMBER RULE: the processor dies, or does not do what it has to, at just that moment; unbinding ends all the same.
 nova_moment() {
 	# shellcheck disable=SC2016
-	guest_tap "sample-nova-$1" --no-emu --gsp "--fault $3" --modules "kasync jobqueue" --carry nova_gsp --timeout 120 -- sh -c '
+	guest_tap "sample-nova-$1" --no-emu --gsp "--fault $3" --modules "kasync jobqueue" --carry nova_gsp --timeout 300 -- sh -c '
 		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 moment='"$2"'
 		driver=/sys/bus/pci/drivers/nova_gsp
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
@@ -124,7 +124,7 @@ v2)
 allocations)
 	# shellcheck source=tools/tests/lib/samples.sh
 	. "$here/lib/samples.sh"
-	guest_tap sample-nova-allocations --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
+	guest_tap sample-nova-allocations --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 3600 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
 		$(sample_allocations nova_gsp)
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"

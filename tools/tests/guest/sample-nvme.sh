@@ -83,7 +83,7 @@ allocations)
 	. "$here/lib/samples.sh"
 	nvme sample-nvme-allocations "format=raw,file=$image" "$(sample_allocations nvme_async)
 		/mnt/share/nvme stress 4 8 kill reset
-		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 1800
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 3600
 	;;
 io-allocations)
 	nvme sample-nvme-io-allocations "format=raw,file=$image" '/mnt/share/nvme allocations

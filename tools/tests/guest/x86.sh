@@ -17,7 +17,7 @@ x86_sample() {
 	local driver=$1 what=$2 command=$3
 	shift 3
 	# Caches are not merged: each is marked by itself.
-	guest_tap "x86-$what-$driver" --arch x86_64 --no-emu --timeout 1800 --kernel-options slab_nomerge --modules "kasync jobqueue" \
+	guest_tap "x86-$what-$driver" --arch x86_64 --no-emu --timeout 3600 --kernel-options slab_nomerge --modules "kasync jobqueue" \
 		--carry "$driver" "$@" -- sh -c "case $driver in
 		nova_gsp) insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 ;;
 		*) insmod /mnt/rig/modules/$driver.ko ;;
