@@ -58,6 +58,7 @@ pub(crate) const STARTING: u8 = 2;
 const REFUSED: u8 = 3;
 const STORM: u8 = 4;
 const SILENT: u8 = 5;
+const POSTED: u8 = 6;
 
 impl Clients {
     /// Runs what goes with a fault.
@@ -68,6 +69,7 @@ impl Clients {
             REFUSED => self.refused(device),
             STORM => self.event_storm(),
             SILENT => self.silent(),
+            POSTED => self.posted(device),
             _ => Err(EINVAL),
         }
     }
@@ -207,6 +209,12 @@ impl Clients {
         )?;
         let opened = block_on(Subdevice::open(&self.gsp.rpc))?;
         check("and callers are told", opened.is_err())
+    }
+
+    /// Doorbells arrive late: that of a channel which is freed must not come after that.
+    fn posted(&self, device: &Device<Bound>) -> Result {
+        let client = self.leave_stuck(device)?;
+        check("a channel ends whose doorbells are late", self.ends(client))
     }
 
     /// Clients are given up at each call of their opening: none is left in the firmware.

@@ -98,6 +98,7 @@ moments)
 	nova_moment refused 3 refuse:8
 	nova_moment event-storm 4 event-storm
 	nova_moment silent 5 no-init
+	nova_moment posted 6 posted:2000
 	;;
 core)
 	# nova-core's own queue, from the source of the kernel, on the same processor. It logs each message.
@@ -135,7 +136,7 @@ killed)
 	. "$here/lib/samples.sh"
 	guest_tap sample-nova-killed --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
-		$(sample_killed nova_gsp "$rounds" 60)
+		$(sample_killed nova_gsp "$rounds" 12)
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
 	nova_violations sample-nova-killed
 	;;
