@@ -153,6 +153,10 @@ impl Hardware {
         if matches!(self.slot().at.load(Acquire), TAKEN | STOPPED | RESET) {
             return Ok(());
         }
+        // Doorbells are posted. One that came after the firmware has seen the command, which is in
+        // memory, would be that of a channel which is not there, or of the next one of that number.
+        // No job is submitted meanwhile: this is the queue's end, or a time limit's.
+        let _flushed = self.gsp.rpc.registers.flush();
         match self.objects.free_channel().await {
             // The firmware does not have it, or not any more.
             Ok(()) | Err(EINVAL) => {
