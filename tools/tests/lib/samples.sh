@@ -62,13 +62,16 @@ sample_killed() {
 	printf 'driver=/sys/bus/pci/drivers/%s rounds=%s span=%s\n' "$@"
 	cat <<'T'
 	device=$(ls $driver | grep -m 1 :)
+	mkfifo /tmp/never
+	exec 9<>/tmp/never
 	killed=0 undone=0 again=0
 	for i in $(seq $rounds); do
 		for what in unbind bind; do
+			hundredths=$((RANDOM % span))
 			sh -c "echo $device >$driver/$what" 2>/dev/null &
 			process=$!
-			hundredths=$(bash -c "echo \$((RANDOM % $span))")
-			sleep $((hundredths / 100)).$((hundredths / 10 % 10))$((hundredths % 10))
+			# Without a process, whose start takes longer than what is to be interrupted.
+			read -r -t $((hundredths / 100)).$((hundredths / 10 % 10))$((hundredths % 10)) -u 9
 			kill -KILL $process 2>/dev/null
 			wait $process
 			[ $? != 137 ] || killed=$((killed + 1))
