@@ -136,7 +136,7 @@ killed)
 	. "$here/lib/samples.sh"
 	guest_tap sample-nova-killed --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
-		$(sample_killed nova_gsp "$rounds" 12)
+		$(sample_killed nova_gsp "$rounds" 40)
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
 	nova_violations sample-nova-killed
 	;;

@@ -109,7 +109,7 @@ allocations)
 	;;
 killed)
 	x86_sample edu_async killed "$(sample_killed edu_async "$rounds" 200)" --device edu,dma_mask=0xffffffff
-	x86_sample nova_gsp killed "$(sample_killed nova_gsp "$rounds" 12)" --gsp ""
+	x86_sample nova_gsp killed "$(sample_killed nova_gsp "$rounds" 40)" --gsp ""
 	;;
 torture)
 	guest_tap x86-torture --arch x86_64 --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper" \
