@@ -25,11 +25,7 @@
 
 use crate::{
     gsp::Gsp,
-    method::{
-        Methods,
-        COUNT as WORDS, //
-    },
-    regs::Registers,
+    method::COUNT as WORDS,
     subdevice::Subdevice,
     wire::Poison, //
 };
@@ -50,7 +46,6 @@ use jobqueue::{
     Timeline, //
     TimeoutAction,
 };
-use kasync::sync::AtomicWaker;
 use kernel::{
     device::{
         Bound,
@@ -64,228 +59,50 @@ use kernel::{
         io_project,
         Io, //
     },
-    new_spinlock,
     prelude::*,
     sync::{
         atomic::{
             Acquire,
-            Atomic,
-            Full,
-            Relaxed, //
+            Full, //
         },
         barrier::{
             dma_mb,
             Read,
             Write, //
         },
-        Arc,
-        SpinLock, //
+        Arc, //
     },
     time::Delta, //
 };
 
-/// Channels that there can be.
-const COUNT: usize = 8;
+mod job;
+mod table;
+
+pub(crate) use job::{
+    Job,
+    Word,
+    Wrong, //
+};
+pub(crate) use table::Channels;
+
+use table::{
+    Slot,
+    FAULTED,
+    FREE,
+    RESET,
+    RUNS,
+    STOPPED,
+    TAKEN, //
+};
+
 /// Entries of a ring.
 const ENTRIES: usize = 32;
 /// Jobs that a channel has at a time.
 pub(crate) const ROOM: usize = 16;
 /// Where the driver writes how many entries there are, in words of the page.
 const GP_PUT: usize = 0x8c / 4;
-/// The list that the copy engine's channels run from. Inferred, as the emulator's: hardware has a
-/// table that says which.
-const RUNLIST: u32 = 1;
 /// How long it is waited for a processor that does not stop a channel, before it is asked again.
 const AGAIN: Delta = Delta::from_millis(500);
-
-// What a channel is at.
-const FREE: u32 = 0;
-/// It has memory.
-const TAKEN: u32 = 1;
-/// The firmware has it, or is being told of it.
-const RUNS: u32 = 2;
-const FAULTED: u32 = 3;
-/// By a call.
-const STOPPED: u32 = 4;
-/// With the processor.
-const RESET: u32 = 5;
-
-/// What is known of a channel outside of its queue.
-struct Slot {
-    at: Atomic<u32>,
-    /// The waker of the queue's task.
-    changed: AtomicWaker,
-}
-
-/// All channels of the processor.
-#[pin_data]
-pub(crate) struct Channels {
-    slots: [Slot; COUNT],
-    /// Whether the processor lives. With the lock a channel does not stop between a look at it and
-    /// the doorbell, and none is made that the end of this life does not reset.
-    #[pin]
-    lives: SpinLock<bool>,
-    /// Faults of channels that are not there.
-    pub(crate) astray: Atomic<u32>,
-}
-
-impl Channels {
-    pub(crate) fn new() -> impl PinInit<Self> {
-        let new = |_| Slot {
-            at: Atomic::new(FREE),
-            changed: AtomicWaker::new(),
-        };
-        pin_init!(Self {
-            slots: core::array::from_fn(new),
-            lives <- new_spinlock!(false),
-            astray: Atomic::new(0),
-        })
-    }
-
-    fn take(&self) -> Result<usize> {
-        let is_free = |slot: &Slot| slot.at.cmpxchg(FREE, TAKEN, Full).is_ok();
-        self.slots.iter().position(is_free).ok_or(EBUSY)
-    }
-
-    /// Lets channels be made. The processor has started.
-    pub(crate) fn begin(&self) {
-        *self.lives.lock() = true;
-    }
-
-    /// Takes note that the firmware is being told of a channel.
-    ///
-    /// # Errors
-    ///
-    /// `EAGAIN` if the processor does not live: it is told nothing.
-    fn tell(&self, id: usize) -> Result {
-        let lives = self.lives.lock();
-        if !*lives {
-            return Err(EAGAIN);
-        }
-        self.slots[id].at.xchg(RUNS, Full);
-        Ok(())
-    }
-
-    /// Has the queue of a channel look what has become of its jobs.
-    fn ends(&self, id: usize, from: &[u32], to: u32) -> bool {
-        let slot = &self.slots[id];
-        let changed = {
-            let _lives = self.lives.lock();
-            let is = from.contains(&slot.at.load(Relaxed));
-            if is {
-                slot.at.xchg(to, Full);
-            }
-            is
-        };
-        slot.changed.wake();
-        changed
-    }
-
-    /// Takes note that a channel has faulted, and so has stopped: the firmware says so.
-    pub(crate) fn faulted(&self, id: u32) {
-        let id = usize::try_from(id).unwrap_or(COUNT);
-        if id >= COUNT || !self.ends(id, &[RUNS], FAULTED) {
-            self.astray.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Takes note that the processor was reset, which has stopped all channels.
-    pub(crate) fn reset(&self) {
-        // No channel is made from here on: those that were are reset below.
-        *self.lives.lock() = false;
-        for id in 0..COUNT {
-            self.ends(id, &[RUNS, FAULTED], RESET);
-        }
-    }
-
-    /// Has all queues look what is done. Any context.
-    pub(crate) fn progress(&self) {
-        for slot in &self.slots {
-            slot.changed.wake();
-        }
-    }
-
-    /// Rings the doorbell of a channel, unless it has stopped.
-    fn ring(&self, id: usize, registers: &Registers) {
-        let _lives = self.lives.lock();
-        if self.slots[id].at.load(Relaxed) == RUNS {
-            // Cannot fail: queues end before the device goes. If it did, the time limit passes.
-            let _rung = registers.ring_channel(RUNLIST << 16 | id as u32);
-        }
-    }
-}
-
-/// A word in memory that channels write and wait for.
-#[derive(Clone)]
-pub(crate) struct Word {
-    pub(crate) memory: Arc<Coherent<[u32]>>,
-    pub(crate) index: usize,
-    pub(crate) value: u32,
-}
-
-impl Word {
-    fn address(&self) -> DmaAddress {
-        self.memory.dma_address() + (self.index * size_of::<u32>()) as DmaAddress
-    }
-}
-
-/// What a job is made to do wrong, for tests.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    Nothing,
-    /// A method that the engine does not have.
-    Method,
-    /// An address that is no memory.
-    Address,
-}
-
-/// Memory that is copied from or to.
-type Bytes = Arc<Coherent<[u8]>>;
-
-/// A job. Its memory stays until the queue retires it.
-pub(crate) struct Job {
-    /// The channel waits for it first.
-    pub(crate) acquire: Option<Word>,
-    /// Bytes are copied: from, to, how many.
-    pub(crate) copy: Option<(Bytes, Bytes, usize)>,
-    pub(crate) wrong: Wrong,
-    /// The channel writes it at the end.
-    pub(crate) release: Option<Word>,
-}
-
-impl Job {
-    /// Returns a job that does nothing.
-    pub(crate) fn new() -> Self {
-        Self {
-            acquire: None,
-            copy: None,
-            wrong: Wrong::Nothing,
-            release: None,
-        }
-    }
-
-    /// Returns what the channel is told for the job, which is its `number`-th, as written to `at`.
-    fn methods(&self, number: u32, at: DmaAddress) -> Methods {
-        let mut methods = Methods::new();
-        if let Some(word) = &self.acquire {
-            methods.acquire(word.address(), word.value);
-        }
-        if let Some((from, to, length)) = &self.copy {
-            methods.copy(from.dma_address(), to.dma_address(), *length as u32);
-        }
-        match self.wrong {
-            Wrong::Nothing => {}
-            Wrong::Method => methods.unknown(),
-            Wrong::Address => methods.copy(0, 0, 4),
-        }
-        if let Some(word) = &self.release {
-            methods.release(word.address(), word.value);
-        }
-        methods.release(at, number);
-        methods.interrupt();
-        methods
-    }
-}
 
 /// The memory of a channel, and its objects in the firmware.
 ///
@@ -336,6 +153,10 @@ impl Hardware {
         if matches!(self.slot().at.load(Acquire), TAKEN | STOPPED | RESET) {
             return Ok(());
         }
+        // Doorbells are posted. One that came after the firmware has seen the command, which is in
+        // memory, would be that of a channel which is not there, or of the next one of that number.
+        // No job is submitted meanwhile: this is the queue's end, or a time limit's.
+        let _flushed = self.gsp.rpc.registers.flush();
         match self.objects.free_channel().await {
             // The firmware does not have it, or not any more.
             Ok(()) | Err(EINVAL) => {

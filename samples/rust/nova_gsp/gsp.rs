@@ -74,7 +74,7 @@ pub(crate) const ANSWER: Delta = Delta::from_secs(5);
 /// calls in flight.
 const LOOK: Delta = Delta::from_millis(500);
 /// How often in a row it may fail to start.
-const STARTS: u32 = 3;
+pub(crate) const STARTS: u32 = 3;
 /// How long it may take to unload, with all that is before the command for that.
 const UNLOAD: Delta = ANSWER;
 /// How often it is looked for room then: the processor has no interrupt for what it has read.

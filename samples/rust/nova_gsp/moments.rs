@@ -9,7 +9,10 @@ use crate::{
         check,
         Clients, //
     },
-    gsp::Life,
+    gsp::{
+        Life,
+        STARTS, //
+    },
     rpc::Link,
     subdevice::{
         control,
@@ -43,6 +46,8 @@ use kernel::{
 
 /// All that a channel's end may take.
 const LIMIT: Delta = Delta::from_secs(20);
+/// How soon a processor is given up: each of its starts has its own limit.
+const GIVEN_UP: Delta = Delta::from_secs(60);
 /// How soon it is seen that events have not kept the task that takes them.
 const SOON: Delta = Delta::from_secs(2);
 
@@ -52,6 +57,8 @@ const DEAD: u8 = 1;
 pub(crate) const STARTING: u8 = 2;
 const REFUSED: u8 = 3;
 const STORM: u8 = 4;
+const SILENT: u8 = 5;
+const POSTED: u8 = 6;
 
 impl Clients {
     /// Runs what goes with a fault.
@@ -61,6 +68,8 @@ impl Clients {
             STARTING => self.starting(device),
             REFUSED => self.refused(device),
             STORM => self.event_storm(),
+            SILENT => self.silent(),
+            POSTED => self.posted(device),
             _ => Err(EINVAL),
         }
     }
@@ -189,6 +198,23 @@ impl Clients {
             subdevice.close().await
         })??;
         check("calls are answered among events that do not end", right > 0)
+    }
+
+    /// The processor never says that it has started: after some resets it counts as dead.
+    fn silent(&self) -> Result {
+        let up = block_on(timeout(GIVEN_UP, self.gsp.is_up()))?;
+        check(
+            "a processor that does not say that it has started is given up",
+            up == Ok(Err(ENODEV)) && self.gsp.deaths.load(Relaxed) == STARTS,
+        )?;
+        let opened = block_on(Subdevice::open(&self.gsp.rpc))?;
+        check("and callers are told", opened.is_err())
+    }
+
+    /// Doorbells arrive late: that of a channel which is freed must not come after that.
+    fn posted(&self, device: &Device<Bound>) -> Result {
+        let client = self.leave_stuck(device)?;
+        check("a channel ends whose doorbells are late", self.ends(client))
     }
 
     /// Clients are given up at each call of their opening: none is left in the firmware.

@@ -138,6 +138,13 @@ impl Registers {
         self.with(|bar| bar.write32(token, CHANNEL_DOORBELL))
     }
 
+    /// Waits until all that was written has arrived: writes are posted.
+    pub(crate) fn flush(&self) -> Result {
+        self.with(|bar| {
+            let _flushed = bar.read32(LEAF_0);
+        })
+    }
+
     /// Says that there are commands, up to there.
     pub(crate) fn ring(&self, written: u32) -> Result {
         self.with(|bar| bar.write32(written, QUEUE_HEAD))

@@ -27,21 +27,10 @@ use crate::{
     regs::Registers,
     wire::{
         function,
-        Header,
-        Poison,
-        HEADERS, //
+        Poison, //
     }, //
 };
-use core::{
-    future::Future,
-    mem::take,
-    pin::Pin,
-    task::{
-        Context,
-        Poll,
-        Waker, //
-    }, //
-};
+use core::mem::take;
 use kasync::{
     select,
     sync::{
@@ -58,71 +47,32 @@ use kernel::{
     new_spinlock,
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
+        atomic::Relaxed,
         Arc,
         SpinLock, //
     },
     time::Delta, //
 };
 
+mod answer;
+mod counters;
+mod reply;
+mod slot;
+
+pub(crate) use answer::Reply;
+pub(crate) use counters::count;
+
+use answer::Answer;
+use counters::Counters;
+use slot::{
+    Slot,
+    State, //
+};
+
 /// Calls that can be in flight.
 pub(crate) const SLOTS: usize = 32;
 /// The largest reply. A driver few of whose replies are large has slots of two sizes.
 pub(crate) const REPLY: usize = 160 * 1024;
-
-/// What a slot is at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Free,
-    /// The call is in flight, its caller waits.
-    Waits,
-    /// The call is in flight, its caller has gone.
-    Abandoned,
-    /// The caller is told: the result of the call.
-    Done(Result<u32>),
-}
-
-struct Slot {
-    state: State,
-    call: u32,
-    function: u32,
-    expects: usize,
-    /// Memory for the reply, which is filled as it comes. Away while it is filled, and while the
-    /// caller has it.
-    reply: KVVec<u8>,
-    waker: Option<Waker>,
-    since: Instant,
-    permit: Option<OwnedPermit>,
-}
-
-impl Slot {
-    fn new() -> Result<Self> {
-        Ok(Self {
-            state: State::Free,
-            call: 0,
-            function: 0,
-            expects: 0,
-            reply: KVVec::with_capacity(REPLY, GFP_KERNEL)?,
-            waker: None,
-            since: Instant::now(),
-            permit: None,
-        })
-    }
-
-    fn is_in_flight(&self) -> bool {
-        matches!(self.state, State::Waits | State::Abandoned)
-    }
-
-    /// Frees the slot. What is returned is to be dropped without the lock.
-    fn free(&mut self) -> (Option<OwnedPermit>, Option<Waker>) {
-        self.state = State::Free;
-        self.reply.clear();
-        (self.permit.take(), self.waker.take())
-    }
-}
 
 /// Whether calls can be made.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -143,43 +93,6 @@ struct Table {
     partial: Option<usize>,
     /// What a caller has found to be wrong in this life.
     distrust: Option<Poison>,
-}
-
-/// What has happened, for tests and measurements.
-pub(crate) struct Counters {
-    pub(crate) calls: Atomic<u64>,
-    pub(crate) replies: Atomic<u64>,
-    /// Replies whose caller had gone.
-    pub(crate) late: Atomic<u64>,
-    /// Replies to no call that is in flight.
-    pub(crate) stray: Atomic<u64>,
-    /// Replies that were larger than their caller expected.
-    pub(crate) oversized: Atomic<u64>,
-    /// How often a caller has waited for room.
-    pub(crate) full: Atomic<u64>,
-    /// How long the turn was held for writing, in nanoseconds: in all, and at most.
-    pub(crate) held: Atomic<u64>,
-    pub(crate) held_most: Atomic<u64>,
-}
-
-impl Counters {
-    fn new() -> Self {
-        let new = || Atomic::new(0);
-        Self {
-            calls: new(),
-            replies: new(),
-            late: new(),
-            stray: new(),
-            oversized: new(),
-            full: new(),
-            held: new(),
-            held_most: new(),
-        }
-    }
-}
-
-pub(crate) fn count(counter: &Atomic<u64>) {
-    counter.fetch_add(1, Relaxed);
 }
 
 /// The callers' side of the queues.
@@ -455,164 +368,12 @@ impl Rpc {
         table.idle
     }
 
-    /// Takes a reply, which is in `message` with its headers.
-    pub(crate) fn reply(&self, header: &Header, message: &[u8]) {
-        self.room.notify_one();
-        let payload = message.get(HEADERS..header.end).unwrap_or_default();
-        let is_rest = header.function == function::CONTINUATION;
-        let found = {
-            let mut table = self.table.lock();
-            let partial = table.partial.take();
-            let index = match is_rest {
-                true => partial,
-                false => Some(header.call as usize % SLOTS),
-            };
-            index.and_then(|index| {
-                let slot = table.slots.get_mut(index)?;
-                let is_its = slot.is_in_flight()
-                    && slot.call == header.call
-                    && (slot.function == header.function || is_rest);
-                // Out of the lock while it is filled. It remains in flight, and nobody else looks
-                // at its memory then.
-                is_its.then(|| (index, slot.expects, take(&mut slot.reply)))
-            })
-        };
-        let Some((index, expects, mut reply)) = found else {
-            return count(&self.counters.stray);
-        };
-        let fits = payload.len() <= expects - reply.len()
-            // Cannot fail: there is room for what may be expected.
-            && reply.extend_from_slice(payload, GFP_NOWAIT).is_ok();
-        // As long as a message can be: the rest is in the next.
-        let goes_on =
-            fits && payload.len() == self.memory.framing.payload() && reply.len() < expects;
-        let (_freed, waker, late) = {
-            let mut table = self.table.lock();
-            let slot = &mut table.slots[index];
-            slot.reply = reply;
-            if goes_on {
-                table.partial = Some(index);
-                return;
-            }
-            match slot.state {
-                State::Abandoned => (Some(slot.free()), None, true),
-                _ => {
-                    let result = if fits {
-                        Ok(header.result)
-                    } else {
-                        Err(EMSGSIZE)
-                    };
-                    slot.state = State::Done(result);
-                    (None, slot.waker.take(), false)
-                }
-            }
-        };
-        count(&self.counters.replies);
-        if late {
-            count(&self.counters.late);
-        }
-        if !fits {
-            count(&self.counters.oversized);
-        }
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    /// Frees a slot, and the memory of its reply goes back into it.
-    fn free(&self, index: usize, reply: Option<KVVec<u8>>) {
-        let _freed = {
-            let mut table = self.table.lock();
-            let slot = &mut table.slots[index];
-            if let Some(reply) = reply {
-                slot.reply = reply;
-            }
-            slot.free()
-        };
-    }
-
     fn note_held(&self, begin: Instant) {
         let held = begin.elapsed().as_nanos().unsigned_abs();
         self.counters.held.fetch_add(held, Relaxed);
         if held > self.counters.held_most.load(Relaxed) {
             self.counters.held_most.store(held, Relaxed);
         }
-    }
-}
-
-/// The future of a reply.
-struct Answer<'a> {
-    rpc: &'a Rpc,
-    index: usize,
-    call: u32,
-    /// The slot is another's: that of the reply, or free.
-    over: bool,
-}
-
-impl<'a> Future for Answer<'a> {
-    type Output = Result<Reply<'a>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let rpc = self.rpc;
-        let waker = cx.waker().clone();
-        let (result, reply, _waker) = {
-            let mut table = rpc.table.lock();
-            let slot = &mut table.slots[self.index];
-            match slot.state {
-                State::Done(result) => (result, take(&mut slot.reply), Some(waker)),
-                _ => {
-                    let before = slot.waker.replace(waker);
-                    drop(table);
-                    drop(before);
-                    return Poll::Pending;
-                }
-            }
-        };
-        self.over = true;
-        let mut reply = Reply {
-            rpc,
-            index: self.index,
-            result: 0,
-            payload: reply,
-        };
-        // An error drops it.
-        Poll::Ready(result.map(|result| {
-            reply.result = result;
-            reply
-        }))
-    }
-}
-
-impl Drop for Answer<'_> {
-    fn drop(&mut self) {
-        if self.over {
-            return;
-        }
-        let _freed = {
-            let mut table = self.rpc.table.lock();
-            let slot = &mut table.slots[self.index];
-            match slot.state {
-                State::Done(_) => Some(slot.free()),
-                _ => {
-                    slot.state = State::Abandoned;
-                    Some((None, slot.waker.take()))
-                }
-            }
-        };
-    }
-}
-
-/// A reply. Dropping it frees the slot.
-pub(crate) struct Reply<'a> {
-    rpc: &'a Rpc,
-    index: usize,
-    pub(crate) result: u32,
-    pub(crate) payload: KVVec<u8>,
-}
-
-impl Drop for Reply<'_> {
-    fn drop(&mut self) {
-        self.rpc.free(self.index, Some(take(&mut self.payload)));
     }
 }
 

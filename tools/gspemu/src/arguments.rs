@@ -32,6 +32,7 @@ fault rules (N: the N-th reply since the start)
   refuse:N              says that the processor is busy, and nothing was done
   event-storm           events come whenever there is room for one
   slow:MS               time between two commands
+  posted:MS             a channel's doorbell arrives so late, or with the next read of a register
   lost-irq:N            the N-th interrupt is lost
   crash-boot            the processor halts before it has initialised
   crash-boot:N          from its N-th start on

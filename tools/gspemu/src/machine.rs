@@ -77,6 +77,8 @@ pub struct Machine {
     /// The beginning of a call whose rest is to come.
     pieces: Option<(Message, usize)>,
     doorbell: bool,
+    /// Doorbells of channels that are on their way, and when each arrives.
+    posted: VecDeque<(Time, u32)>,
     /// No command is taken before.
     rest_until: Time,
     /// What is sent when its time has come, in the order of the calls.
@@ -113,6 +115,7 @@ impl Machine {
             rm: Rm::default(),
             pieces: None,
             doorbell: false,
+            posted: VecDeque::new(),
             rest_until: 0,
             later: Vec::new(),
             outbox: VecDeque::new(),
@@ -134,6 +137,7 @@ impl Machine {
         self.rm = Rm::default();
         self.pieces = None;
         self.doorbell = false;
+        self.posted.clear();
         self.rest_until = 0;
         self.later.clear();
         self.outbox.clear();
@@ -142,8 +146,9 @@ impl Machine {
         self.mailboxes = [0; 2];
     }
 
-    /// Reads a register.
+    /// Reads a register. What was written before has arrived then.
     pub fn read(&mut self, offset: u64) -> u32 {
+        self.arrive(Time::MAX);
         match offset {
             regs::IRQSTAT => self.raised,
             regs::MAILBOX0 => self.mailboxes[0],
@@ -185,9 +190,10 @@ impl Machine {
             }
             regs::MSGQ_TAIL if self.framing == Framing::V2 => self.pointers.messages[1] = value,
             regs::CHANNEL_DOORBELL => {
-                let ram = self.ram.clone();
-                if let Err(what) = self.rm.channels.ring(value, &ram) {
-                    self.warn(&what);
+                let ms = self.script.posted();
+                self.posted.push_back((now + ms * MS, value));
+                if ms == 0 {
+                    self.arrive(now);
                 }
             }
             _ => {
@@ -195,6 +201,22 @@ impl Machine {
                     self.warn(&Violation::Register { offset, value }.to_string());
                 }
                 self.interrupt();
+            }
+        }
+    }
+
+    /// Whether there are doorbells on their way, which a read of a register has arrive.
+    pub fn has_posted(&self) -> bool {
+        !self.posted.is_empty()
+    }
+
+    /// Doorbells of channels arrive whose time has come.
+    fn arrive(&mut self, now: Time) {
+        let ram = self.ram.clone();
+        while let Some((_, token)) = self.posted.front().copied().filter(|(at, _)| *at <= now) {
+            self.posted.pop_front();
+            if let Err(what) = self.rm.channels.ring(token, &ram) {
+                self.warn(&what);
             }
         }
     }
@@ -296,7 +318,10 @@ impl Machine {
 
     /// Does what there is to do by `now`, and returns when there is more.
     pub fn run(&mut self, now: Time) -> Option<Time> {
-        let waits = self.run_channels(now);
+        self.arrive(now);
+        let arrives = self.posted.front().map(|(at, _)| *at);
+        let waits = [self.run_channels(now), arrives];
+        let waits = waits.into_iter().flatten().min();
         if let Err(what) = self.work(now) {
             self.violate(&what);
         }

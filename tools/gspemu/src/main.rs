@@ -81,7 +81,12 @@ impl pci_function::Device for Gsp {
             state.machine.warn(&line);
             return data.fill(0xff);
         }
+        let arrive = state.machine.has_posted();
         data.copy_from_slice(&state.machine.read(offset).to_le_bytes());
+        if arrive {
+            state.work = true;
+            self.wake.notify_one();
+        }
     }
 
     fn write(&self, bar: u32, offset: u64, data: &[u8]) {

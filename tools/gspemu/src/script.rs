@@ -46,6 +46,9 @@ pub enum Rule {
     EventStorm,
     /// So many milliseconds go by between two commands.
     Slow(u64),
+    /// A channel's doorbell arrives so many milliseconds after it was written, unless a register is
+    /// read before.
+    Posted(u64),
     /// One of so many messages is changed at random, by this seed.
     Fuzz { seed: u64, of: u64 },
 }
@@ -100,6 +103,7 @@ impl FromStr for Rule {
             ("sequencer", 1) => Ok(Self::Sequencer),
             ("lost-irq", 2) => Ok(Self::LostInterrupt(number(1)?)),
             ("slow", 2) => Ok(Self::Slow(number(1)?)),
+            ("posted", 2) => Ok(Self::Posted(number(1)?)),
             ("fuzz", 3) if number(2)? > 0 => Ok(Self::Fuzz {
                 seed: number(1)?,
                 of: number(2)?,
@@ -146,6 +150,15 @@ impl Script {
             _ => None,
         };
         self.0.iter().find_map(pause).unwrap_or(0)
+    }
+
+    /// The milliseconds that a channel's doorbell is on its way.
+    pub fn posted(&self) -> u64 {
+        let posted = |rule: &Rule| match rule {
+            Rule::Posted(ms) => Some(*ms),
+            _ => None,
+        };
+        self.0.iter().find_map(posted).unwrap_or(0)
     }
 
     /// The random changes.
@@ -202,6 +215,7 @@ mod tests {
         assert_eq!(rule("crash-boot"), Ok(Rule::CrashBoot(1)));
         assert_eq!(rule("crash-boot:3"), Ok(Rule::CrashBoot(3)));
         assert_eq!(rule("refuse:4"), Ok(Rule::Reply(Some(4), Fate::Refused)));
+        assert_eq!(rule("posted:9"), Ok(Rule::Posted(9)));
         assert_eq!(rule("fuzz:7:10"), Ok(Rule::Fuzz { seed: 7, of: 10 }));
         for bad in [
             "",

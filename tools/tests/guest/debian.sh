@@ -55,6 +55,20 @@ if [ $status = 0 ]; then
 		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 		dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
 			sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"' sh "$DEBIAN_RELEASE"
+	# shellcheck disable=SC2154
+	image=$programs/debian.img
+	rm -f "$image"
+	truncate -s 64M "$image"
+	guest_tap debian-nvme --kernel "$debian" --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
+		--share "$programs" --modules "kasync nvme_async" --timeout 600 -- sh -c '
+		/mnt/share/nvme limits
+		/mnt/share/nvme stress 4 32 kill signal reset
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	rm -f "$image"
+	guest_tap debian-nova --kernel "$debian" --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 600 -- sh -c '
+		if insmod /mnt/rig/modules/nova_gsp.ko; then echo ok load; else echo not ok load; fi
+		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
 else
 	fail "modules for Debian's kernel do not build"
 	tail -n 40 "$LOGS/debian-modules.log" >&2

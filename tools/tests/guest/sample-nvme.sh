@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 # tier: all
+# pieces: disk slow failing gone outside allocations io-allocations long-1 long-2 long-3 long-4 long-5 long-6 long-7 long-8 long-9 long-10
 #
 # The executor under a driver for disks: samples/rust/nvme_async on QEMU's nvme. Data is verified while processes are killed,
-# interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load.
+# interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load. The long pieces are 10 GiB
+# together.
 # shellcheck disable=SC2154
 [ "$TIER" = all ] && rounds=100 mib=1024 || rounds=5 mib=32
-image=$programs/nvme.img
+image=$programs/nvme-$piece.img
 rm -f "$image"
 truncate -s 1G "$image"
 
@@ -18,63 +20,79 @@ nvme() {
 		--modules "kasync nvme_async" "$@" -- sh -c "$command"
 }
 
-nvme sample-nvme "format=raw,file=$image" '
-	nvme=/mnt/share/nvme driver=/sys/bus/pci/drivers/nvme_async
-	$nvme limits
-	$nvme events
-	$nvme stress 4 '"$mib"'
-	$nvme stress 4 '"$mib"' kill signal reset
-	$nvme info
-	device=$(ls $driver | grep -m 1 :)
-	$nvme held $device
-	for i in $(seq '"$rounds"'); do
-		file=$(echo /dev/nvme_async*)
-		dd if=$file of=/dev/null bs=256k 2>/dev/null & a=$!
-		dd if=/dev/zero of=$file bs=64k conv=nocreat 2>/dev/null & b=$!
-		dd if=$file of=/dev/null bs=4k 2>/dev/null & c=$!
-		sleep 0.$((i % 3))
-		echo $device >$driver/unbind
-		if wait $a || wait $b || wait $c; then echo not ok a reader of a disk that is gone; fi
-		echo $device >$driver/bind || echo not ok bind $i
-	done
-	echo ok unbound under load '"$rounds"' times
-	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi
-	if dmesg | grep "nvme_async: .*\(does not\|takes too long\|has completed\|not deleted\|no more\)"; then
-		echo not ok the driver does not complain
-	else
-		echo ok the driver does not complain
-	fi' \
-	--timeout 900
-
-# A disk on which a read takes three seconds: much more than a process takes to die.
-nvme sample-nvme-slow "driver=null-co,size=1G,read-zeroes=on,latency-ns=3000000000" '/mnt/share/nvme killed'
-
-nvme sample-nvme-failing \
-	"driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$image,$(
-	)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800" \
-	'/mnt/share/nvme failing'
-
-# A disk that is taken out while it is read.
-nvme sample-nvme-gone "driver=null-co,size=1G,read-zeroes=on,latency-ns=100000" '
-	driver=/sys/bus/pci/drivers/nvme_async
-	/mnt/share/nvme gone $(ls $driver | grep -m 1 :)
-	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
-
-# Its health gets worse, and it hangs, as QEMU's monitor says.
-guest_tap sample-nvme-outside --no-emu --qmp --device nvme,id=nvme0,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
-	--share "$programs" --modules "kasync nvme_async" -- sh -c '
-	/mnt/share/nvme monitored
-	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
-
-if [ "$TIER" = all ]; then
+case $piece in
+disk)
+	nvme sample-nvme-disk "format=raw,file=$image" '
+		nvme=/mnt/share/nvme driver=/sys/bus/pci/drivers/nvme_async
+		$nvme limits
+		$nvme events
+		$nvme stress 4 '"$mib"'
+		$nvme stress 4 '"$mib"' kill signal reset
+		$nvme info
+		device=$(ls $driver | grep -m 1 :)
+		$nvme held $device
+		for i in $(seq '"$rounds"'); do
+			file=$(echo /dev/nvme_async*)
+			dd if=$file of=/dev/null bs=256k 2>/dev/null & a=$!
+			dd if=/dev/zero of=$file bs=64k conv=nocreat 2>/dev/null & b=$!
+			dd if=$file of=/dev/null bs=4k 2>/dev/null & c=$!
+			sleep 0.$((i % 3))
+			echo $device >$driver/unbind
+			if wait $a || wait $b || wait $c; then echo not ok a reader of a disk that is gone; fi
+			echo $device >$driver/bind || echo not ok bind $i
+		done
+		echo ok unbound under load '"$rounds"' times
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi
+		if dmesg | grep "nvme_async: .*\(does not\|takes too long\|has completed\|not deleted\|no more\)"; then
+			echo not ok the driver does not complain
+		else
+			echo ok the driver does not complain
+		fi' \
+		--timeout 1800
+	;;
+slow)
+	# A disk on which a read takes three seconds: much more than a process takes to die.
+	nvme sample-nvme-slow "driver=null-co,size=1G,read-zeroes=on,latency-ns=3000000000" '/mnt/share/nvme killed
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+failing)
+	nvme sample-nvme-failing \
+		"driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$image,$(
+		)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800,$(
+		)file.inject-error.1.event=write_aio,file.inject-error.1.errno=5,file.inject-error.1.sector=1600,$(
+		)file.inject-error.2.event=flush_to_disk,file.inject-error.2.errno=5" \
+		'/mnt/share/nvme failing
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+gone)
+	# A disk that is taken out while it is read.
+	nvme sample-nvme-gone "driver=null-co,size=1G,read-zeroes=on,latency-ns=100000" '
+		driver=/sys/bus/pci/drivers/nvme_async
+		/mnt/share/nvme gone $(ls $driver | grep -m 1 :)
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+outside)
+	# Its health gets worse, and it hangs, as QEMU's monitor says.
+	guest_tap sample-nvme-outside --no-emu --qmp --device nvme,id=nvme0,serial=async,drive=disk \
+		--drive "id=disk,format=raw,file=$image" --share "$programs" --modules "kasync nvme_async" -- sh -c '
+		/mnt/share/nvme monitored
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+allocations)
 	# shellcheck source=tools/tests/lib/samples.sh
 	. "$here/lib/samples.sh"
 	nvme sample-nvme-allocations "format=raw,file=$image" "$(sample_allocations nvme_async)
 		/mnt/share/nvme stress 4 8 kill reset
-		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 1800
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 3600
+	;;
+io-allocations)
 	nvme sample-nvme-io-allocations "format=raw,file=$image" '/mnt/share/nvme allocations
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --timeout 900
-	nvme sample-nvme-long "format=raw,file=$image" '/mnt/share/nvme stress 8 10240 kill signal reset
+	;;
+long-*)
+	# Checkers make operations so long that few of them are over before the next signal.
+	nvme "sample-nvme-$piece" "format=raw,file=$image" "/mnt/share/nvme stress 8 $mib kill signal reset"'
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --plain-kernel --timeout 3600
-fi
+	;;
+esac
 rm -f "$image"

@@ -1,79 +1,132 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
+# shellcheck disable=SC2154
 # tier: all
+# pieces: kunit samples nvme nova allocations killed torture
 #
 # What is not for Apple's GPUs, on x86_64: executor, fences, job queue with their KUnit suites, the samples, and a short torture. The
 # kernel has lockdep and kmemleak.
+[ "$TIER" = all ] && rounds=100 || rounds=20
+# shellcheck source=tools/tests/lib/samples.sh
+. "$here/lib/samples.sh"
+image=$programs/x86-$piece.img
+rm -f "$image"
 
-# The suites leave tasks and fences behind that unloading has to wait for.
-guest_tap x86-kunit --arch x86_64 --no-emu --timeout 900 --carry "kasync_test dma_fence_test jobqueue_test" -- sh -c '
-	[ "$(uname -m)" = x86_64 ] && echo ok a machine of the kind
-	for test in kasync_test dma_fence_test jobqueue_test; do
-		if insmod /mnt/rig/modules/$test.ko; then echo "ok load $test"; else echo "not ok load $test"; fi
-	done
-	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/*/results
-	if rmmod jobqueue_test dma_fence_test kasync_test jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
-guest_tap x86-samples --arch x86_64 --no-emu --device edu,dma_mask=0xffffffff --timeout 900 \
-	--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
-	for sample in edu_async ring_sample jobqueue_sample; do
-		if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
-	done
-	driver=/sys/bus/pci/drivers/edu_async
-	device=$(ls $driver | grep -m 1 :)
-	for i in $(seq 20); do
-		echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
-		echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
-	done
-	if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-	dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
-		sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
-# shellcheck disable=SC2154
-image=$programs/x86.img
-rm -f "$image"
-truncate -s 256M "$image"
-guest_tap x86-nvme --arch x86_64 --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
-	--share "$programs" --timeout 900 --modules "kasync nvme_async" -- sh -c '
-	file=/dev/nvme_async0 driver=/sys/bus/pci/drivers/nvme_async
-	device=$(ls $driver | grep -m 1 :)
-	mkdir -p /tmp
-	for size in 4k 64k 1024k; do
-		head -c 16777216 /dev/urandom >/tmp/data
-		if dd if=/tmp/data of=$file bs=$size conv=notrunc,nocreat 2>/dev/null &&
-			dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then
-			echo ok what was written by $size is read
+# x86_sample DRIVER WHAT COMMAND OPTION…: COMMAND with the driver, which is bound, and then goes.
+x86_sample() {
+	local driver=$1 what=$2 command=$3
+	shift 3
+	# Caches are not merged: each is marked by itself.
+	guest_tap "x86-$what-$driver" --arch x86_64 --no-emu --timeout 3600 --kernel-options slab_nomerge --modules "kasync jobqueue" \
+		--carry "$driver" "$@" -- sh -c "case $driver in
+		nova_gsp) insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 ;;
+		*) insmod /mnt/rig/modules/$driver.ko ;;
+		esac
+		$command
+		if rmmod $driver jobqueue kasync; then echo ok unload; else echo not ok unload; fi"
+}
+
+case $piece in
+kunit)
+	# The suites leave tasks and fences behind that unloading has to wait for.
+	guest_tap x86-kunit --arch x86_64 --no-emu --timeout 900 --carry "kasync_test dma_fence_test jobqueue_test" -- sh -c '
+		[ "$(uname -m)" = x86_64 ] && echo ok a machine of the kind
+		for test in kasync_test dma_fence_test jobqueue_test; do
+			if insmod /mnt/rig/modules/$test.ko; then echo "ok load $test"; else echo "not ok load $test"; fi
+		done
+		sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/*/results
+		if rmmod jobqueue_test dma_fence_test kasync_test jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+samples)
+	guest_tap x86-samples --arch x86_64 --no-emu --device edu,dma_mask=0xffffffff --timeout 900 \
+		--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
+		for sample in edu_async ring_sample jobqueue_sample; do
+			if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
+		done
+		driver=/sys/bus/pci/drivers/edu_async
+		device=$(ls $driver | grep -m 1 :)
+		for i in $(seq '"$rounds"'); do
+			echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
+			echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
+		done
+		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+		dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
+			sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+	;;
+nvme)
+	truncate -s 256M "$image"
+	guest_tap x86-nvme --arch x86_64 --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
+		--share "$programs" --timeout 900 --modules "kasync nvme_async" -- sh -c '
+		file=/dev/nvme_async0 driver=/sys/bus/pci/drivers/nvme_async
+		device=$(ls $driver | grep -m 1 :)
+		mkdir -p /tmp
+		for size in 4k 64k 1024k; do
+			head -c 16777216 /dev/urandom >/tmp/data
+			if dd if=/tmp/data of=$file bs=$size conv=notrunc,nocreat 2>/dev/null &&
+				dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then
+				echo ok what was written by $size is read
+			else
+				echo not ok what was written by $size is read
+			fi
+		done
+		for i in $(seq '"$rounds"'); do
+			dd if=$file of=/dev/null bs=64k 2>/dev/null & a=$!
+			dd if=$file of=/dev/null bs=4k 2>/dev/null & b=$!
+			echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
+			wait $a $b
+			echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
+		done
+		echo ok unbound under load '"$rounds"' times
+		# Users that are killed at random moments: they write what is there, so each sector has it whatever became of them.
+		killed=0
+		for i in $(seq '"$rounds"'); do
+			dd if=/tmp/data of=$file bs=64k conv=notrunc,nocreat 2>/dev/null & a=$!
+			dd if=$file of=/dev/null bs=4k 2>/dev/null & b=$!
+			sleep 0.$((RANDOM % 3))$((RANDOM % 10))
+			kill -KILL $a $b 2>/dev/null
+			wait $a
+			[ $? != 137 ] || killed=$((killed + 1))
+			wait $b
+		done
+		if [ $killed != 0 ]; then echo "ok $killed writers are killed"; else echo not ok no writer is killed; fi
+		if dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then echo ok still there; else echo not ok still there; fi
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+nova)
+	guest_tap x86-nova --arch x86_64 --no-emu --gsp "" --timeout 900 --modules "kasync jobqueue" --carry nova_gsp -- sh -c '
+		driver=/sys/bus/pci/drivers/nova_gsp
+		insmod /mnt/rig/modules/nova_gsp.ko
+		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
+		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
+		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+	;;
+allocations)
+	truncate -s 16M "$image"
+	x86_sample edu_async allocations "$(sample_allocations edu_async)" --device edu,dma_mask=0xffffffff
+	x86_sample nvme_async allocations "$(sample_allocations nvme_async)" --device nvme,serial=async,drive=disk \
+		--drive "id=disk,format=raw,file=$image" --share "$programs"
+	x86_sample nova_gsp allocations "$(sample_allocations nova_gsp)" --gsp ""
+	;;
+killed)
+	x86_sample edu_async killed "$(sample_killed edu_async "$rounds" 200)" --device edu,dma_mask=0xffffffff
+	x86_sample nova_gsp killed "$(sample_killed nova_gsp "$rounds" 40)" --gsp ""
+	;;
+torture)
+	guest_tap x86-torture --arch x86_64 --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper" \
+		--carry torture -- sh -c '
+		echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
+		echo 0 >/sys/kernel/debug/failslab/verbose
+		for what in failures=1 "soak_ms=10000 rounds=500 jobs=5000"; do
+			if insmod /mnt/rig/modules/torture.ko $what && rmmod torture; then echo "ok $what"; else echo "not ok $what"; fi
+		done
+		dmesg | sed -nE "s/.*torture: /# /p"
+		sed "s/^/# kept: /" /sys/kernel/debug/torture_keeper
+		if grep -q " 0 not as they have to be" /sys/kernel/debug/torture_keeper; then
+			echo ok fences that were kept
 		else
-			echo not ok what was written by $size is read
+			echo not ok fences that were kept
 		fi
-	done
-	for i in $(seq 20); do
-		dd if=$file of=/dev/null bs=64k 2>/dev/null & a=$!
-		dd if=$file of=/dev/null bs=4k 2>/dev/null & b=$!
-		echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
-		wait $a $b
-		echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
-	done
-	echo ok unbound under load 20 times
-	if dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then echo ok still there; else echo not ok still there; fi
-	if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+		if rmmod jobqueue kasync torture_keeper; then echo ok unload; else echo not ok unload; fi'
+	;;
+esac
 rm -f "$image"
-guest_tap x86-nova --arch x86_64 --no-emu --gsp "" --timeout 900 --modules "kasync jobqueue" --carry nova_gsp -- sh -c '
-	driver=/sys/bus/pci/drivers/nova_gsp
-	insmod /mnt/rig/modules/nova_gsp.ko
-	if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
-	if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-	dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
-guest_tap x86-torture --arch x86_64 --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper" \
-	--carry torture -- sh -c '
-	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
-	echo 0 >/sys/kernel/debug/failslab/verbose
-	for what in failures=1 "soak_ms=10000 rounds=500 jobs=5000"; do
-		if insmod /mnt/rig/modules/torture.ko $what && rmmod torture; then echo "ok $what"; else echo "not ok $what"; fi
-	done
-	dmesg | sed -nE "s/.*torture: /# /p"
-	sed "s/^/# kept: /" /sys/kernel/debug/torture_keeper
-	if grep -q " 0 not as they have to be" /sys/kernel/debug/torture_keeper; then
-		echo ok fences that were kept
-	else
-		echo not ok fences that were kept
-	fi
-	if rmmod jobqueue kasync torture_keeper; then echo ok unload; else echo not ok unload; fi'

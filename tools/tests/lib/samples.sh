@@ -4,33 +4,89 @@
 # What suites of sample drivers share.
 
 # sample_allocations DRIVER: what a guest's shell runs to bind the device of a driver again and again, each time with the next of the
-# allocations failing that the binding thread makes, until there are no more. The device is bound before and afterwards.
+# allocations failing that the binding thread makes, until there are no more. The thread is told what was not to be had, or the driver
+# does without; and binding at once succeeds. The device is bound before and afterwards.
+#
+# Entries of /proc are left out: an interrupt's are made by register_irq_proc(), which does not look whether they are there, and removed
+# by unregister_irq_proc(), which warns of those that are not. So each other cache is marked, and the failures are for marked ones.
 sample_allocations() {
 	printf 'driver=/sys/bus/pci/drivers/%s\n' "$1"
 	cat <<'T'
 	device=$(ls $driver | grep -m 1 :)
+	for cache in /sys/kernel/slab/*; do
+		case $cache in
+		*/proc_dir_entry) echo 0 >$cache/failslab || echo not ok entries of /proc are left out ;;
+		*) echo 1 >$cache/failslab || echo "not ok marked: $cache" ;;
+		esac
+	done
+	echo Y >/sys/kernel/debug/failslab/cache-filter
 	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 	echo 0 >/sys/kernel/debug/failslab/verbose
-	n=0 failed=0 left=
+	n=0 failed=0 wrong=0 again=0 left=
 	echo $device >$driver/unbind
-	while :; do
+	while [ $n -lt 5000 ]; do
 		n=$((n + 1))
 		# In one process, whose allocations are counted. It says how many are left, if it gets that far.
-		left=$(sh -c 'echo $1 >/proc/self/fail-nth; echo $2 >$3/bind; read left </proc/self/fail-nth; echo 0 >/proc/self/fail-nth; echo $left' \
-			sh $n $device $driver 2>/dev/null)
-		if [ ! -e $driver/$device ]; then
+		left=$(bash -c "echo $n >/proc/self/fail-nth; echo $device >$driver/bind; read left </proc/self/fail-nth
+			echo 0 >/proc/self/fail-nth; echo \$left" 2>/tmp/said)
+		if [ -e $driver/$device ]; then
+			# 0: one has failed, and the driver did without. Nothing: one has failed that came after.
+			[ "${left:-0}" = 0 ] || break
+		else
 			failed=$((failed + 1))
-			continue
+			# Where the kernel does not say why: a region that pci_request_region() has no memory for is busy, and of a vector that is not
+			# had pci_alloc_irq_vectors() says that there is no space.
+			grep -qE "Cannot allocate memory|Device or resource busy|No space left on device" /tmp/said || {
+				wrong=$((wrong + 1))
+				echo "# allocation $n: $(cat /tmp/said)"
+			}
+			echo $device >$driver/bind || again=$((again + 1))
 		fi
-		# 0: one has failed, and the driver did without. Nothing: one has failed that came after.
-		[ "${left:-0}" = 0 ] || break
-		[ $n -lt 5000 ] || break
-		echo $device >$driver/unbind
+		[ ! -e $driver/$device ] || echo $device >$driver/unbind
 	done
+	echo N >/sys/kernel/debug/failslab/cache-filter
 	if [ $failed -gt 10 ] && [ $n -lt 5000 ]; then
 		echo "ok each of $n allocations fails once, $failed end the binding"
 	else
 		echo "not ok allocations: $n tried, $failed ended the binding"
 	fi
+	if [ $wrong = 0 ]; then echo ok each says what was not to be had; else echo "not ok $wrong times another error"; fi
+	if [ $again = 0 ]; then echo ok each time binding at once succeeds; else echo "not ok $again times it fails again"; fi
+T
+}
+
+# sample_killed DRIVER ROUNDS SPAN: what a guest's shell runs to have processes bind and unbind the device of a driver, and to kill each
+# at a random moment of the first SPAN hundredths of a second. What a killed one has begun is done or undone as a whole: the device is
+# bound or it is not, and binding it then succeeds.
+sample_killed() {
+	printf 'driver=/sys/bus/pci/drivers/%s rounds=%s span=%s\n' "$@"
+	cat <<'T'
+	device=$(ls $driver | grep -m 1 :)
+	mkfifo /tmp/never
+	exec 9<>/tmp/never
+	killed=0 gone=0 undone=0 again=0
+	for i in $(seq $rounds); do
+		for what in unbind bind; do
+			hundredths=$((RANDOM % span))
+			(echo $device >$driver/$what) 2>/dev/null &
+			process=$!
+			# Without a process, whose start takes longer than what is to be interrupted.
+			read -r -t $((hundredths / 100)).$((hundredths / 10 % 10))$((hundredths % 10)) -u 9
+			kill -KILL $process 2>/dev/null
+			wait $process
+			[ $? != 137 ] || killed=$((killed + 1))
+			[ -e $driver/$device ] || gone=$((gone + 1))
+		done
+		[ -e $driver/$device ] || {
+			undone=$((undone + 1))
+			echo $device >$driver/bind || again=$((again + 1))
+		}
+	done
+	if [ $killed -gt $((rounds / 5)) ] && [ $gone -gt $((rounds / 5)) ]; then
+		echo "ok $killed processes are killed, of $((2 * rounds)); $undone times the device is not bound afterwards"
+	else
+		echo "not ok of $((2 * rounds)) processes $killed are killed, and $gone times the device is gone"
+	fi
+	if [ $again = 0 ]; then echo ok each time binding succeeds; else echo "not ok binding fails $again times"; fi
 T
 }

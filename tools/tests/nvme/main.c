@@ -167,23 +167,31 @@ static int killed(void)
 	return 0;
 }
 
-/* A disk that fails some reads says so to the one who reads, and to nobody else. */
+/* A disk that fails some reads and writes says so to the one who asks, and to nobody else. */
 static int failing(void)
 {
-	int disk = open_disk(), failed = 0, right = 0, wrong = 0;
+	int disk = open_disk();
 	static char data[BLOCK];
 
-	for (int i = 0; i < 400; i++) {
-		ssize_t n = pread(disk, data, BLOCK, (off_t)i * BLOCK);
+	for (int write = 0; write < 2; write++) {
+		int failed = 0, right = 0, wrong = 0;
 
-		if (n == BLOCK)
-			right++;
-		else if (n < 0 && errno == EIO)
-			failed++;
-		else
-			wrong++;
+		for (int i = 0; i < 400; i++) {
+			off_t at = (off_t)i * BLOCK;
+			ssize_t n = write ? pwrite(disk, data, BLOCK, at) :
+					    pread(disk, data, BLOCK, at);
+
+			if (n == BLOCK)
+				right++;
+			else if (n < 0 && errno == EIO)
+				failed++;
+			else
+				wrong++;
+		}
+		say(failed > 0 && right > 0 && wrong == 0, "%d %s fail, %d do not", failed,
+		    write ? "writes" : "reads", right);
 	}
-	say(failed > 0 && right > 0 && wrong == 0, "%d reads fail, %d do not", failed, right);
+	say(ioctl(disk, NVME_FLUSH) < 0 && errno == EIO, "a flush fails");
 	say(info(disk).in_flight == 0 && info(disk).resets == 0,
 	    "nothing is left, nothing was reset");
 	return 0;

@@ -94,6 +94,28 @@ fn work_and_say_so() {
 }
 
 #[test]
+fn doorbells_are_late_until_a_register_is_read() {
+    let mut host = Host::with_objects(&["posted:1000"]);
+    channel(&mut host, 0);
+    give(&mut host, 0, &release(7));
+    assert_eq!(host.ram.load_u32(SEMAPHORE).expect("RAM"), 0);
+    assert!(host.machine.has_posted());
+    let _flushed = host.machine.read(LEAF);
+    host.run();
+    assert_eq!(host.ram.load_u32(SEMAPHORE).expect("RAM"), 7);
+    // One that nothing makes arrive in time is one of no channel.
+    ring(&mut host, 0);
+    let mut payload = [0; 16];
+    put(&mut payload, 0, 1);
+    put(&mut payload, 8, 10);
+    host.call(function::FREE, &payload);
+    assert_eq!(host.machine.counters.violations, 0, "{}", host.log());
+    host.now += 1_000_000;
+    host.run();
+    assert_eq!(host.machine.counters.violations, 1, "{}", host.log());
+}
+
+#[test]
 fn a_fault_is_an_event_and_ends_one() {
     let mut host = Host::with_objects(&[]);
     channel(&mut host, 0);
