@@ -30,7 +30,7 @@ impl FenceContext {
     /// # Errors
     ///
     /// `ENOMEM`.
-    #[expect(clippy::new_ret_no_self)]
+    #[expect(clippy::new_ret_no_self, reason = "a context has two ends")]
     pub fn new(names: &'static Names) -> Result<(FenceEmitter, FenceSignaller)> {
         let (emits, signals) = Self::ends(names)?;
         let emitter = FenceEmitter {

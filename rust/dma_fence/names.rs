@@ -60,8 +60,10 @@ pub struct Names {
 
 impl Names {
     /// Returns the names of a driver and of a kind of timeline.
-    // `CStr::as_char_ptr()` of the kernel crate is not const.
-    #[expect(clippy::disallowed_methods)]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "`CStr::as_char_ptr()` of the kernel crate is not const"
+    )]
     pub const fn new(driver: &'static CStr, timeline: &'static CStr) -> Self {
         Self {
             driver: StaticStr(driver.as_ptr().cast()),

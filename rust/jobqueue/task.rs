@@ -158,9 +158,11 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Returns the task's future. It is not an `async fn`, whose future would contain the state
-    /// twice, as argument and as variable.
-    #[expect(clippy::manual_async_fn)]
+    /// Returns the task's future.
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "the future of an `async fn` has the state twice, as argument and as variable"
+    )]
     pub(crate) fn run(mut self) -> impl Future<Output = ()> + Send {
         async move {
             // The alarm is armed by its first poll.

@@ -174,6 +174,10 @@ pub fn budget_left() -> Option<u32> {
 }
 
 /// The future of [`consume_budget`].
+///
+/// # Context
+///
+/// See [`consume_budget`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct ConsumeBudget(());
 

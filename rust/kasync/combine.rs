@@ -24,6 +24,10 @@ pub enum Either<A, B> {
 
 pin_project! {
     /// The future of [`select`].
+    ///
+    /// # Context
+    ///
+    /// See [`select`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct Select<A, B> {
         #[pin]
@@ -111,6 +115,10 @@ impl<F: Future> MaybeDone<F> {
 }
 
 /// The future of [`yield_now`].
+///
+/// # Context
+///
+/// See [`yield_now`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct YieldNow {
     yielded: bool,
@@ -131,6 +139,10 @@ impl Future for YieldNow {
 
 /// Returns a future that is pending once, so that the task goes to the end of the workqueue's list
 /// and other tasks are polled first (H16). Cancel safe.
+///
+/// # Context
+///
+/// Any. Polling it wakes the polling task.
 pub fn yield_now() -> YieldNow {
     YieldNow { yielded: false }
 }

@@ -86,7 +86,11 @@ pub const MAX_DEPTH: usize = 1 << 14;
 /// | `new` | yes | no (it allocates) | no |
 /// | `try_reserve`, [`Tag::start`], `complete`, `ids`, `operations`, `close` | yes | yes | yes |
 /// | `reserve`, `abandoned`, `settled`, `drain`, polling them, and [`Operation`] | yes | yes | no |
+/// | `id`, `index`, `is_over`, drop of a [`Tag`], [`Abandoned`] or [`Drained`] | yes | yes | yes |
+/// | polling [`Abandoned::over`] | yes | yes | no |
 /// | drop of an [`Operation`] or of the last handle | as `T` and `R` allow | the same | no |
+///
+/// A [`Tag`], an [`Abandoned`] and an [`Operation`] are handles as well.
 ///
 /// # Examples
 ///
@@ -336,6 +340,10 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
 
 /// Proof that nothing is in flight, and all slots of an [`InFlight`]: the result of
 /// [`InFlight::drain`]. It does not prove that the memory of abandoned operations was freed.
+///
+/// # Context
+///
+/// See the table of [`InFlight`].
 #[must_use = "operations may start when it is dropped"]
 pub struct Drained<'a> {
     _all: Permit<&'a Semaphore>,

@@ -177,6 +177,10 @@ pub struct Elapsed;
 
 pin_project! {
     /// The future of [`timeout`].
+    ///
+    /// # Context
+    ///
+    /// See [`timeout`].
     #[must_use = "futures do nothing unless awaited"]
     pub struct Timeout<F> {
         #[pin]

@@ -14,7 +14,6 @@ pub(crate) struct RawRtkit {
 ///
 /// It has the name that it has in C: RTKit calls functions with a pointer to it, and kCFI compares
 /// the types of such functions by the names of `#[repr(C)]` structures.
-#[allow(non_camel_case_types)]
 #[repr(C)]
 pub(crate) struct apple_rtkit_shmem {
     _opaque: [u8; 0],

@@ -263,7 +263,11 @@ static void run(struct sample *sample)
 	jobqueue_close(sample->queue);
 	third = IS_ERR(prepared) ? NULL : jobqueue_commit(prepared);
 	check("nothing is committed once it is closed", third == ERR_PTR(-ECANCELED));
-	kfree(job);
+	/* One that was committed all the same is the queue's. */
+	if (IS_ERR_OR_NULL(third))
+		kfree(job);
+	else
+		dma_fence_put(third);
 	check("what the hardware has is not cancelled",
 	      !IS_ERR(first) && !dma_fence_is_signaled(first));
 	end_slow(sample);

@@ -49,7 +49,8 @@ def last(job, wanted, end):
 
 
 def phases(job, symbols):
-    """The instructions of each phase, or None if the job has not gone through all of them."""
+    """The instructions of each phase, or None if the job has not gone through all of them. "irq_seen" goes on until the thread that
+    waits has returned."""
     vectors = symbols.entry("vectors")
     irq = {vectors + offset for offset in IRQ_VECTORS}
     signals = {a for n, a in symbols.by_name.items() if re.match(r"dma_fence_signal", n)}
@@ -62,7 +63,7 @@ def phases(job, symbols):
     interrupt = last(job, irq, handler or 0)
     if interrupt is None:
         return None
-    return dict(zip(PHASES, (job[:doorbell], job[:returned], job[interrupt:signalled])))
+    return dict(zip((*PHASES, "irq_seen"), (job[:doorbell], job[:returned], job[interrupt:signalled], job[interrupt:])))
 
 
 def main(trace, symbols, profile):

@@ -29,10 +29,15 @@ class Symbols:
         return self.by_name[name]
 
 
+def demangled(names):
+    """Rust's paths."""
+    text = subprocess.run(["llvm-cxxfilt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
+    return text.split("\n")[: len(names)]
+
+
 def readable(names):
     """Rust's paths, shortened."""
-    text = subprocess.run(["llvm-cxxfilt"], input="\n".join(names), capture_output=True, text=True, check=True).stdout
-    for name, path in zip(names, text.split("\n")):
+    for name, path in zip(names, demangled(names)):
         path = re.sub(r"\[[0-9a-f]+\]", "", path)
         path = re.sub(r"(\w+::)*(\w+)::(\w+)", r"\2::\3", path)
         yield name, path[:100]

@@ -324,19 +324,20 @@ mod tests {
         let set = set(&[&array, &chain], None)?;
         // SAFETY: `ktime_get()` may be called from any context.
         let now = unsafe { bindings::ktime_get() };
-        let second = Delta::from_millis(1000);
-        set.set_deadline(second);
+        // Further away than this thread may be late.
+        let hour = Delta::from_secs(3600);
+        set.set_deadline(hour);
         for foreign in [&one, &two, &three] {
             let deadline = foreign.deadline();
-            check!(deadline >= now + second.as_nanos());
-            check!(deadline < now + 60 * second.as_nanos());
+            check!(deadline >= now + hour.as_nanos());
+            check!(deadline < now + 2 * hour.as_nanos());
         }
         let before = two.deadline();
         one.signal(Ok(()));
         set.set_deadline(Delta::from_millis(1));
         check!(two.deadline() < before);
         // It has signalled, so it is not told any more.
-        check!(one.deadline() >= now + second.as_nanos());
+        check!(one.deadline() >= now + hour.as_nanos());
         two.signal(Ok(()));
         three.signal(Ok(()));
         Ok(())

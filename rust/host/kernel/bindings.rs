@@ -2,7 +2,7 @@
 
 //! C functions and types that Rust code calls by their own names.
 
-#![allow(non_camel_case_types, non_snake_case, non_upper_case_globals)]
+#![expect(non_camel_case_types, non_upper_case_globals, reason = "C's names")]
 
 use crate::{
     ffi::{

@@ -10,8 +10,8 @@ pub use core::ffi::{
 };
 
 /// `char`, which is unsigned in the kernel.
-#[allow(non_camel_case_types)]
+#[expect(non_camel_case_types, reason = "C's name")]
 pub type c_char = u8;
 /// `unsigned long`.
-#[allow(non_camel_case_types)]
+#[expect(non_camel_case_types, reason = "C's name")]
 pub type c_ulong = usize;

@@ -15,7 +15,7 @@ pub fn call_printk(prefix: &[u8], args: fmt::Arguments<'_>) {
 
 /// Prints a warning-level message.
 #[macro_export]
-#[allow(clippy::crate_in_macro_def)]
+#[expect(clippy::crate_in_macro_def, reason = "the prefix is the caller's")]
 macro_rules! pr_warn {
     ($($arg:tt)*) => {
         $crate::print::call_printk(crate::__LOG_PREFIX, ::core::format_args!($($arg)*))

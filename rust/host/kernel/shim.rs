@@ -3,8 +3,6 @@
 //! Replacements for the C files beside the crates, with the same symbols: `shim.c` and `trace.c` of
 //! kasync.
 
-#![allow(non_upper_case_globals, missing_docs, clippy::missing_safety_doc)]
-
 use crate::{
     bindings::{
         destroy_workqueue,

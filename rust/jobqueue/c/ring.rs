@@ -56,7 +56,6 @@ pub(super) const OVER: i32 = 1;
 ///
 /// It has the name that it has in C: drivers' operations are called with a pointer to it, and kCFI
 /// compares the types of such functions by the names of `#[repr(C)]` structures.
-#[allow(non_camel_case_types)]
 #[repr(C)]
 pub(super) struct jobqueue_job {
     memory: usize,

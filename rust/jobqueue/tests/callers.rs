@@ -35,7 +35,7 @@ mod tests {
 
     const ROUNDS: u32 = 30;
 
-    fn patient() -> Result<Bench> {
+    fn unlimited() -> Result<Bench> {
         Bench::build(Options {
             timeout: LIMIT,
             ..Options::new(8)
@@ -47,7 +47,7 @@ mod tests {
     fn close_runs_nothing() -> Result {
         let mut ours = 0;
         for _ in 0..ROUNDS {
-            let bench = patient()?;
+            let bench = unlimited()?;
             bench.queue.park();
             let fence = bench.commit(Job::new(1), &[])?;
             // Its task has nothing to do, so that a poll on the spot would be possible.
@@ -68,7 +68,7 @@ mod tests {
     fn drop_runs_nothing() -> Result {
         let mut ours = 0;
         for _ in 0..ROUNDS {
-            let mut bench = patient()?;
+            let mut bench = unlimited()?;
             bench.queue.park();
             let fence = bench.commit(Job::new(1), &[])?;
             block_on(timeout(LIMIT, core::pin::pin!(bench.queue.parked())))?
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn park_and_unpark_run_nothing() -> Result {
-        let bench = patient()?;
+        let bench = unlimited()?;
         let mut called = KVec::new();
         for id in 1..=ROUNDS {
             bench.queue.park();
@@ -144,7 +144,7 @@ mod tests {
     /// nothing.
     #[test]
     fn commit_runs_its_job_only() -> Result {
-        let bench = patient()?;
+        let bench = unlimited()?;
         let (mut inline, mut ended) = (0, 0);
         for id in 1..=ROUNDS {
             bench.mock.count_calls();
@@ -176,7 +176,7 @@ mod tests {
     /// while they are polled and dropped. That they have all signalled makes no difference.
     #[test]
     fn commit_with_many_dependencies_runs_nothing() -> Result {
-        let bench = patient()?;
+        let bench = unlimited()?;
         let mut inline = [0, 0];
         let mut id = 0;
         for more in 0..=1 {
@@ -202,7 +202,7 @@ mod tests {
     /// A commit to a queue with something in flight only wakes a worker.
     #[test]
     fn commit_behind_another_runs_nothing() -> Result {
-        let bench = patient()?;
+        let bench = unlimited()?;
         let mut checked = 0;
         for id in 1..=ROUNDS {
             let fence = bench.commit(Job::new(2 * id - 1), &[])?;
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn commit_cancels_nothing() -> Result {
         let (source, strict) = (
-            patient()?,
+            unlimited()?,
             Bench::build(Options {
                 timeout: LIMIT,
                 on_error: jobqueue::OnError::Propagate,
@@ -260,7 +260,7 @@ mod tests {
     /// whether there is room or not.
     #[test]
     fn prepare_is_annotated() -> Result {
-        let bench = patient()?;
+        let bench = unlimited()?;
         let before = annotated_waits();
         drop(bench.prepare(Job::new(1), 1, &[])?);
         let told = annotated_waits() > before;

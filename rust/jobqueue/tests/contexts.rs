@@ -49,6 +49,7 @@ unsafe extern "C" {
     fn dma_fence_annotated_waits() -> c_int;
     fn dma_fence_expect_violations(n: c_int);
     fn dma_fence_violations_outstanding() -> c_int;
+    fn dma_fence_shim_put_module();
     fn jobqueue_test_watch_create(fence: *mut bindings::dma_fence) -> *mut RawWatch;
     fn jobqueue_test_watch_thread(watch: *mut RawWatch) -> c_int;
     fn jobqueue_test_watch_free(watch: *mut RawWatch, fence: *mut bindings::dma_fence);
@@ -158,6 +159,28 @@ impl Drop for Expected {
     fn drop(&mut self) {
         // SAFETY: Only reads and clears a counter, which is atomic.
         unsafe { dma_fence_violations_outstanding() };
+    }
+}
+
+/// Signals the fences that are lost: of a test that has failed, as these keep the module for ever.
+///
+/// # Safety
+///
+/// `fences` must be all armed fences of one context, both of whose ends have gone.
+pub(crate) unsafe fn end_lost(fences: &[ARef<Fence>]) {
+    let mut lost = false;
+    for fence in fences.iter().filter(|fence| !fence.test_signaled_flag()) {
+        lost = true;
+        // SAFETY: The fence is valid. Nothing else signals it, by the safety requirements, and the
+        // reference is that of the context, which has leaked it.
+        unsafe {
+            bindings::dma_fence_signal(fence.as_raw());
+            drop(Fence::from_raw(NonNull::new_unchecked(fence.as_raw())));
+        }
+    }
+    if lost {
+        // SAFETY: The context has leaked its reference, as fences were lost. None is any more.
+        unsafe { dma_fence_shim_put_module() };
     }
 }
 
@@ -316,6 +339,10 @@ impl Issuer {
 impl Drop for Issuer {
     fn drop(&mut self) {
         self.signal_rest(Ok(()));
+        // Of a test that has failed, whose interrupt is still to come.
+        while !self.fences.iter().all(|fence| fence.test_signaled_flag()) {
+            fsleep(Delta::from_millis(1));
+        }
         // SAFETY: All fences have signalled, so only readers that have begun already still use the
         // lock; the C function frees it after a grace period, which waits for them.
         unsafe { jobqueue_test_lock_free(self.lock.as_ptr()) }

@@ -216,7 +216,7 @@ mod tests {
     fn timeout_skips_reset() -> Result {
         let bench = Bench::new(8)?;
         let fence = bench.commit(Job::new(1), &[])?;
-        bench.wait_complaints(1)?;
+        bench.wait_timeouts(1)?;
         check!(!fence.test_signaled_flag());
         bench.mock.complete(1, Ok(()));
         check_eq!(result(&fence), Ok(()));

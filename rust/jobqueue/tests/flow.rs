@@ -126,12 +126,12 @@ mod tests {
             fence.set_deadline(Delta::from_secs(60));
             kernel::time::delay::fsleep(Delta::from_micros(300));
         }
-        let soon = core::pin::pin!(bench.mock.hurried_within(Delta::from_secs(60)));
+        let soon = core::pin::pin!(bench.mock.deadline_within(Delta::from_secs(60)));
         block_on(timeout(LIMIT, soon))?.map_err(|_| ETIME)?;
         let told = bench.mock.deadlines();
         fence.set_deadline(Delta::from_secs(30));
         for mock in [&bench.mock, &last.mock] {
-            let soon = core::pin::pin!(mock.hurried_within(Delta::from_secs(30)));
+            let soon = core::pin::pin!(mock.deadline_within(Delta::from_secs(30)));
             block_on(timeout(LIMIT, soon))?.map_err(|_| ETIME)?;
         }
         let again = bench.mock.deadlines();

@@ -83,7 +83,7 @@ fn join(scope: &Scope) -> Result {
 }
 
 /// A driver whose queue waits for others only, and looks at nothing else meanwhile.
-fn patient(on_error: OnError) -> Result<Bench> {
+fn unlimited(on_error: OnError) -> Result<Bench> {
     Bench::build(Options {
         on_error,
         timeout: LIMIT,
@@ -195,7 +195,7 @@ mod tests {
         let executor = Executor::new(c"siblings")?;
         for together in [true, false] {
             let scope = executor.root().child(c"tasks")?;
-            let bench = patient(OnError::Ignore)?;
+            let bench = unlimited(OnError::Ignore)?;
             let mut issuer = Issuer::new(16)?;
             let mut jobs = KVec::new();
             for i in 0..16 {
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn signalled_in_an_interrupt() -> Result {
-        let bench = patient(OnError::Ignore)?;
+        let bench = unlimited(OnError::Ignore)?;
         for i in 1..=20 {
             let mut issuer = Issuer::new(1)?;
             let fence = depending(&bench, issuer.fences())?;

@@ -100,7 +100,7 @@ impl Job {
         }
     }
 
-    /// One that ends by itself when it has been complained of three times.
+    /// One that ends by itself when its time limit has expired three times.
     pub(crate) fn stalling(id: u32) -> Self {
         Self {
             stalls: true,

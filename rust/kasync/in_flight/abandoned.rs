@@ -17,7 +17,11 @@ use kernel::sync::Arc;
 /// [`InFlight::abandoned`](super::InFlight::abandoned).
 ///
 /// While it exists no other operation gets the tag, even if this one is over. So a request to stop
-/// it cannot stop another operation. Dropping it is always legal; the operation then goes on.
+/// it cannot stop another operation. When it is dropped the operation goes on.
+///
+/// # Context
+///
+/// See the table of [`InFlight`](super::InFlight).
 ///
 /// # Invariants
 ///

@@ -26,6 +26,10 @@ use kernel::sync::Arc;
 /// It is ready only when the driver completes the operation. [`timeout`](crate::time::timeout)
 /// limits the waiting.
 ///
+/// # Context
+///
+/// See the table of [`InFlight`](super::InFlight).
+///
 /// # Invariants
 ///
 /// While `ready` is false, this owns the future's share (`CLIENT`) in the slot at `index`.

@@ -10,6 +10,10 @@ use kernel::sync::Arc;
 
 /// A reserved slot for an operation. Dropping it gives the slot back.
 ///
+/// # Context
+///
+/// See the table of [`InFlight`](super::InFlight).
+///
 /// # Invariants
 ///
 /// The slot at `index` is free, and this tag owns it: its bit in the table is clear.

@@ -112,6 +112,10 @@ impl Drop for Cancelled<'_> {
 }
 
 /// The future of [`cancelled`].
+///
+/// # Context
+///
+/// See [`cancelled`].
 pub struct TaskCancelled(AwaitSite);
 
 /// Returns a future that resolves when the task that polls it was asked to cancel: through its

@@ -107,7 +107,7 @@ unsafe impl Send for AtomicWaker {}
 
 impl AtomicWaker {
     /// Returns a slot without a waker.
-    #[expect(clippy::new_without_default)]
+    #[expect(clippy::new_without_default, reason = "a default has no user")]
     pub fn new() -> Self {
         Self {
             state: Atomic::new(IDLE),

@@ -281,6 +281,10 @@ impl<T: Send> Stream for Receiver<T> {
 }
 
 /// The future of [`Receiver::recv`].
+///
+/// # Context
+///
+/// See the table of [`Receiver`].
 #[must_use = "futures do nothing unless awaited"]
 pub struct Recv<'a, T: Send>(&'a mut Receiver<T>, AwaitSite);
 

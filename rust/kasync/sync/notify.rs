@@ -54,7 +54,7 @@ pub struct Notify(IrqLock<State>);
 
 impl Notify {
     /// Returns a `Notify` without waiters and notifications.
-    #[expect(clippy::new_without_default)]
+    #[expect(clippy::new_without_default, reason = "a default has no user")]
     pub fn new() -> Self {
         Self(IrqLock::new(State {
             permit: false,

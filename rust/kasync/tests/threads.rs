@@ -303,7 +303,7 @@ fn shutdown_by_two() {
 #[test]
 fn stalls_are_named() {
     threaded(1, |world, executor| {
-        world.set_patience(20);
+        world.set_limit(20);
         let scope = executor.root().child(c"files").unwrap();
         for name in [c"queue-1", c"queue-2"] {
             let stuck = sleep(Delta::from_millis(1));

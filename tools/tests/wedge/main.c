@@ -21,6 +21,8 @@ static const struct {
 	void (*run)(void);
 } groups[] = {
 	{ "slots", test_slots },
+	{ "full-vms", test_full_vms },
+	{ "full-queues", test_full_queues },
 	{ "idle", test_idle },
 	{ "pair", test_pair },
 	{ "syncs", test_syncs },
@@ -43,6 +45,9 @@ int main(int argc, char **argv)
 		groups[i].run();
 		return finish();
 	}
-	fprintf(stderr, "usage: wedge slots|idle|pair|syncs|deadlines|exit [SCALE]\n");
+	fprintf(stderr, "usage: wedge GROUP [SCALE], where GROUP is one of");
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		fprintf(stderr, " %s", groups[i].name);
+	fputc('\n', stderr);
 	return 2;
 }

@@ -9,10 +9,8 @@
  *	B[i]    waits for F
  *
  * What this shows: queues that wait and have nothing in flight hold no slot, so the chain ends; all
- * slots come back after a kill; and another client gets on all the while. What it does not show:
- * that the GPU works on more jobs at once than there are slots. The emulator runs the jobs of a
- * pipe one after another, so slots of jobs in flight come free as fast as they are asked for. That
- * case is for the KUnit suite jobqueue_hardware, whose jobs stay in flight until a test ends them.
+ * slots come back after a kill; and another client gets on all the while. Slots that are all held
+ * by jobs in flight are in full.c.
  */
 #define _GNU_SOURCE
 #include "wedge.h"

@@ -70,6 +70,9 @@ int64_t clock_offset_us(int fd);
 int64_t signalled_us(int file);
 
 void test_slots(void);
+/* With jobs that take some time (--fault delay:100). */
+void test_full_vms(void);
+void test_full_queues(void);
 void test_idle(void);
 /* On one processor, with jobs that take some time (--fault delay:20). */
 void test_pair(void);

@@ -3,8 +3,7 @@
 //! Crate root for the unit tests of the modules that need no kernel. `cargo test` in `rust/` runs
 //! them.
 
-// Here only the tests use it; the driver uses the rest.
-#![allow(dead_code)]
+#![expect(dead_code, reason = "only tests use it here; the driver uses the rest")]
 
 pub(crate) mod bind;
 pub(crate) mod hw;

@@ -17,7 +17,7 @@ pub(crate) use std::sync::{
 };
 
 /// A spinning lock.
-#[allow(non_camel_case_types)]
+#[expect(non_camel_case_types, reason = "C's name")]
 pub struct raw_spinlock_t {
     lock: Mutex<()>,
     /// The guard of the thread that holds the lock.
@@ -56,7 +56,7 @@ impl raw_spinlock_t {
 }
 
 /// Something that a thread waits for, and that lets as many pass as it was completed.
-#[allow(non_camel_case_types)]
+#[expect(non_camel_case_types, reason = "C's name")]
 pub struct completion {
     done: Mutex<usize>,
     changed: Condvar,
@@ -86,7 +86,7 @@ impl completion {
     }
 
     /// Waits, and returns whether it has passed: `false` if that takes longer than the world's
-    /// patience. In a manual world the thread runs what is queued meanwhile.
+    /// limit. In a manual world the thread runs what is queued meanwhile.
     #[cfg(not(feature = "loom"))]
     pub(crate) fn wait(&self) -> bool {
         let world = super::World::current();
@@ -95,7 +95,7 @@ impl completion {
         }
         let mut done = self.done.lock().unwrap();
         if *done == 0 {
-            done = self.changed.wait_timeout(done, world.patience()).unwrap().0;
+            done = self.changed.wait_timeout(done, world.limit()).unwrap().0;
         }
         let passed = *done > 0;
         *done -= usize::from(passed);

@@ -3,7 +3,7 @@
 //! The machine for the model checker: work items and one worker thread per queue. Timers and
 //! interrupts are not modelled.
 
-#![allow(non_camel_case_types)]
+#![expect(non_camel_case_types, reason = "C's names")]
 
 use super::locks;
 use crate::{

@@ -2,7 +2,7 @@
 
 //! Timers and the clock, which stands still until [`World::advance`].
 
-#![allow(non_camel_case_types)]
+#![expect(non_camel_case_types, reason = "C's names")]
 
 use super::World;
 use crate::{

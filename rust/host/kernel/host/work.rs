@@ -27,7 +27,6 @@ use std::{
 };
 
 /// A work item.
-#[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct work_struct {
     pending: Atomic<bool>,
@@ -68,7 +67,7 @@ pub(super) struct Queue {
 
 /// A work queue: a handle that is leaked when the queue is destroyed, so that a wake that comes too
 /// late finds that out and panics, instead of reading freed memory.
-#[allow(non_camel_case_types)]
+#[expect(non_camel_case_types, reason = "C's name")]
 pub struct workqueue_struct(Arc<Queue>);
 
 /// Makes a queue in the calling thread's world.

@@ -62,7 +62,7 @@ struct Inner {
     fail_after: AtomicUsize,
     violations: Mutex<Vec<String>>,
     log: Mutex<Vec<String>>,
-    patience_ms: AtomicUsize,
+    limit_ms: AtomicUsize,
     globals: Mutex<HashMap<usize, Box<dyn Any + Send>>>,
     reaped: Mutex<Vec<Reaped>>,
     going: Mutex<Option<Going>>,
@@ -131,7 +131,7 @@ impl World {
             fail_after: AtomicUsize::new(usize::MAX),
             violations: Mutex::new(Vec::new()),
             log: Mutex::new(Vec::new()),
-            patience_ms: AtomicUsize::new(10_000),
+            limit_ms: AtomicUsize::new(10_000),
             globals: Mutex::new(HashMap::new()),
             reaped: Mutex::new(Vec::new()),
             going: Mutex::new(None),
@@ -218,9 +218,9 @@ impl World {
         core::mem::take(&mut *self.0.log.lock().unwrap())
     }
 
-    /// Sets after how many milliseconds a wait with a time limit ends in a threaded world.
-    pub fn set_patience(&self, ms: usize) {
-        self.0.patience_ms.store(ms, Ordering::SeqCst);
+    /// Sets the time limit of waits that have one in a threaded world, in milliseconds.
+    pub fn set_limit(&self, ms: usize) {
+        self.0.limit_ms.store(ms, Ordering::SeqCst);
     }
 
     /// Runs what was left to the thread that may block, and returns the number of items.
@@ -269,8 +269,8 @@ impl World {
         IN_SECTION.with(Cell::get) > 0
     }
 
-    pub(super) fn patience(&self) -> Duration {
-        Duration::from_millis(self.0.patience_ms.load(Ordering::SeqCst) as u64)
+    pub(super) fn limit(&self) -> Duration {
+        Duration::from_millis(self.0.limit_ms.load(Ordering::SeqCst) as u64)
     }
 
     pub(super) fn is_manual(&self) -> bool {

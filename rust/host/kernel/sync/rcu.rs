@@ -21,7 +21,7 @@ loom::lazy_static! {
 }
 
 /// Evidence that the RCU read side lock is held.
-pub struct Guard(#[expect(dead_code)] RwLockReadGuard<'static, ()>);
+pub struct Guard(#[expect(dead_code, reason = "held")] RwLockReadGuard<'static, ()>);
 
 /// Acquires the RCU read side lock.
 pub fn read_lock() -> Guard {

@@ -35,9 +35,14 @@ unsafe impl<T: Send> Send for SetOnce<T> {}
 // SAFETY: Writing the value is exclusive, and reading it comes after that, see `populate()`.
 unsafe impl<T: Send + Sync> Sync for SetOnce<T> {}
 
+impl<T> Default for SetOnce<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<T> SetOnce<T> {
     /// Creates an empty container.
-    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self {
             init: Atomic::new(EMPTY),

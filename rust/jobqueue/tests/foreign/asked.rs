@@ -6,9 +6,9 @@
 use super::{
     depending,
     join,
-    patient,
     set,
     set_pends, //
+    unlimited,
 };
 use crate::{
     contexts::{
@@ -46,7 +46,7 @@ mod tests {
     /// H34: a fence that signals only after signalling has been enabled.
     #[test]
     fn it_has_to_be_asked() -> Result {
-        let bench = patient(OnError::Ignore)?;
+        let bench = unlimited(OnError::Ignore)?;
         let mut issuer = Issuer::with(3, Enable::Needed)?;
         check!(!issuer.enabled(0));
         check!(stays(&issuer.fences()[0])?);
@@ -72,7 +72,7 @@ mod tests {
     /// A fence that is found to be complete when signalling is enabled, and signals in that poll.
     #[test]
     fn over_when_it_is_asked() -> Result {
-        let bench = patient(OnError::Ignore)?;
+        let bench = unlimited(OnError::Ignore)?;
         let issuer = Issuer::with(4, Enable::Over)?;
         let [first, second, rest @ ..] = issuer.fences() else {
             return Err(EINVAL);
@@ -98,7 +98,7 @@ mod tests {
     fn with_an_error() -> Result {
         for on_error in [OnError::Ignore, OnError::Propagate, OnError::Poison] {
             for before in [true, false] {
-                let bench = patient(on_error)?;
+                let bench = unlimited(on_error)?;
                 let mut issuer = Issuer::new(3)?;
                 issuer.signal(1, Ok(()), false);
                 if before {
@@ -133,7 +133,7 @@ mod tests {
     /// R19: an error is not missed, whatever the thread that submits is doing when it comes.
     #[test]
     fn with_an_error_at_any_moment() -> Result {
-        let bench = patient(OnError::Propagate)?;
+        let bench = unlimited(OnError::Propagate)?;
         for step in 0..1500 {
             let mut issuer = Issuer::new(2)?;
             // An interrupt, somewhere in what follows.
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn woken_under_others_locks() -> Result {
         let executor = Executor::new(c"nested")?;
-        let bench = patient(OnError::Ignore)?;
+        let bench = unlimited(OnError::Ignore)?;
         let mut jobs = KVec::new();
         for round in 0..50 {
             let scope = executor.root().child(c"round")?;

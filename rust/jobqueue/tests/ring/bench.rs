@@ -80,7 +80,7 @@ impl Options {
         }
     }
 
-    /// Hardware that works by itself, and a queue that is deep and patient.
+    /// Hardware that works by itself, and a deep queue with a long time limit.
     pub(crate) fn timed(credits: usize, duration: Delta) -> Self {
         Self {
             jobs: 1024,
@@ -225,8 +225,8 @@ impl Bench {
         block_on(timeout(LIMIT, asked))?.map_err(|_| ETIME)
     }
 
-    /// Waits until the job has been complained of so often.
-    pub(crate) fn wait_complaints(&self, count: u32) -> Result {
+    /// Waits until the time limit of a job in flight has expired `count` times.
+    pub(crate) fn wait_timeouts(&self, count: u32) -> Result {
         let timeouts = self.mock.wait(|s| (s.timeouts >= count).then_some(()));
         block_on(timeout(LIMIT, timeouts))?.map_err(|_| ETIME)
     }

@@ -143,6 +143,7 @@ impl Mock {
             state.busy = false;
             state.refuses = Some(ECANCELED);
             state.undecided = false;
+            state.stray = None;
             state.done = u32::MAX;
             state.result = Err(ECANCELED);
         });
@@ -244,7 +245,7 @@ impl Mock {
     }
 
     /// Waits until the ring was told of a deadline that is sooner.
-    pub(crate) async fn hurried_within(&self, within: Delta) {
+    pub(crate) async fn deadline_within(&self, within: Delta) {
         self.wait(|state| state.earliest_deadline.filter(|d| *d <= within))
             .await;
     }
