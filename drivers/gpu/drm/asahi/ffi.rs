@@ -58,6 +58,8 @@ extern "C" {
     pub(crate) fn asahi_suspend_unregister(registration: *mut c_void);
     pub(crate) fn asahi_mailbox_check(dev: *mut c_void) -> c_int;
 
+    pub(crate) fn asahi_dma_is_bounced(dev: *mut c_void) -> bool;
+
     pub(crate) fn asahi_time_ns() -> u64;
     pub(crate) fn asahi_killed() -> bool;
     pub(crate) fn asahi_current_process(name: *mut u8) -> c_int;

@@ -6,6 +6,7 @@
 #include <linux/device.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence-unwrap.h>
+#include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/math64.h>
 #include <linux/sched/signal.h>
@@ -27,6 +28,18 @@ struct apple_mbox *apple_mbox_get(struct device *dev, int index);
 int asahi_mailbox_check(struct device *dev)
 {
 	return PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
+}
+
+/*
+ * DMA
+ */
+
+bool asahi_dma_is_bounced(struct device *dev);
+
+/* Whether DMA may be to copies of memory, whose size is the only limit that a mapping can have. */
+bool asahi_dma_is_bounced(struct device *dev)
+{
+	return dma_max_mapping_size(dev) != SIZE_MAX;
 }
 
 /*
