@@ -55,6 +55,7 @@ mod tx_wait;
 mod window;
 
 pub(crate) use self::{
+    boot::without_allocation,
     control::Control,
     crash::Crash,
     events::{

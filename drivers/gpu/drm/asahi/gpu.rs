@@ -12,6 +12,7 @@ use crate::{
     deferred_drop::DeferredDropQueue,
     ffi,
     firmware::{
+        without_allocation,
         Firmware,
         Machine, //
     },
@@ -41,7 +42,10 @@ use agx_abi::{
     Abi,
     Value, //
 };
-use core::future::Future;
+use core::{
+    convert::identity,
+    future::Future, //
+};
 use kasync::{
     block_on,
     cancelled,
@@ -130,7 +134,8 @@ impl Gpu {
                 let _ = executor.shutdown();
             })?;
         let tasks = parts.prepare_boot(dev).inspect_err(|_| parts.stop())?;
-        let id = match parts.boot(dev) {
+        // What blocking needs is allocated here, before the coprocessor runs.
+        let id = match block_on(parts.boot(dev)).and_then(identity) {
             Ok(id) => id,
             Err(e) => {
                 // The end of their scope waits for them.
@@ -284,15 +289,23 @@ impl Parts {
     }
 
     /// Starts the coprocessor, and its firmware on it.
-    fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
-        // The handshake needs the running CPU.
-        let was_running = self.regs.start_cpu()?;
-        self.uat.handshake()?;
+    ///
+    /// Allocates nothing, as a coprocessor that runs cannot be stopped. RTKit's worker allocates
+    /// the buffers that the firmware asks for, whose sizes are not known before.
+    async fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
+        let was_running = without_allocation(async {
+            // The handshake needs the running CPU.
+            let was_running = self.regs.start_cpu()?;
+            self.uat.handshake().await?;
+            Ok::<_, Error>(was_running)
+        })
+        .await?;
         // Registers of the GPU need not respond before the coprocessor is awake, and an earlier
         // driver may have left it asleep.
         let id = self
             .firmware
-            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))?;
+            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
+            .await?;
         self.suspend.set_booted();
         Ok(id)
     }
