@@ -2,6 +2,8 @@
 
 //! A GPU: the parts that its firmware needs, and the order of their construction and teardown.
 
+mod stop;
+
 use crate::{
     alloc::{
         ControlPage,
@@ -50,7 +52,6 @@ use kasync::{
     block_on,
     cancelled,
     select,
-    time,
     Either,
     Executor,
     Prepared,
@@ -68,12 +69,8 @@ use kernel::{
         aref::ARef,
         Arc,
         UniqueArc, //
-    },
-    time::Delta, //
+    }, //
 };
-
-/// Time limit of jobs in flight at a system shutdown.
-const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 
 /// A GPU whose firmware is up, or was.
 ///
@@ -185,7 +182,7 @@ impl Gpu {
     /// Stops the GPU: ends the queues' tasks, then the firmware, which then uses no memory of the
     /// driver any more.
     ///
-    /// May be repeated.
+    /// Waits for jobs in flight, and for fences that other jobs wait for. May be repeated.
     pub(crate) fn stop(&self) {
         self.parts.stop();
     }
@@ -308,40 +305,6 @@ impl Parts {
             .await?;
         self.suspend.set_booted();
         Ok(id)
-    }
-
-    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`DRAIN_LIMIT`] fail.
-    fn shut_down(&self) {
-        let crash = self.firmware.crash();
-        self.uat.slots.close();
-        let drained = select(self.uat.slots.idle(), time::sleep(DRAIN_LIMIT));
-        match block_on(crash.or(drained)) {
-            // The slots are free, or the firmware has crashed: no job is in flight.
-            Ok(Ok(Either::Left(())) | Err(_)) => (),
-            Ok(Ok(Either::Right(()))) => self.firmware.give_up(fmt!(
-                "jobs still run after {} s of shutdown",
-                DRAIN_LIMIT.as_millis() / 1000
-            )),
-            Err(e) => self
-                .firmware
-                .give_up(fmt!("jobs cannot be waited for at shutdown ({e:?})")),
-        }
-        self.stop();
-    }
-
-    /// Stops the queues' tasks and the firmware. May be repeated.
-    fn stop(&self) {
-        self.queues.cancel();
-        if let Err(e) = self.queues.join_blocking() {
-            dev_err!(self.dev, "queues do not end: {e:?}\n");
-        }
-        self.closing.close();
-        self.deferred.close();
-        self.firmware.shutdown();
-        self.uat.shutdown();
-        if let Err(e) = self.executor.shutdown() {
-            dev_err!(self.dev, "tasks do not end: {e:?}\n");
-        }
     }
 }
 
