@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECONDS 100
+#define SECONDS 160
 #define MAX_JOBS 128
 
 static const char *name_of(int result)

@@ -66,3 +66,5 @@ lock late keep-handoff:1:1000 '
 	check "no line" test "$(lines | wc -l)" = 0
 	lines | sed "s/^/# /"
 	check unload rmmod asahi'
+# The driver has waited for it.
+at_least handoff-late handoff_waits 1

@@ -9,4 +9,4 @@ guest_tap oom-machine --plain-kernel --memory 512 --timeout 900 --share "$progra
 guest_tap oom-counted --plain-kernel --timeout 300 --share "$programs" -- /mnt/share/oom counted
 guest_tap oom-debug --memory 640 --timeout 1800 --share "$programs" -- /mnt/share/oom machine
 guest_tap oom-flight --plain-kernel --emu "--fault delay:50" --timeout 300 --share "$programs" -- /mnt/share/oom flight
-guest_tap oom-charged --timeout 900 --share "$programs" -- /mnt/share/oom charged
+guest_tap oom-charged --timeout 1200 --share "$programs" -- /mnt/share/oom charged

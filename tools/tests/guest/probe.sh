@@ -53,6 +53,15 @@ guest_tap probe-without-gpu ${plain:+"$plain"} --no-emu -- sh -c '
 	if [ -e /dev/dri ]; then echo "not ok there is no device"; else echo "ok there is no device"; fi
 	if rmmod asahi agxemu_bridge jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
 
+# DMA goes to copies of memory, which the GPU does not share with anybody.
+guest_tap probe-bounced ${plain:+"$plain"} --kernel-options swiotlb=force --gpu-may-fail -- sh -c '
+	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"; }
+	check() { if "$@"; then echo "ok $*"; else echo "not ok $*"; lines; fi; }
+	check test "$(lines | wc -l)" = 1
+	check test "$(lines | grep -c "memory would be copied for each access by the GPU (swiotlb), which shares it")" = 1
+	check test ! -e /dev/dri
+	check rmmod asahi'
+
 # The mailbox has no driver yet, so the GPU is probed later. Linux finds that out by links between devices; without those, the GPU's
 # own driver does.
 probe_defers() {

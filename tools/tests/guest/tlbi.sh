@@ -3,8 +3,7 @@
 #
 # Compute and renders while what they use is unbound, replaced and given to others, in machines whose TLB invalidations the emulator
 # hears of (tools/agxemu/tlbi): nothing is left that hardware could still use. Then all invalidations are lost, or those of one kind
-# misheard, and that is reported; everything at once is invalidated too seldom for it to matter here. In "make test" on the plain kernel,
-# and only lost ones; in "make test-all" renders of Mesa's as well.
+# misheard, and that is reported. In "make test" on the plain kernel, and only lost ones; in "make test-all" renders of Mesa's as well.
 # shellcheck disable=SC2154
 tlbi_dir=$LOGS/tlbi.plugin
 mkdir -p "$tlbi_dir"
@@ -12,7 +11,7 @@ in_root "$(toolchain)" clang -O2 -shared -fPIC -fvisibility=hidden -Wall -Werror
 	"$here/../agxemu/tlbi/plugin.c"
 kernel=--plain-kernel rounds=4 kinds="lost"
 if [ "$TIER" != test ]; then
-	kernel=--debug-kernel rounds=40 kinds="lost context page"
+	kernel=--debug-kernel rounds=40 kinds="lost context page global"
 fi
 
 # translations NAME EMULATOR-OPTIONS SHELL: runs SHELL, which prints TAP, in such a machine. The driver goes at the end, and what was not

@@ -40,6 +40,8 @@ void unbind_round(void);
 int driver_write(const char *file);
 /* A submit that waits while the device goes. */
 int blocked(void);
+/* A job that waits for a fence of another driver while the device goes. */
+int foreign(void);
 /* A client that is killed while it is the first in line. */
 int withdraw(void);
 /* What fences are worth when their modules are gone. */

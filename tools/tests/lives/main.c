@@ -5,6 +5,7 @@
  *
  * usage: lives kill|unbind SECONDS [SEED]
  *        lives blocked
+ *        lives foreign
  *        lives withdraw
  *        lives outlive
  *
@@ -12,6 +13,7 @@
  *	unbind     the driver is unbound from the device, and bound to it again, while clients come
  *		   and go
  *	blocked    the driver is unbound while a submit waits for room in its queue
+ *	foreign    the driver is unbound while a job waits for a fence of another one
  *	withdraw   a client is killed while it is the first in line for slots
  *	outlive    fences are looked at when all modules that they come from are gone; those are
  *		   not loaded again
@@ -44,13 +46,15 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && !strcmp(argv[1], "blocked"))
 		return blocked();
+	if (argc == 2 && !strcmp(argv[1], "foreign"))
+		return foreign();
 	if (argc == 2 && !strcmp(argv[1], "withdraw"))
 		return withdraw();
 	if (argc == 2 && !strcmp(argv[1], "outlive"))
 		return outlive();
 	if (argc < 3 || (!unbind && strcmp(argv[1], "kill"))) {
 		fprintf(stderr,
-			"usage: lives kill|unbind SECONDS [SEED], lives blocked|withdraw|outlive\n");
+			"usage: lives kill|unbind SECONDS [SEED], lives blocked|foreign|withdraw|outlive\n");
 		return 2;
 	}
 	state = seed | 1;

@@ -62,7 +62,7 @@ static long long listed_pages(void)
 	return pages;
 }
 
-static long long available_kib(void)
+long long available_kib(void)
 {
 	return read_number("/proc/meminfo", "MemAvailable: ") +
 	       listed_pages() * sysconf(_SC_PAGESIZE) / 1024;

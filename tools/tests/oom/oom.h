@@ -52,6 +52,8 @@ int write_file(const char *path, const char *text);
 /* The number behind @key in a file, or -1. */
 long long read_number(const char *path, const char *key);
 double seconds(void);
+/* What is available of the machine's memory, in KiB. */
+long long available_kib(void);
 bool lives(pid_t pid);
 void kill_and_wait(pid_t pid);
 
@@ -75,10 +77,15 @@ void check_counted(enum what what, long most);
 void mount_groups(void);
 /* Makes a cgroup with a limit in bytes, or "max". Returns its cgroup.procs. */
 const char *make_group(const char *name, const char *limit);
-/*
- * Whether a cgroup is charged at least @each KiB for each of @most things, for as long as they
- * live.
- */
-void check_charged(enum what what, long most, long long each);
+/* How much of what @most things take is charged: @each KiB of each, and @percent of all. */
+struct charged {
+	enum what what;
+	long most;
+	double each;
+	int percent;
+};
+
+/* Whether a cgroup is charged for things, for as long as they live. */
+void check_charged(const struct charged *kind);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,20 +27,14 @@
 
 static unsigned int rounds = 12;
 
-/* The result of a job whose stream is at @place: a render if @render, else a compute command. */
-static int run_at(struct context *ctx, uint64_t place, bool render)
+/* The result of a job of one command. */
+static int run(struct context *ctx, const void *command, size_t size)
 {
-	struct compute_command compute = compute_command();
-	struct render_command draw = render_command();
 	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ };
 	int ret, file;
 
-	compute.compute.cdm_ctrl_stream_base = place;
-	compute.compute.cdm_ctrl_stream_end = place + 8;
-	draw.render.vdm_ctrl_stream_base = place + 0x100;
 	need("create a syncobj", syncobj_create(ctx->fd, &sync.handle));
-	ret = render ? submit(ctx, &draw, sizeof(draw), &sync, 0, 1) :
-		       submit(ctx, &compute, sizeof(compute), &sync, 0, 1);
+	ret = submit(ctx, command, size, &sync, 0, 1);
 	if (!ret) {
 		file = syncobj_export_sync_file(ctx->fd, sync.handle);
 		need("export a fence", file);
@@ -48,6 +43,18 @@ static int run_at(struct context *ctx, uint64_t place, bool render)
 	}
 	syncobj_destroy(ctx->fd, sync.handle);
 	return ret;
+}
+
+/* The result of a job whose stream is at @place: a render if @render, else a compute command. */
+static int run_at(struct context *ctx, uint64_t place, bool render)
+{
+	struct compute_command compute = compute_command();
+	struct render_command draw = render_command();
+
+	compute.compute.cdm_ctrl_stream_base = place;
+	compute.compute.cdm_ctrl_stream_end = place + 8;
+	draw.render.vdm_ctrl_stream_base = place + 0x100;
+	return render ? run(ctx, &draw, sizeof(draw)) : run(ctx, &compute, sizeof(compute));
 }
 
 /* A buffer with an empty stream of either kind in each of its pages. */
@@ -127,6 +134,46 @@ static void check_churn(struct context *ctx, const char *what, uint64_t size)
 			bad = gem_close(ctx->fd, buffers[i]);
 	}
 	check("and by the end of its handle", bad, 0);
+}
+
+/*
+ * Timestamps that the firmware writes in the kernel's half, whose translations are global. There
+ * are so many pages that everything is invalidated and not each of them.
+ */
+static void check_timestamps(struct context *ctx)
+{
+	struct compute_command command = compute_command();
+	unsigned int written = 0;
+	int bad = 0;
+
+	command.compute.ts.end.offset = LARGE - 8;
+	for (unsigned int i = 0; i < rounds && !bad; i++) {
+		struct drm_asahi_gem_bind_object bind = {
+			.op = DRM_ASAHI_BIND_OBJECT_OP_BIND,
+			.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS,
+			.range = LARGE,
+		};
+		struct drm_asahi_gem_bind_object unbind = {
+			.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
+		};
+		volatile uint64_t *map;
+
+		need("create a buffer", gem_create(ctx->fd, LARGE, DRM_ASAHI_GEM_WRITEBACK, 0,
+						   &bind.handle));
+		map = gem_map(ctx->fd, bind.handle, LARGE);
+		need("map it", map ? 0 : -ENOMEM);
+		need("bind it", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));
+		unbind.object_handle = bind.object_handle;
+		command.compute.ts.start.handle = bind.object_handle;
+		command.compute.ts.end.handle = bind.object_handle;
+		bad = run(ctx, &command, sizeof(command));
+		written += map[0] && map[LARGE / 8 - 1];
+		munmap((void *)map, LARGE);
+		need("unbind it", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &unbind));
+		need("close it", gem_close(ctx->fd, bind.handle));
+	}
+	check("timestamps in many pages", bad, 0);
+	check_true("they are written", written == rounds);
 }
 
 /* VMs that come and go, one after another: contexts are used again and again. */
@@ -212,6 +259,7 @@ int main(int argc, char **argv)
 	context_init(&ctx);
 	check_churn(&ctx, "pages that are bound, replaced, and unbound", 2 * PAGE);
 	check_churn(&ctx, "many pages at once", LARGE);
+	check_timestamps(&ctx);
 	check_vms();
 	check_clients();
 	check_exits();

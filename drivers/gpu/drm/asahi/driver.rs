@@ -8,13 +8,18 @@ use crate::{
         AsahiDrmDriver, //
     },
     devices::OF_TABLE,
+    ffi,
     gpu::Gpu,
     hw::Chip,
     shutdown::ShutdownHook, //
 };
 use agx_abi::globals::Globals;
 use kernel::{
-    device::Core,
+    device::{
+        Bound,
+        Core,
+        Device, //
+    },
     dma::{
         Device as _,
         DmaMask, //
@@ -54,6 +59,7 @@ impl platform::Driver for AsahiDriver {
         // The page tables take segments of any length; the default is 64 KiB.
         // SAFETY: The device is being probed, so no DMA mapping for it is made concurrently.
         unsafe { pdev.dma_set_max_seg_size(u32::MAX) };
+        check_dma(pdev.as_ref())?;
         let gpu = Gpu::start(pdev, chip, Globals::FAULT_CONTROL_SOFT)?;
         let running = Running(gpu.clone());
         let queues = OpenQueues(gpu.clone());
@@ -69,6 +75,25 @@ impl platform::Driver for AsahiDriver {
             _gpu: running,
         })
     }
+}
+
+/// Checks that DMA is to memory itself, which the GPU shares with clients, and not to copies of it.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP`; the reason is in the log.
+fn check_dma(dev: &Device<Bound>) -> Result {
+    // `Device` is a transparent wrapper of `struct device`.
+    let raw: *const Device<Bound> = dev;
+    // SAFETY: The device is bound.
+    if unsafe { ffi::asahi_dma_is_bounced(raw.cast_mut().cast()) } {
+        dev_err!(
+            dev,
+            "memory would be copied for each access by the GPU (swiotlb), which shares it\n"
+        );
+        return Err(EOPNOTSUPP);
+    }
+    Ok(())
 }
 
 /// The queues of a GPU, which are closed on drop.

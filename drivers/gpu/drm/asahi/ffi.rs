@@ -4,8 +4,8 @@
 //!
 //! Structures that only C accesses are `c_void` here.
 //!
-//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`], [`crate::shutdown`]
-//! and [`crate::driver`] use them.
+//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`], [`crate::shutdown`],
+//! [`crate::firmware`] and [`crate::driver`] use them.
 
 use core::ffi::{
     c_int,
@@ -57,6 +57,10 @@ extern "C" {
     pub(crate) fn asahi_suspend_register(dev: *mut c_void, cookie: *mut c_void) -> *mut c_void;
     pub(crate) fn asahi_suspend_unregister(registration: *mut c_void);
     pub(crate) fn asahi_mailbox_check(dev: *mut c_void) -> c_int;
+
+    pub(crate) fn asahi_no_alloc_begin();
+    pub(crate) fn asahi_no_alloc_end();
+    pub(crate) fn asahi_dma_is_bounced(dev: *mut c_void) -> bool;
 
     pub(crate) fn asahi_time_ns() -> u64;
     pub(crate) fn asahi_killed() -> bool;

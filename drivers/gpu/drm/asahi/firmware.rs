@@ -55,7 +55,10 @@ mod tx_wait;
 mod window;
 
 pub(crate) use self::{
-    boot::join_tasks,
+    boot::{
+        join_tasks,
+        without_allocation, //
+    },
     control::Control,
     crash::Crash,
     events::{

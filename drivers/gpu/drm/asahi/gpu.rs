@@ -2,6 +2,8 @@
 
 //! A GPU: the parts that its firmware needs, and the order of their construction and teardown.
 
+mod stop;
+
 use crate::{
     alloc::{
         ControlPage,
@@ -12,7 +14,7 @@ use crate::{
     deferred_drop::DeferredDropQueue,
     ffi,
     firmware::{
-        join_tasks,
+        without_allocation,
         Firmware,
         Machine, //
     },
@@ -42,12 +44,14 @@ use agx_abi::{
     Abi,
     Value, //
 };
-use core::future::Future;
+use core::{
+    convert::identity,
+    future::Future, //
+};
 use kasync::{
     block_on,
     cancelled,
     select,
-    time,
     Either,
     Executor,
     Prepared,
@@ -65,12 +69,8 @@ use kernel::{
         aref::ARef,
         Arc,
         UniqueArc, //
-    },
-    time::Delta, //
+    }, //
 };
-
-/// Time limit of jobs in flight at a system shutdown.
-const DRAIN_LIMIT: Delta = Delta::from_millis(2000);
 
 /// A GPU whose firmware is up, or was.
 ///
@@ -131,7 +131,8 @@ impl Gpu {
                 let _ = executor.shutdown();
             })?;
         let tasks = parts.prepare_boot(dev).inspect_err(|_| parts.stop())?;
-        let id = match parts.boot(dev) {
+        // What blocking needs is allocated here, before the coprocessor runs.
+        let id = match block_on(parts.boot(dev)).and_then(identity) {
             Ok(id) => id,
             Err(e) => {
                 // The end of their scope waits for them.
@@ -181,7 +182,7 @@ impl Gpu {
     /// Stops the GPU: ends the queues' tasks, then the firmware, which then uses no memory of the
     /// driver any more.
     ///
-    /// May be repeated.
+    /// Waits for jobs in flight, and for fences that other jobs wait for. May be repeated.
     pub(crate) fn stop(&self) {
         self.parts.stop();
     }
@@ -285,51 +286,25 @@ impl Parts {
     }
 
     /// Starts the coprocessor, and its firmware on it.
-    fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
-        // The handshake needs the running CPU.
-        let was_running = self.regs.start_cpu()?;
-        self.uat.handshake()?;
+    ///
+    /// Allocates nothing, as a coprocessor that runs cannot be stopped. RTKit's worker allocates
+    /// the buffers that the firmware asks for, whose sizes are not known before.
+    async fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
+        let was_running = without_allocation(async {
+            // The handshake needs the running CPU.
+            let was_running = self.regs.start_cpu()?;
+            self.uat.handshake().await?;
+            Ok::<_, Error>(was_running)
+        })
+        .await?;
         // Registers of the GPU need not respond before the coprocessor is awake, and an earlier
         // driver may have left it asleep.
         let id = self
             .firmware
-            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))?;
+            .boot(dev, was_running, || identify(dev, &self.regs, self.chip))
+            .await?;
         self.suspend.set_booted();
         Ok(id)
-    }
-
-    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`DRAIN_LIMIT`] fail.
-    fn shut_down(&self) {
-        let crash = self.firmware.crash();
-        self.uat.slots.close();
-        let drained = select(self.uat.slots.idle(), time::sleep(DRAIN_LIMIT));
-        match block_on(crash.or(drained)) {
-            // The slots are free, or the firmware has crashed: no job is in flight.
-            Ok(Ok(Either::Left(())) | Err(_)) => (),
-            Ok(Ok(Either::Right(()))) => self.firmware.give_up(fmt!(
-                "jobs still run after {} s of shutdown",
-                DRAIN_LIMIT.as_millis() / 1000
-            )),
-            Err(e) => self
-                .firmware
-                .give_up(fmt!("jobs cannot be waited for at shutdown ({e:?})")),
-        }
-        self.stop();
-    }
-
-    /// Stops the queues' tasks and the firmware. May be repeated.
-    fn stop(&self) {
-        self.queues.cancel();
-        if let Err(e) = join_tasks(&self.queues) {
-            dev_err!(self.dev, "queues do not end: {e:?}\n");
-        }
-        self.closing.close();
-        self.deferred.close();
-        self.firmware.shutdown();
-        self.uat.shutdown();
-        if let Err(e) = self.executor.shutdown() {
-            dev_err!(self.dev, "tasks do not end: {e:?}\n");
-        }
     }
 }
 

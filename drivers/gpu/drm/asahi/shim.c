@@ -6,8 +6,10 @@
 #include <linux/device.h>
 #include <linux/dma-fence-chain.h>
 #include <linux/dma-fence-unwrap.h>
+#include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/math64.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 
 #include <asm/arch_timer.h>
@@ -27,6 +29,36 @@ struct apple_mbox *apple_mbox_get(struct device *dev, int index);
 int asahi_mailbox_check(struct device *dev)
 {
 	return PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
+}
+
+/*
+ * Memory
+ */
+
+void asahi_no_alloc_begin(void);
+void asahi_no_alloc_end(void);
+
+/* Up to asahi_no_alloc_end() the thread allocates nothing. Lockdep reports it if it does. */
+void asahi_no_alloc_begin(void)
+{
+	fs_reclaim_acquire(GFP_KERNEL);
+}
+
+void asahi_no_alloc_end(void)
+{
+	fs_reclaim_release(GFP_KERNEL);
+}
+
+/*
+ * DMA
+ */
+
+bool asahi_dma_is_bounced(struct device *dev);
+
+/* Whether DMA may be to copies of memory, whose size is the only limit that a mapping can have. */
+bool asahi_dma_is_bounced(struct device *dev)
+{
+	return dma_max_mapping_size(dev) != SIZE_MAX;
 }
 
 /*

@@ -8,7 +8,7 @@
 //! ```text
 //!             shutdown()            nothing is in flight
 //!   running ──────────────► drain ───────────────────────────► stop ──► asleep
-//!                             │ not within DRAIN_LIMIT           ▲ │
+//!                             │ not within SHUTDOWN_LIMIT        ▲ │
 //!                             └─► clients cut off, ENODEV ───────┘ │ it does not answer
 //!                                                                  └─► abandoned: what it
 //!                                                                      has is out of reach

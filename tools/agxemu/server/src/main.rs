@@ -174,7 +174,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
              \"raised_again\": {}, \"stale\": {}, \
-             \"translations\": {}, \"invalidated\": {}, \"freed\": {}, \
+             \"handoff_waits\": {}, \"translations\": {}, \"invalidated\": {}, \"freed\": {}, \
              \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
              \"primitives\": {}, \"shaded\": {}, \
              \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}, \
@@ -188,6 +188,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             counters.gpu_ticks / MS,
             soc.raised_again(),
             soc.stale(),
+            soc.handoff_waits(),
             translations.kept,
             translations.invalidated,
             soc.freed(),

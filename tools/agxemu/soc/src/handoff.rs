@@ -51,6 +51,8 @@ pub(crate) struct LockState {
     count: AtomicU64,
     /// It is not given back any more.
     is_kept: AtomicBool,
+    /// How often the host was waiting when the lock was given back late.
+    waits: AtomicU64,
 }
 
 impl LockState {
@@ -67,19 +69,38 @@ impl Soc {
     }
 
     /// The firmware is about to give the lock back. Returns whether it does, if need be later.
-    fn gives_back(&self) -> bool {
+    fn gives_back(&self) -> Result<bool, OutsideRam> {
         let nth = self.lock_state.count.fetch_add(1, Ordering::Relaxed) + 1;
         let Some(keep) = self.keep.get().filter(|keep| keep.nth == nth) else {
-            return true;
+            return Ok(true);
         };
         let line = "the firmware keeps the handoff lock, as scripted";
         self.note(Level::Info, line);
         match keep.time {
-            // A host that waits is not seen: it takes its own flag back when it is not its turn.
-            Some(time) => std::thread::sleep(time),
+            Some(time) => self.keep_for(time)?,
             None => self.lock_state.is_kept.store(true, Ordering::Relaxed),
         }
-        keep.time.is_some()
+        Ok(keep.time.is_some())
+    }
+
+    /// Keeps the lock for `time`.
+    ///
+    /// A host that waits takes its flag back as long as it is not its turn, so it is not seen. It
+    /// is its turn in the second half, as it is for a moment whenever the lock is given back. From
+    /// then on its flag stays, and that it waits is counted at the end.
+    fn keep_for(&self, time: Duration) -> Result<(), OutsideRam> {
+        std::thread::sleep(time / 2);
+        self.ram.store_u32(self.handoff_at(Handoff::TURN), 0)?;
+        std::thread::sleep(time / 2);
+        if self.ram.load_u8(self.handoff_at(Handoff::LOCK_AP))? != 0 {
+            self.lock_state.waits.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// Returns how often the host was waiting when the lock was given back late, as scripted.
+    pub fn handoff_waits(&self) -> u64 {
+        self.lock_state.waits.load(Ordering::Relaxed)
     }
 
     /// Looks whether the firmware's image is where the boot loader has put it, and whether context
@@ -171,7 +192,7 @@ impl Soc {
             pause()?;
         }
         let result = f();
-        if self.gives_back() {
+        if self.gives_back().map_err(outside)? {
             self.ram.store_u32(turn, 0).map_err(outside)?;
             self.ram.store_u8(ours, 0).map_err(outside)?;
         }

@@ -62,4 +62,29 @@ fn a_lock_that_is_kept_for_a_while_is_given_back() {
     let start = Instant::now();
     assert_eq!(host.soc.select_context(2), Ok(()));
     assert!(start.elapsed() < time && !is_locked(&host));
+    // The host did not ask for it.
+    assert_eq!(host.soc.handoff_waits(), 0);
+}
+
+#[test]
+fn a_host_that_waits_for_a_lock_that_is_late_is_seen() {
+    let host = host(Keep {
+        nth: 1,
+        time: Some(Duration::from_secs(1)),
+    });
+    let ours = host.regions.handoff() + Handoff::LOCK_AP.offset() as u64;
+    let turn = host.regions.handoff() + Handoff::TURN.offset() as u64;
+    host.soc.ram.store_u32(turn, 1).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| host.soc.select_context(1));
+        host.wait("lock", || is_locked(&host).then_some(()));
+        // As hosts do: the flag goes up when it is their turn.
+        host.wait("turn", || {
+            (host.soc.ram.load_u32(turn) == Ok(0)).then_some(())
+        });
+        host.soc.ram.store_u8(ours, 1).unwrap();
+        host.wait("end of the lock", || (!is_locked(&host)).then_some(()));
+        host.soc.ram.store_u8(ours, 0).unwrap();
+    });
+    assert_eq!(host.soc.handoff_waits(), 1);
 }

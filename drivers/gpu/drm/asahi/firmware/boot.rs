@@ -21,12 +21,13 @@ use super::{
     tx,
     Firmware, //
 };
-use crate::hw::ident::GpuId;
-use agx_abi::globals::Globals;
-use kasync::{
-    block_on,
-    Scope, //
+use crate::{
+    ffi,
+    hw::ident::GpuId, //
 };
+use agx_abi::globals::Globals;
+use core::future::Future;
+use kasync::Scope;
 use kernel::{
     device::{
         Bound,
@@ -48,6 +49,19 @@ const INITIALIZE_LIMIT: Delta = Delta::from_millis(10_000);
 /// Time after which the firmware powers the idle GPU off.
 const IDLE_OFF_DELAY_MS: u32 = 2;
 
+/// Awaits `future`, which allocates nothing: lockdep reports it if it does. Nor does it wait for
+/// workers that allocate.
+///
+/// Only for what [`kasync::block_on`] polls, which is one thread, to its end.
+pub(crate) async fn without_allocation<T>(future: impl Future<Output = T>) -> T {
+    // SAFETY: `block_on()` polls this to its end, in this thread.
+    unsafe { ffi::asahi_no_alloc_begin() };
+    let output = future.await;
+    // SAFETY: The call above came before, in the same thread, as `block_on()` polls all of this.
+    unsafe { ffi::asahi_no_alloc_end() };
+    output
+}
+
 impl Firmware {
     /// Opens the mailbox, with all that has to be allocated for it. The coprocessor need not run.
     ///
@@ -59,7 +73,8 @@ impl Firmware {
     }
 
     /// Boots the firmware after [`Firmware::open`] and the handshake, and returns when it has taken
-    /// its first command, or lives and takes its time.
+    /// its first command, or lives and takes its time. Allocates nothing. Sleeps while RTKit's
+    /// workers do, which allocate the buffers that RTKit asks for.
     ///
     /// `was_running`: the coprocessor's CPU was running when the driver came. `identify` tells
     /// which GPU it is; it is asked when the coprocessor is awake for sure.
@@ -67,24 +82,27 @@ impl Firmware {
     /// # Errors
     ///
     /// The reason is in the log. [`Firmware::shutdown`] ends what was begun.
-    pub(crate) fn boot(
+    pub(crate) async fn boot(
         &self,
         dev: &Device<Bound>,
         was_running: bool,
         identify: impl FnOnce() -> Result<GpuId>,
     ) -> Result<GpuId> {
         self.link.boot(was_running)?;
-        let id = identify()?;
-        self.cores.check(&id).map_err(|e| {
-            dev_err!(dev, "{e}\n");
-            EINVAL
-        })?;
-
         // The command must be in the ring when the firmware reads the init data.
-        let ticket = self.control.queue(DeviceControl::Initialize)?;
+        let (id, ticket) = without_allocation(async {
+            let id = identify()?;
+            self.cores.check(&id).map_err(|e| {
+                dev_err!(dev, "{e}\n");
+                EINVAL
+            })?;
+            let ticket = self.control.queue(DeviceControl::Initialize)?;
+            Ok::<_, Error>((id, ticket))
+        })
+        .await?;
         self.link.hand_over(self.init_data.va())?;
         self.link.ring(Doorbell::DEVICE_CONTROL.and(Doorbell::KICK));
-        self.wait_initialized(ticket)?;
+        without_allocation(self.wait_initialized(ticket)).await?;
         self.init_data
             .globals
             .field(Globals::IDLE_OFF_DELAY_MS)?
@@ -97,10 +115,10 @@ impl Firmware {
     /// Nothing acknowledges the init data; that this command is done shows that they were taken. A
     /// firmware that takes longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its
     /// memory then, and it may still come up.
-    fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
+    async fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
         let start = Instant::<Monotonic>::now();
         loop {
-            match block_on(self.control.device_control.finished(ticket))? {
+            match self.control.device_control.finished(ticket).await {
                 Ok(()) => return Ok(()),
                 Err(e) if e == ETIMEDOUT => (),
                 // The log says why already.

@@ -24,7 +24,6 @@ use agx_abi::{
     Value, //
 };
 use kasync::{
-    block_on,
     sync::Notify,
     time, //
 };
@@ -144,13 +143,13 @@ impl Contexts {
     }
 
     /// Does the handshake that enables the shared lock. Then sets the roots of context 0, and
-    /// clears those of all other contexts.
+    /// clears those of all other contexts. Allocates nothing.
     ///
     /// # Errors
     ///
     /// `EIO` if the firmware does not answer, or does not give the lock back. The reason is in the
     /// log.
-    pub(super) fn handshake(&self, lower: u64, upper: u64) -> Result {
+    pub(super) async fn handshake(&self, lower: u64, upper: u64) -> Result {
         self.locked.lock().handoff.announce();
 
         let start = Instant::<Monotonic>::now();
@@ -165,7 +164,7 @@ impl Contexts {
                 dev_err!(self.dev, "firmware does not answer the handoff\n");
                 return Err(EIO);
             }
-            block_on(time::sleep(ANSWER_PERIOD))?;
+            time::sleep(ANSWER_PERIOD).await;
         }
         self.locked.lock().handoff.clear_flush_slots();
 

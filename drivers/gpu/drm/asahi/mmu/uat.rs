@@ -155,10 +155,11 @@ impl Uat {
 
     /// Does the handshake that enables the shared lock, then sets up the contexts.
     ///
-    /// The coprocessor must be running, but need not have booted RTKit.
-    pub(crate) fn handshake(&self) -> Result {
+    /// The coprocessor must be running, but need not have booted RTKit. Allocates nothing.
+    pub(crate) async fn handshake(&self) -> Result {
         self.contexts
             .handshake(self.lower.root(), self.upper.root())
+            .await
     }
 
     /// Maps pages in the kernel's half: those at physical addresses `pages`, from `va` on.

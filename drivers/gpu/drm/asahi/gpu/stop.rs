@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+
+//! How a GPU comes to its end: the device is unbound, the system shuts down, or a probe has failed.
+//!
+//! ```text
+//!   queues cancelled           no job is in flight          no task of a queue is left
+//!   ─────────────────► draining ──────────────────► joining ──────────────────────────► asleep
+//!                        │                             ▲
+//!                        │ limit: clients cut off,     │
+//!                        └─── their fences: ENODEV ────┘
+//! ```
+//!
+//! The hardware cannot preempt a job, and what a job may still write to is not freed. So an
+//! unbinding waits for jobs in flight, up to [`UNBIND_LIMIT`]: a shader that loops for ever would
+//! keep the device locked for ever, and a reboot, which needs that lock, with it. Then the GPU is
+//! cut off from clients' memory as after a crash of the firmware, and their fences fail.
+//!
+//! A job that has not begun is cancelled when the fences that it waits for have signalled, as its
+//! own fence stands for them as well. There is no limit for those: they are other drivers', and
+//! nothing but their signal allows what was waiting for them to go on.
+
+use super::Parts;
+use crate::firmware::join_tasks;
+use kasync::{
+    block_on,
+    select,
+    time,
+    Either, //
+};
+use kernel::{
+    prelude::*,
+    time::Delta, //
+};
+
+/// Time limit of jobs in flight at a system shutdown.
+const SHUTDOWN_LIMIT: Delta = Delta::from_millis(2000);
+
+/// Time limit of jobs in flight at an unbinding. The kernel takes a thread for hung that sleeps as
+/// long.
+const UNBIND_LIMIT: Delta = Delta::from_millis(120_000);
+
+/// Time after which the log says what an unbinding waits for.
+const NOTICE_AFTER: Delta = Delta::from_millis(5000);
+
+impl Parts {
+    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`SHUTDOWN_LIMIT`] fail.
+    pub(super) fn shut_down(&self) {
+        self.uat.slots.close();
+        match self.is_drained(SHUTDOWN_LIMIT) {
+            Ok(true) => (),
+            Ok(false) => self.firmware.give_up(fmt!(
+                "jobs still run after {} s of shutdown",
+                SHUTDOWN_LIMIT.as_millis() / 1000
+            )),
+            Err(e) => self
+                .firmware
+                .give_up(fmt!("jobs cannot be waited for at shutdown ({e:?})")),
+        }
+        self.stop();
+    }
+
+    /// Stops the queues' tasks and the firmware. May be repeated.
+    pub(super) fn stop(&self) {
+        self.queues.cancel();
+        self.uat.slots.close();
+        // Without memory the waits have neither limit nor notice.
+        let joined = self
+            .wait_for_jobs()
+            .and_then(|()| self.wait_for_fences())
+            .or_else(|_| join_tasks(&self.queues));
+        if let Err(e) = joined {
+            dev_err!(self.dev, "queues do not end: {e:?}\n");
+        }
+        self.closing.close();
+        self.deferred.close();
+        self.firmware.shutdown();
+        self.uat.shutdown();
+        if let Err(e) = self.executor.shutdown() {
+            dev_err!(self.dev, "tasks do not end: {e:?}\n");
+        }
+    }
+
+    /// Waits until no job is in flight. Jobs that exceed [`UNBIND_LIMIT`] fail.
+    fn wait_for_jobs(&self) -> Result {
+        if self.is_drained(NOTICE_AFTER)? {
+            return Ok(());
+        }
+        let limit = UNBIND_LIMIT.as_millis() / 1000;
+        dev_notice!(
+            self.dev,
+            "waits for jobs in flight, {limit} s at most, before it is unbound\n"
+        );
+        if !self.is_drained(UNBIND_LIMIT)? {
+            self.firmware
+                .give_up(fmt!("jobs still run after {limit} s of unbinding"));
+        }
+        Ok(())
+    }
+
+    /// Waits until no task of a queue is left.
+    fn wait_for_fences(&self) -> Result {
+        let joined = block_on(select(self.queues.join(), time::sleep(NOTICE_AFTER)))?;
+        if let Either::Left(joined) = joined {
+            return joined;
+        }
+        dev_notice!(
+            self.dev,
+            "waits for fences that clients' jobs wait for, before it is unbound\n"
+        );
+        self.queues.join_blocking()
+    }
+
+    /// Waits up to `limit` until no job is in flight, and returns whether that is so. The pool of
+    /// slots is closed.
+    fn is_drained(&self, limit: Delta) -> Result<bool> {
+        let drained = select(self.uat.slots.idle(), time::sleep(limit));
+        match block_on(self.firmware.crash().or(drained))? {
+            // The slots are free, or the firmware has crashed: no job is in flight.
+            Ok(Either::Left(())) | Err(_) => Ok(true),
+            Ok(Either::Right(())) => Ok(false),
+        }
+    }
+}
