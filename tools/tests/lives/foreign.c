@@ -40,7 +40,8 @@ static int job_after(struct context *ctx, int after)
 	for (int i = 0; i <= in; i++)
 		need("create a syncobj", syncobj_create(ctx->fd, &syncs[i].handle));
 	if (in)
-		need("import a sync file", syncobj_import_sync_file(ctx->fd, syncs[0].handle, after));
+		need("import a sync file",
+		     syncobj_import_sync_file(ctx->fd, syncs[0].handle, after));
 	need("submit", submit(ctx, &command, sizeof(command), syncs, in, 1));
 	file = syncobj_export_sync_file(ctx->fd, syncs[in].handle);
 	need("export a sync file", file);

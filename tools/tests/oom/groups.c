@@ -118,7 +118,8 @@ void check_charged(const struct charged *kind)
 	check_true(text, charged >= most * kind->each);
 	kill_and_wait(pid);
 	left = charged_at_most(idle + SLACK_CHARGED_KIB) - idle;
-	printf("# %s: idle %lld KiB; %lld KiB more are charged afterwards\n", names[what], idle, left);
+	printf("# %s: idle %lld KiB; %lld KiB more are charged afterwards\n", names[what], idle,
+	       left);
 	snprintf(text, sizeof(text), "%s: it is taken back", names[what]);
 	check_true(text, left <= SLACK_CHARGED_KIB);
 }

@@ -399,7 +399,8 @@ static int draw_scene(const struct scene *scene, const char *directory)
 	if (wrong || error)
 		printf("not ok gl %s\n", scene->name);
 	else
-		printf("%s gl %s\n", scene->count || scene->drawn ? "ok" : "# drawn, not judged:", scene->name);
+		printf("%s gl %s\n", scene->count || scene->drawn ? "ok" : "# drawn, not judged:",
+		       scene->name);
 	fflush(stdout);
 	picture_destroy(&picture);
 	return wrong || error;

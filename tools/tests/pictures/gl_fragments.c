@@ -186,7 +186,8 @@ static void draw_logic(const struct scene *scene)
 /* The bits of an operation's number say what comes of 1 and 1, 1 and 0, 0 and 1, 0 and 0. */
 static int judge_logic(const struct picture *picture)
 {
-	static const uint8_t there[] = { 0xcc, 0x0f, 0xf0, 255 }, source[] = { 0xaa, 0x33, 0x3c, 255 };
+	static const uint8_t there[] = { 0xcc, 0x0f, 0xf0, 255 };
+	static const uint8_t source[] = { 0xaa, 0x33, 0x3c, 255 };
 
 	for (uint32_t op = 0; op < 16; op++)
 		for (int c = 0; c < 4; c++) {
@@ -475,7 +476,9 @@ static void draw_spilled(const struct scene *scene, uint32_t count, uint32_t sam
 		    layers > 1 ? CORE "uniform sampler2DArray image;\n"
 				      "in vec4 v;\n"
 				      "out vec4 colour;\n"
-				      "void main() { colour = texture(image, vec3(v.xy, v.x + v.y > 1)); }\n" :
+				      "void main() {\n"
+				      "	colour = texture(image, vec3(v.xy, v.x + v.y > 1));\n"
+				      "}\n" :
 				 CORE "uniform sampler2D image;\n"
 				      "in vec4 v;\n"
 				      "out vec4 colour;\n"

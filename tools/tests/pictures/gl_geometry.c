@@ -288,7 +288,7 @@ static void draw_layered(const struct scene *scene)
 			use_stages(pass_on_vertex, layer_geometry, core_fragment);
 		use_vertices(triangle, 3);
 		glDrawArraysInstanced(GL_TRIANGLES, 0, 3, way ? 4 : 1);
-		/* Behind the triangle where that is nearer than 0; below in the first layer only. */
+		/* Behind it where that is nearer than 0; below it in the first layer only. */
 		draw_colour(-1, -0.4f, 1, 0, 0, grey);
 		glDisable(GL_DEPTH_TEST);
 		glDeleteFramebuffers(1, &framebuffer);
