@@ -52,15 +52,30 @@ static int make_timestamps(int fd, uint32_t bo)
 	return bind_timestamps(fd, bo, PAGE, &object);
 }
 
-static int make_bound(int fd, uint32_t vm)
+static int bind_new(int fd, uint32_t vm, uint64_t size)
 {
 	static uint64_t va = USER_VA;
-	const uint64_t size = 4 * MIB;
 	uint32_t bo;
 	int ret = gem_create(fd, size, 0, 0, &bo);
 
 	va += size;
 	return ret ? ret : vm_bind(fd, vm, bo, va, size);
+}
+
+static int make_bound(int fd, uint32_t vm)
+{
+	return bind_new(fd, vm, 4 * MIB);
+}
+
+/* Binds single pages until there is not even one. */
+static void take_the_rest(struct context *greedy)
+{
+	int ret, count = 0;
+
+	while (!(ret = bind_new(greedy->fd, greedy->vm, PAGE)))
+		count++;
+	check("and in pages", ret, -ENOMEM);
+	check_true("which are fewer than a buffer has", (uint64_t)count < 4 * MIB / PAGE);
 }
 
 #define TOUCHED (4 * MIB)
@@ -114,6 +129,8 @@ static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), boo
 	need("end them", unbind_timestamps(other.fd, object));
 	count = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what, &at_once);
 	check_true("it is refused in time", count > 0 && count <= limit && at_once);
+	if (make == make_bound)
+		take_the_rest(&greedy);
 	check_true("memory is left", meminfo("MemAvailable") > least);
 	check("another client works", run(&other), 0);
 	check("another client has timestamps", bind_timestamps(other.fd, bo, PAGE, &object), 0);

@@ -246,7 +246,7 @@ impl Vm {
         };
         let mut step = Step::new(Some(new))?;
         // Allocated first, so that the mapping cannot fail after the old one has been removed.
-        self.space.prepare(range.clone())?;
+        self.space.prepare(range.clone(), Share::Clients)?;
 
         let mut gpuvm = self.gpuvm.lock();
         let vm_bo = gpuvm.obtain(object, ())?;

@@ -45,10 +45,15 @@ pub(super) enum Target {
 }
 
 impl Target {
-    fn map(&self, va: u64, buffer: &Buffer, protection: Protection) -> Result {
+    /// Maps `buffer` at `va`. The tables that a client's half needs for it are of `share`, too: a
+    /// client that has taken all that clients may have does not keep another from its first job.
+    fn map(&self, va: u64, buffer: &Buffer, protection: Protection, share: Share) -> Result {
         match self {
             Self::Kernel(uat) => uat.map_kernel(va, buffer.pages(), protection),
-            Self::Client(space) => space.map(va, buffer.pages(), protection),
+            Self::Client(space) => {
+                space.prepare(va..va + buffer.size() as u64, share)?;
+                space.map(va, buffer.pages(), protection)
+            }
         }
     }
 
@@ -176,7 +181,7 @@ impl Chunk {
         let free = Ranges::new(span.range())?;
         shared
             .target
-            .map(span.start(), &buffer, shared.protection)?;
+            .map(span.start(), &buffer, shared.protection, share)?;
         let chunk = Self {
             shared: shared.clone(),
             objects: Atomic::new(0),

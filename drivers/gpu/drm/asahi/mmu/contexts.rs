@@ -12,6 +12,7 @@ use super::{
     table,
     tlb, //
 };
+use crate::quota::Share;
 use agx_abi::{
     uat::{
         ttb,
@@ -240,7 +241,7 @@ impl Contexts {
                 for root in locked.roots.iter_mut().filter(|root| **root != 0) {
                     // SAFETY: The owner of a lower half calls `unbind()` before it drops that, and
                     // `unbind()` takes the root out with the lock held. So does this loop.
-                    unsafe { table::cut_off(&Pages::for_client(), *root) };
+                    unsafe { table::cut_off(&Pages::for_client(Share::Clients), *root) };
                     *root = 0;
                     kept += 1;
                 }

@@ -30,9 +30,9 @@ use kernel::prelude::*;
 pub(crate) struct Pages {
     /// A root that the boot loader has set up, and where the CPU has it.
     region: Option<(u64, NonNull<u64>)>,
-    /// Whether tables count as unreclaimable memory: a client can cause the allocation of a table
-    /// for each page that it binds.
-    counted: bool,
+    /// Whose unreclaimable memory tables count as, if they do: a client can cause the allocation of
+    /// a table for each page that it binds.
+    counted: Option<Share>,
 }
 
 // SAFETY: The pointer is only handed out, to users that keep the rules of `TableMemory`.
@@ -45,15 +45,15 @@ impl Pages {
     pub(super) const fn new() -> Self {
         Self {
             region: None,
-            counted: false,
+            counted: None,
         }
     }
 
-    /// Returns memory for the tables of a client's address space.
-    pub(super) const fn for_client() -> Self {
+    /// Returns memory for the tables of a client's address space. `share`: who needs a table.
+    pub(super) const fn for_client(share: Share) -> Self {
         Self {
             region: None,
-            counted: true,
+            counted: Some(share),
         }
     }
 
@@ -67,7 +67,7 @@ impl Pages {
     pub(super) unsafe fn with_root(region: &Region) -> Self {
         Self {
             region: Some((region.base(), region.cpu_addr().cast())),
-            counted: false,
+            counted: None,
         }
     }
 }
@@ -79,10 +79,9 @@ unsafe impl TableMemory for Pages {
     type Error = Error;
 
     fn allocate(&self) -> Result<u64> {
-        let charge = if self.counted {
-            Some(Pinned::reserve(PAGE_SIZE, Share::Clients)?)
-        } else {
-            None
+        let charge = match self.counted {
+            Some(share) => Some(Pinned::reserve(PAGE_SIZE, share)?),
+            None => None,
         };
         // SAFETY: May be called in process context, where all callers are.
         match unsafe { ffi::asahi_table_alloc() } {
@@ -100,7 +99,7 @@ unsafe impl TableMemory for Pages {
     unsafe fn free(&self, table: u64) {
         // SAFETY: By the function's requirements.
         unsafe { ffi::asahi_table_free(table) };
-        if self.counted {
+        if self.counted.is_some() {
             unpin(PAGE_SIZE);
         }
     }

@@ -26,9 +26,12 @@ use super::{
     tlb,
     uat::Uat, //
 };
-use crate::slots::{
-    SlotPool,
-    Tables, //
+use crate::{
+    quota::Share,
+    slots::{
+        SlotPool,
+        Tables, //
+    }, //
 };
 use agx_abi::uat::Protection;
 use core::ops::Range;
@@ -73,7 +76,7 @@ impl AddressSpace {
     /// Returns an empty address space.
     pub(crate) fn new(uat: &Arc<Uat>) -> Result<Arc<Self>> {
         let uat = uat.clone();
-        let table = PageTable::new_lower(Pages::for_client())?;
+        let table = PageTable::new_lower(Pages::for_client(Share::Clients))?;
         Arc::pin_init(
             pin_init!(Self {
                 uat,
@@ -106,9 +109,10 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Allocates the page tables for `range`, so that mapping in it needs no memory.
-    pub(crate) fn prepare(&self, range: Range<u64>) -> Result {
-        self.table.prepare(range)
+    /// Allocates the page tables for `range`, so that mapping in it needs no memory. `share`: who
+    /// needs them.
+    pub(crate) fn prepare(&self, range: Range<u64>, share: Share) -> Result {
+        self.table.prepare(&Pages::for_client(share), range)
     }
 
     /// Ends all mappings in `range`. When it returns, no TLB of GPU or firmware has them any more.

@@ -171,7 +171,7 @@ impl<M: TableMemory> PageTable<M> {
             leaf: 0,
         };
         let ours = this
-            .link(this.entry(own, index))
+            .link(&this.memory, this.entry(own, index))
             .map_err(MapError::Memory)?;
         let old = this.load(root, index);
         if old == SEALED || (is_walked && old & pte::VALID == pte::VALID) {
@@ -237,7 +237,9 @@ impl<M: TableMemory> PageTable<M> {
         phys: u64,
         protection: Protection,
     ) -> Result<(), MapError<M::Error>> {
-        let table = self.make_leaf_table(va).map_err(MapError::Memory)?;
+        let table = self
+            .make_leaf_table(&self.memory, va)
+            .map_err(MapError::Memory)?;
         let leaf = phys | protection.bits() | self.leaf | pte::VALID;
         // Release: the page's content is visible before the entry.
         self.entry(table, index(va, LAST_LEVEL))
@@ -270,11 +272,13 @@ impl<M: TableMemory> PageTable<M> {
         Ok(())
     }
 
-    /// Allocates the tables for `range`, so that mapping its pages needs no memory.
-    pub(crate) fn prepare(&self, range: Range<u64>) -> Result<(), M::Error> {
+    /// Allocates the tables for `range` from `memory`, so that mapping its pages needs no memory.
+    ///
+    /// The tables are freed to the memory that this one was made with.
+    pub(crate) fn prepare(&self, memory: &M, range: Range<u64>) -> Result<(), M::Error> {
         let mut va = range.start;
         while va < range.end {
-            self.make_leaf_table(va)?;
+            self.make_leaf_table(memory, va)?;
             // The first address of the next table.
             va = ((va >> LEVEL_SHIFTS[LAST_LEVEL - 1]) + 1) << LEVEL_SHIFTS[LAST_LEVEL - 1];
         }
@@ -326,14 +330,14 @@ impl<M: TableMemory> PageTable<M> {
     }
 
     /// Returns the table of the last level for `va`, made where it is missing.
-    fn make_leaf_table(&self, va: u64) -> Result<u64, M::Error> {
+    fn make_leaf_table(&self, memory: &M, va: u64) -> Result<u64, M::Error> {
         debug_assert!(self.roots.contains(&index(va, 0)));
         let mut table = self.root;
         for level in 0..LAST_LEVEL {
             let index = index(va, level);
             let mut entry = self.load(table, index);
             if entry == 0 {
-                entry = self.link(self.entry(table, index))?;
+                entry = self.link(memory, self.entry(table, index))?;
             }
             table = entry & pte::ADDRESS_MASK;
         }
@@ -341,8 +345,8 @@ impl<M: TableMemory> PageTable<M> {
     }
 
     /// Links a new table at `place`, unless another thread does so first. Returns the entry.
-    fn link(&self, place: &Atomic<u64>) -> Result<u64, M::Error> {
-        let below = self.memory.allocate()?;
+    fn link(&self, memory: &M, place: &Atomic<u64>) -> Result<u64, M::Error> {
+        let below = memory.allocate()?;
         let entry = below | pte::VALID;
         // INVARIANT: The entry points to a table that we have just allocated.
         match place.cmpxchg(0, entry, Release) {

@@ -273,7 +273,7 @@ fn ranges_over_table_borders() {
     let border = 1 << LEVEL_SHIFTS[1];
     let range = border - 2 * PAGE_SIZE..border + 3 * PAGE_SIZE;
 
-    table.prepare(range.clone()).unwrap();
+    table.prepare(&memory, range.clone()).unwrap();
     let tables = live(&memory);
     for va in range.clone().step_by(PAGE_SIZE as usize) {
         table.map(va, 0x8_0000_0000 + va, P).unwrap();
