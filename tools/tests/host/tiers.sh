@@ -236,8 +236,8 @@ on_chip "a suite that there is not" 2 "error: no suite of guest/ is called nones
 if [ ! -e "$kept" ]; then pass "tiers: on-chip: nothing is kept of those"; else fail "tiers: on-chip: nothing is kept of those"; fi
 export ASAHI_BUILT=1
 on_chip "a suite with pieces" 0 "ok: piece three on t6021" t6021 rounds
-says "on-chip: a row of one" '^t6021  13.5     rounds-one-two +test +2 +0 ' "$kept"
-says "on-chip: and of the other" '^t6021  13.5     rounds-three +test +2 +0 ' "$kept"
+says "on-chip: a row of one" '^t6021  13.5     rounds-one-two +test +debug +2 +0 ' "$kept"
+says "on-chip: and of the other" '^t6021  13.5     rounds-three +test +debug +2 +0 ' "$kept"
 on_chip "one of them" 0 "ok: piece three on t6021" t6021 rounds-three
 unset ASAHI_BUILT
 rm -rf "$tree"
