@@ -9,7 +9,7 @@ for group in "${groups[@]}"; do
 	guest_tap "render-${group%% *}" --share "$programs" -- sh -c 'for group in $1; do /mnt/share/render $group || exit; done' sh "$group"
 done
 # What a client may send that is no driver's. Some of it draws, and none of it takes long.
-guest_tap render-hostile --share "$programs" --emu "--budget 100000 --job-budget 3000000" -- \
+guest_tap render-hostile --share "$programs" --emu "--budget 100000 --job-budget 20000000" -- \
 	sh -c '/mnt/share/render hostile && /mnt/share/render endless'
 # Of these, 262144 and 27 are not of random bits.
 at_least render-hostile primitives 290000
