@@ -10,6 +10,16 @@
  * same), primitives with adjacent vertices drawn so or cut at a distance (Mesa draws them by way
  * of a geometry shader; what is right there has not been looked into), and what changes along
  * lines, which are one pixel here and another there. Edges are compared with what is around them.
+ *
+ * Nor is what Mesa 26.1 gets wrong, whatever the GPU does:
+ *
+ * - Fans whose first vertex is provoking, cut at a distance. Mesa draws them by way of a geometry
+ *   shader of its own, which does not say that it has distances: no clip plane is enabled in the
+ *   control stream. The same geometry shader in the application has them cut.
+ * - A mask of samples together with a shader that writes depth and has no discard. Mesa takes a
+ *   shader whose depth is handed on to its epilog for one that does not test, and has its prolog
+ *   test the samples of the mask as it kills the others: with the depth of the primitive, before
+ *   the shader's is known. A discard that is never met avoids that, so draw.c adds one.
  */
 #include "gl.h"
 
@@ -234,6 +244,8 @@ static void choose_draw(struct draw *draw, const struct state *state, struct ran
 	}
 	if (draw->polygon_mode != GL_FILL)
 		draw->clip = draw->sloped = false;
+	if (draw->primitive == GL_TRIANGLE_FAN && draw->first_vertex)
+		draw->clip = false;
 	choose_stencil(draw, state, random);
 	choose_area(draw, random);
 	for (uint32_t i = 0; i < state->targets; i++)

@@ -8,7 +8,11 @@
  * plane says. A value is right if it is within the plane's step and part of the largest value, or
  * if it is at an edge and within what is around it. Of a plane, at most one in five hundred may be
  * wrong, and samples that passed may differ by one in twenty-five, and twenty; where there are
- * lines or several samples, one in fifty and one in four. Prints TAP: a line for each case of the
+ * lines or several samples, one in fifty and one in four; where there are both, one in twenty-five
+ * and one in four. A line of several samples is a rectangle in llvmpipe, as OpenGL has it, and a
+ * parallelogram on this GPU, of which Vulkan's drivers say that its lines are not strict: along a
+ * line that is neither level nor upright each pixel may have another number of samples, and what
+ * is blended over it later makes more of the difference. Prints TAP: a line for each case of the
  * reference.
  */
 #include <math.h>
@@ -53,7 +57,7 @@ static bool get_record(FILE *file, struct record *record, char **text)
 {
 	if (fread(record, sizeof(*record), 1, file) != 1)
 		return false;
-	if (record->magic != MAGIC || record->text_length > 1 << 16)
+	if (record->magic != MAGIC || record->text_length > 1 << 16 || record->loose > 2)
 		fail("not a file of gl-states");
 	*text = calloc(1, record->text_length + 1);
 	if (!*text)
@@ -100,9 +104,10 @@ static float largest_of(const struct plane *plane)
 	return largest;
 }
 
-static bool compare_plane(FILE *reference, FILE *file, bool loose)
+static bool compare_plane(FILE *reference, FILE *file, uint32_t loose)
 {
 	struct plane plane, other;
+	static const uint32_t parts[] = { 500, 50, 25 };
 	uint32_t wrong = 0, first = 0;
 	float largest;
 
@@ -122,7 +127,7 @@ static bool compare_plane(FILE *reference, FILE *file, bool loose)
 		if (!right && !wrong++)
 			first = i;
 	}
-	if (wrong <= PIXELS / (loose ? 50 : 500))
+	if (wrong <= PIXELS / parts[loose])
 		return true;
 	printf("# %s: %u of %u are wrong, the first at %u, %u:", plane.name, wrong, PIXELS,
 	       first % WIDTH, first / WIDTH);

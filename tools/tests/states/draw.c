@@ -102,6 +102,9 @@ static char *fragment_text(const struct state *state, const struct draw *draw)
 		      file);
 		break;
 	case DEPTH:
+		/* Never met, as values are above -1: see choose.c. */
+		if (draw->sample_mask)
+			fputs("	if (v.x < -5.0)\n		discard;\n", file);
 		fputs("	gl_FragDepth = clamp(0.25 + 0.5 * v.x, 0.0, 1.0);\n", file);
 		break;
 	case FACING:

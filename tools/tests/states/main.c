@@ -250,12 +250,13 @@ static void put_frame(FILE *file, const struct state *state, const struct frame 
 		put_depth(file, state);
 }
 
-static bool is_loose(const struct state *state)
+static uint32_t looseness(const struct state *state)
 {
+	bool lines = false;
+
 	for (uint32_t i = 0; i < state->draws; i++)
-		if (draws_lines(&state->draw[i]))
-			return true;
-	return state->samples > 1;
+		lines |= draws_lines(&state->draw[i]);
+	return lines + (state->samples > 1);
 }
 
 static void put_header(FILE *file, const struct state *state, uint32_t passed)
@@ -264,7 +265,7 @@ static void put_header(FILE *file, const struct state *state, uint32_t passed)
 		.magic = MAGIC,
 		.number = state->number,
 		.passed = passed,
-		.loose = is_loose(state),
+		.loose = looseness(state),
 	};
 	char *text;
 	size_t length;

@@ -27,7 +27,7 @@ struct record {
 	uint32_t magic, number, text_length, planes;
 	/* Samples that passed, as the query says. */
 	uint32_t passed;
-	/* Of lines, or of several samples, whose rules are the implementation's. */
+	/* 1 of lines, or of several samples, whose rules are the implementation's; 2 of both. */
 	uint32_t loose;
 };
 

@@ -4,6 +4,7 @@
 
 mod depth;
 mod depth_memory;
+mod emitted;
 mod hostile;
 mod patches;
 mod pictures;
