@@ -30,8 +30,8 @@ use kernel::prelude::*;
 pub(crate) struct Pages {
     /// A root that the boot loader has set up, and where the CPU has it.
     region: Option<(u64, NonNull<u64>)>,
-    /// Whose unreclaimable memory tables count as, if they do: a client can cause the allocation of
-    /// a table for each page that it binds.
+    /// The share of unreclaimable memory that tables count in, if they do: a client can cause the
+    /// allocation of a table for each page that it binds.
     counted: Option<Share>,
 }
 
