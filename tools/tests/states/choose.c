@@ -7,15 +7,16 @@
  * operations on integers (llvmpipe cuts the results off where they do not fit: 1023 for the
  * inverse of 132 in ten bits), polygons drawn as points or lines that are cut off (the GPU draws
  * nothing where they are cut, as far as is known) or that have stencil (their faces are not the
- * same), primitives with adjacent vertices drawn so or cut at a distance (Mesa draws them by way
- * of a geometry shader; what is right there has not been looked into), and what changes along
- * lines, which are one pixel here and another there. Edges are compared with what is around them.
+ * same), primitives with adjacent vertices drawn so (Mesa draws them by way of a geometry shader;
+ * what is right there has not been looked into), and what changes along lines, which are one pixel
+ * here and another there. Edges are compared with what is around them.
  *
  * Nor is what Mesa 26.1 gets wrong, whatever the GPU does:
  *
- * - Fans whose first vertex is provoking, cut at a distance. Mesa draws them by way of a geometry
- *   shader of its own, which does not say that it has distances: no clip plane is enabled in the
- *   control stream. The same geometry shader in the application has them cut.
+ * - Fans whose first vertex is provoking and primitives with adjacent vertices, cut at a distance.
+ *   Mesa draws them by way of a geometry shader of its own, which does not say that it has
+ *   distances: no clip plane is enabled in the control stream. The same geometry shader in the
+ *   application has fans cut.
  * - A mask of samples together with a shader that writes depth and has no discard. Mesa takes a
  *   shader whose depth is handed on to its epilog for one that does not test, and has its prolog
  *   test the samples of the mask as it kills the others: with the depth of the primitive, before
