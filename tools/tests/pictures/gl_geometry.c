@@ -199,7 +199,10 @@ static const char pass_on_vertex[] = CORE "layout(location = 0) in vec4 position
 					  "layout(location = 1) in vec4 value;\n"
 					  "out vec4 g;\n"
 					  "void main() { gl_Position = position; g = value; }\n";
-/* Each invocation has another part of the triangle, and goes to @where. */
+/*
+ * Each invocation has the values in another order, and goes to @where. llvmpipe of Mesa 26.1 has
+ * zeros where the index of an input is what an invocation computes, so each is named.
+ */
 #define EACH(more, where)                                                                          \
 	CORE more "layout(triangles, invocations = 4) in;\n"                                       \
 		  "layout(triangle_strip, max_vertices = 3) out;\n"                                \
@@ -209,7 +212,8 @@ static const char pass_on_vertex[] = CORE "layout(location = 0) in vec4 position
 		  "	for (int i = 0; i < 3; i++) {\n"                                           \
 		  "		" where " = gl_InvocationID;\n"                                    \
 		  "		gl_Position = gl_in[i].gl_Position;\n"                             \
-		  "		v = g[(i + gl_InvocationID) % 3];\n"                               \
+		  "		int n = (i + gl_InvocationID) % 3;\n"                              \
+		  "		v = n == 0 ? g[0] : n == 1 ? g[1] : g[2];\n"                       \
 		  "		if (gl_InvocationID == 3)\n"                                       \
 		  "			gl_Position.x *= 0.5;\n"                                   \
 		  "		EmitVertex();\n"                                                   \
