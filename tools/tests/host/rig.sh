@@ -232,7 +232,7 @@ shared_tests() {
 	local records=$LOGS/of-shared counts
 	mkdir -p "$records/suites" "$records/programs"
 	counts=$(
-		SHARED_KERNEL=--plain-kernel LOGS=$records RECORDS=$records/records programs=$records/programs passed=0 failed=0
+		KERNEL=--plain-kernel LOGS=$records RECORDS=$records/records programs=$records/programs passed=0 failed=0
 		mkdir -p "$RECORDS"
 		# shared NAME MODULES SHELL
 		shared() {

@@ -35,9 +35,11 @@ again() {
 			. "$here/guest/$suite.sh"
 			printf '%s %s %s\n' "$passed" "$failed" "$skipped" >"$LOGS/counts"
 			printf '%s' "$reasons" >"$LOGS/reasons"
+			printf '%s' "$failures" >"$LOGS/failures"
 		) || true
 		if read -r passed failed skipped <"$LOGS/$label/counts"; then
 			reasons=$(cat "$LOGS/$label/reasons")$'\n'
+			failures=$(cat "$LOGS/$label/failures")$'\n'
 		else
 			fail "$label: $suite ends early"
 		fi

@@ -6,9 +6,6 @@
 # emulated one. A machine ends with the first that fails, whose modules or jobs may be there still: the next has one of its own. Of the options of "vm exec" they may use --no-emu, --modules, --carry, --timeout, and --share "$programs".
 # shellcheck disable=SC2154
 
-# Their kernel.
-SHARED_KERNEL=--debug-kernel
-
 # queue NAME ARGUMENT…: notes a guest_tap call of $suite for a shared machine.
 queue() {
 	local name=$1 kind=gpu modules="kasync jobqueue agxemu_bridge asahi" carried='' timeout=600 dir
@@ -70,7 +67,7 @@ one_machine() {
 	for dir in "$share"/.tests/*/; do
 		[ -e "$dir/status" ] || timeout=$((timeout + $(cat "$dir/timeout")))
 	done
-	"$here/../vm/vm" exec "$SHARED_KERNEL" --log "$LOGS/$log" "${options[@]}" --no-modules --timeout $timeout \
+	"$here/../vm/vm" exec "$KERNEL" --log "$LOGS/$log" "${options[@]}" --no-modules --timeout $timeout \
 		--carry "$(tr ' ' '\n' < <(cat "$share"/.tests/*/carried) | sort -u | tr '\n' ' ')" \
 		--share "$share" -- bash /mnt/share/.tests/run >"$LOGS/$log.log" 2>&1 </dev/null || status=$?
 	if [ $status = 0 ]; then
