@@ -181,16 +181,23 @@ static void rounds(const char *name, int count)
 static const struct part {
 	const char *name;
 	uint64_t address;
-	bool readable;
 } parts[] = {
-	{ "the firmware's image", 0xffffff8000000000, false },
-	{ "the heap \"private\"", 0xffffffa000000000, false },
-	{ "the heap \"gpu_ro\"", 0xffffffa600000000, true },
-	{ "the heap \"shared\"", 0xffffffa800000000, false },
-	{ "the heap \"shared_ro\"", 0xffffffaa00000000, false },
-	{ "buffers of RTKit", 0xffffffae00000000, false },
-	{ "registers", 0xffffffaf00000000, false },
+	{ "the firmware's image", 0xffffff8000000000 },
+	{ "the heap \"private\"", 0xffffffa000000000 },
+	{ "the heap \"shared\"", 0xffffffa800000000 },
+	{ "the heap \"shared_ro\"", 0xffffffaa00000000 },
+	{ "buffers of RTKit", 0xffffffae00000000 },
+	{ "registers", 0xffffffaf00000000 },
 };
+
+/*
+ * The heap "gpu_ro", which clients may read, has the commands of queues and nothing else. It grows
+ * and shrinks with them, so any part of it may go with a client.
+ */
+#define GPU_RO 0xffffffa600000000
+/* How much of it is looked at, in steps of what. The heap grows by 1 MiB. */
+#define GPU_RO_SIZE (16u << 20)
+#define GPU_RO_STEP (64u << 10)
 
 /* Whether an access of a client of its own faults. If not, @result is what it has read. */
 static bool faults(const char *name, enum what what, uint64_t address, uint32_t *result)
@@ -205,6 +212,53 @@ static bool faults(const char *name, enum what what, uint64_t address, uint32_t 
 	stopped = what == READ ? result[0] == 0xeeeeeeee : !is_result(&client, 100, 1);
 	gpu_close(&client.gpu);
 	return stopped;
+}
+
+/* Whether something is there that is not zero. No access of the client may fault before. */
+static bool has_something(struct client *client, uint64_t address)
+{
+	const uint32_t *words = (uint32_t *)client->result.map + 2;
+	bool none = true;
+
+	start(client, READ, address);
+	if (wait_for(&client->gpu) != VK_SUCCESS || words[0] == 0xeeeeeeee)
+		return false;
+	for (int i = 0; i < THREADS; i++)
+		none &= !words[i];
+	return !none;
+}
+
+/* Returns where the heap "gpu_ro" has something, or 0. */
+static uint64_t in_gpu_ro(struct client *client)
+{
+	for (uint64_t offset = 0; offset < GPU_RO_SIZE; offset += GPU_RO_STEP)
+		if (has_something(client, GPU_RO + offset))
+			return GPU_RO + offset;
+	return 0;
+}
+
+/* Clients may read the heap "gpu_ro", and not write it. A queue has a command in it. */
+static void gpu_ro(const char *name)
+{
+	uint32_t words[THREADS];
+	struct client client;
+	bool stopped = false;
+	uint64_t address;
+
+	client_open(&client, name);
+	address = in_gpu_ro(&client);
+	printf("# the heap \"gpu_ro\" has something at 0x%llx\n", (unsigned long long)address);
+	report("a read of the heap \"gpu_ro\" gives what it has", address);
+	/* What was found may be of a client that ends, and go. Then there is another place. */
+	while (address && !stopped) {
+		stopped = faults(name, WRITE, address, words);
+		if (!stopped && has_something(&client, address))
+			break;
+		if (!stopped)
+			address = in_gpu_ro(&client);
+	}
+	report("a write to the heap \"gpu_ro\" faults", stopped);
+	gpu_close(&client.gpu);
 }
 
 /* Clients reach of the kernel's half what asahi.rst says, if their contexts have it. */
@@ -223,20 +277,28 @@ static void kernel_half(const char *name, bool mapped)
 
 		for (int j = 0; j < THREADS; j++)
 			none &= !words[j];
-		if (!mapped) {
-			snprintf(line, sizeof(line), "a read of %s gives zeros", part->name);
-			report(line, !stopped && none);
-		} else if (part->readable) {
-			snprintf(line, sizeof(line), "a read of %s gives what it has", part->name);
-			report(line, !stopped && !none);
-		} else {
+		if (mapped) {
 			snprintf(line, sizeof(line), "a read of %s faults", part->name);
 			report(line, stopped);
+		} else {
+			snprintf(line, sizeof(line), "a read of %s gives zeros", part->name);
+			report(line, !stopped && none);
 		}
 		stopped = faults(name, WRITE, part->address, words);
 		snprintf(line, sizeof(line), "a write to %s %s", part->name,
 			 mapped ? "faults" : "vanishes");
 		report(line, stopped == mapped);
+	}
+	if (mapped) {
+		gpu_ro(name);
+	} else {
+		struct client client;
+
+		client_open(&client, name);
+		report("reads of the heap \"gpu_ro\" give zeros", !in_gpu_ro(&client));
+		gpu_close(&client.gpu);
+		report("a write to the heap \"gpu_ro\" vanishes",
+		       !faults(name, WRITE, GPU_RO, words));
 	}
 	report("a job after", is_good(&good));
 	gpu_close(&good.gpu);
