@@ -4,11 +4,14 @@
 # System suspend with jobs in all states: as far as the freezer, and real sleep, from which the clock wakes the machine.
 # shellcheck disable=SC2154
 
+# The plain kernel has no stages of a suspend to be tested.
+option=${KERNEL/plain/debug}
+
 # suspend_to HOW LINE OPTION…: LINE is what the kernel says each time that it has come so far.
 suspend_to() {
 	local how=$1 line=$2
 	shift 2
-	guest_tap "suspend-$how" --timeout 900 --share "$programs" \
+	guest_tap "suspend-$how" "$option" --timeout 900 --share "$programs" \
 		--emu "--fault delay:20 --fault delay:1:2000 --fault delay:2:15000" "$@" -- bash -c '
 		# The firmware says much, too much for the kernel to keep.
 		dmesg --follow >/tmp/log &
@@ -27,7 +30,7 @@ suspend_to freezer "PM: suspend debug: Waiting for 1 second"
 	--modules "kasync jobqueue agxemu_bridge asahi keep_awake"
 
 # While the firmware boots a suspend is refused: its first command is that of the boot, and the driver would ask it something.
-guest_tap suspend-boot --share "$programs" --emu "--hardware slow-boot:1300" -- bash -c '
+guest_tap suspend-boot "$option" --share "$programs" --emu "--hardware slow-boot:1300" -- bash -c '
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	says() { dmesg | grep -qE "asahi .*gpu: $1"; }
 	refused="firmware boots: system suspend is refused"
