@@ -248,9 +248,8 @@ piglit_gl_record() {
 # llvmpipe of the same version on an x86-64 host. Where both of llvmpipe's results are known, 101 of 101 are the same.
 # "@SEED:PLACES" stands for the tests at these places of the order that SEED gives: they pass, or are skipped, with both.
 #
-# Of 28793 tests that need no other window system, a random sample: of the first 4000 in the order of seed $PIGLIT_SEED, those that
-# are here have been run. Of each 800, tests with a process of their own come last, so that these are fewer where time was up.
-# "tools/tests/piglit/gl 4000 DIR asahi" goes on with it, "gl 4000 DIR host" gives llvmpipe's results, and "gl record DIR" writes
+# Of 28793 tests that need no other window system, a random sample: the first in the order of seed $PIGLIT_SEED.
+# "tools/tests/piglit/gl COUNT DIR asahi" goes on with it, "gl COUNT DIR host" gives llvmpipe's results, and "gl record DIR" writes
 # this file. "gl names" prints it with all names.
 #
 # $(piglit_gl_figures <"$1")

@@ -196,7 +196,14 @@ impl Format {
         // Loops of one format each: what is frequent.
         match (self, wide) {
             (Self::Unorm8, true) => each(values, |v| Self::Unorm8.unpack(v, 0, true)),
-            (Self::Unorm8, false) => each(values, |v| Self::Unorm8.unpack(v, 0, false)),
+            (Self::Unorm8, false) => {
+                // A division and a conversion of each lane take longer.
+                static TABLE: LazyLock<[u32; 256]> = LazyLock::new(|| {
+                    std::array::from_fn(|bits| Format::Unorm8.unpack(bits as u32, 0, false))
+                });
+                let table = &*TABLE;
+                each(values, |v| table[v as usize & 0xff]);
+            }
             (Self::F16, true) => each(values, half::widen),
             _ => each(values, |v| self.unpack(v, channel, wide)),
         }

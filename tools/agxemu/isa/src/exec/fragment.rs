@@ -19,8 +19,7 @@
 //! it, but writes nothing; that atomic accesses are among what it does not do is inferred.
 
 use super::host::{bits, HostFault, LaneFault, SampleTest, TextureRequest, TextureResult};
-use super::memory::{copy, runs};
-use super::op::{Iterate, Place, Src, TileAccess};
+use super::op::{Iterate, Place, Src};
 use super::run::{unsupported, Flow, Machine, Outcome};
 use super::{float, half, FaultKind, Group, Host, Lanes, Shared, LANES};
 
@@ -92,6 +91,17 @@ impl Pixels {
         live.fold(0, |real, (lane, &live)| real | u32::from(live != 0) << lane)
     }
 
+    /// Returns the number of each lane's pixel in a tile, row after row.
+    pub(super) fn in_tile(&self, width: u32, height: u32) -> Lanes {
+        if width.is_power_of_two() && height.is_power_of_two() {
+            // Those of renders: it takes no division.
+            let (right, down) = (width - 1, height - 1);
+            let number = |lane: usize| (self.y[lane] & down) * width + (self.x[lane] & right);
+            return std::array::from_fn(number);
+        }
+        std::array::from_fn(|lane| self.y[lane] % height * width + self.x[lane] % width)
+    }
+
     /// Returns where a lane is in its pixel for an interpolation.
     fn place(&self, lane: usize, place: Option<u32>) -> [f32; 2] {
         const CENTRE: [f32; 2] = [0.5; 2];
@@ -151,7 +161,7 @@ impl Group {
         true
     }
 
-    fn pixels(&self) -> Result<&Pixels, Box<FaultKind>> {
+    pub(super) fn pixels(&self) -> Result<&Pixels, Box<FaultKind>> {
         let pixels = self.pixels.as_deref();
         pixels.ok_or_else(|| unsupported("only fragment shaders have pixels"))
     }
@@ -320,73 +330,6 @@ impl Group {
         } else {
             Flow::Next
         })
-    }
-
-    /// Accesses the tile at the place of each lane's pixel.
-    pub(super) fn pixel_tile<H: Host>(
-        &mut self,
-        m: &mut Machine<'_, H>,
-        store: bool,
-        t: &TileAccess,
-    ) -> Result<(), Box<FaultKind>> {
-        let tile = m.dispatch.tile;
-        if tile.samples == 0 || tile.width == 0 || tile.height == 0 {
-            return Err(unsupported("the launch has no image block"));
-        }
-        let samples = self.lanes(m.shared.get(), t.samples);
-        let pixels = self.pixels()?;
-        let all = pixels.all();
-        let exec = if store {
-            self.exec & self.real
-        } else {
-            self.exec
-        };
-        // The samples of each lane: one of a load, those that are live of a store.
-        let chosen: Lanes = std::array::from_fn(|lane| {
-            let asked = samples[lane] & all;
-            match store {
-                true => asked & pixels.live[lane],
-                false => 1 << asked.trailing_zeros().min(pixels.samples - 1),
-            }
-        });
-        let pixel: [u32; LANES] = std::array::from_fn(|lane| {
-            pixels.y[lane] % tile.height * tile.width + pixels.x[lane] % tile.width
-        });
-        let mask = match t.format.channels() {
-            1 => t.regs.mask,
-            _ => 1,
-        };
-        let mut n = 0;
-        for (first, count) in runs(mask) {
-            let size = t.format.size() * count as usize;
-            if store {
-                self.pack(t.regs, t.format, first, count, &mut n);
-            }
-            let offset = usize::from(t.offset) + first as usize * t.format.size();
-            // As in an image block, what a sample has no room for is lost.
-            let room = (tile.stride as usize).saturating_sub(offset).min(size);
-            for lane in bits(exec) {
-                for sample in bits(chosen[lane]) {
-                    let at = (pixel[lane] * tile.samples + sample as u32) * tile.stride;
-                    let at = at as usize + offset;
-                    let Some(memory) = m.local.get_mut(at..at + room) else {
-                        let (lane, address) = (lane as u8, at as u64);
-                        return Err(Box::new(FaultKind::Local { lane, address }));
-                    };
-                    let bytes = &mut self.buffer[lane * size..][..size];
-                    if store {
-                        copy(memory, &bytes[..room]);
-                    } else {
-                        copy(&mut bytes[..room], memory);
-                        bytes[room..].fill(0);
-                    }
-                }
-            }
-            if !store {
-                self.unpack(t.regs, t.format, first, count, &mut n);
-            }
-        }
-        Ok(())
     }
 
     /// A load that was refused as a whole: what helpers cannot read is zero, as their addresses may

@@ -56,6 +56,7 @@ mod request;
 mod run;
 mod stop;
 mod texture;
+mod tile;
 mod transcendental;
 mod vertex;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Textures and images: finds descriptors and operands, and lets the host do the rest; and the
-//! image block.
+//! Textures and images: finds descriptors and operands, and lets the host do the rest; and blocks
+//! of images.
 
 use super::fragment::texture_for_helpers;
 use super::host::{
@@ -9,7 +9,7 @@ use super::host::{
     TextureRequest, TextureResult,
 };
 use super::memory::uniform64;
-use super::op::{Coordinates, Descriptor, Image, Src, Texture, TileAccess};
+use super::op::{Coordinates, Descriptor, Image, Src, Texture};
 use super::operand::half_register;
 use super::run::{unsupported, Machine};
 use super::{half, FaultKind, Group, Host, Lanes, Shared, LANES};
@@ -316,74 +316,6 @@ impl Group {
             m.host
                 .block_write(&request, m.dispatch, m.local)
                 .map_err(host_fault)?;
-        }
-        Ok(())
-    }
-
-    /// Accesses the image block in threadgroup memory. Places outside the block are not touched
-    /// and read as zero, which is inferred.
-    pub(super) fn tile<H: Host>(
-        &mut self,
-        m: &mut Machine<'_, H>,
-        store: bool,
-        t: &TileAccess,
-    ) -> Result<(), Box<FaultKind>> {
-        let Some(position) = t.position else {
-            return self.pixel_tile(m, store, t);
-        };
-        let tile = m.dispatch.tile;
-        if tile.samples == 0 {
-            return Err(unsupported("the launch has no image block"));
-        }
-        let shared = m.shared.get();
-        let x = self.lanes(shared, half_register(position.into()));
-        let y = self.lanes(shared, half_register(u64::from(position) + 1));
-        let samples = self.lanes(shared, t.samples);
-        let all = ((1u64 << tile.samples) - 1) as u32;
-        let exec = self.exec;
-        let one_sample = bits(exec).all(|lane| (samples[lane] & all).count_ones() == 1);
-        if !store && !one_sample {
-            return Err(unsupported("load of other than one sample"));
-        }
-        // As in memory, channels that the mask leaves out keep their place.
-        let mut n = 0;
-        let mask = if t.format.channels() > 1 {
-            1
-        } else {
-            t.regs.mask
-        };
-        for (first, count) in super::memory::runs(mask) {
-            let size = t.format.size() * count as usize;
-            if store {
-                self.pack(t.regs, t.format, first, count, &mut n);
-            } else {
-                self.buffer.fill(0);
-            }
-            for lane in bits(exec) {
-                for sample in bits(samples[lane] & all) {
-                    let Some(at) = tile.address(x[lane], y[lane], sample as u32) else {
-                        continue;
-                    };
-                    let offset = usize::from(t.offset) + first as usize * t.format.size();
-                    // Compilers store four channels also where a sample has less room. That the
-                    // rest is lost, and does not end up in the next sample, is inferred: copies of
-                    // two-word texels would not work otherwise.
-                    let room = (tile.stride as usize).saturating_sub(offset).min(size);
-                    let at = at + offset;
-                    let Some(memory) = m.local.get_mut(at..at + room) else {
-                        let (lane, address) = (lane as u8, at as u64);
-                        return Err(Box::new(FaultKind::Local { lane, address }));
-                    };
-                    let bytes = &mut self.buffer[lane * size..][..room];
-                    match store {
-                        true => memory.copy_from_slice(bytes),
-                        false => bytes.copy_from_slice(memory),
-                    }
-                }
-            }
-            if !store {
-                self.unpack(t.regs, t.format, first, count, &mut n);
-            }
         }
         Ok(())
     }
