@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# The kernel for arm64, in five flavours: "plain", "debug" with lockdep, KASAN and kmemleak, "checks", which is that with all other
-# checkers that go together, and exporters of buffers, "rt" with PREEMPT_RT, lockdep and KASAN by tags of the hardware's, and "kcsan"
-# with the detector of data races. And one for x86_64, "x86", with lockdep and kmemleak.
+# The kernel for arm64, in six flavours: "plain", "inline", which is that with the C helpers of Rust code inlined, "debug" with
+# lockdep, KASAN and kmemleak, "checks", which is that with all other checkers that go together, and exporters of buffers, "rt" with
+# PREEMPT_RT, lockdep and KASAN by tags of the hardware's, and "kcsan" with the detector of data races. And one for x86_64, "x86",
+# with lockdep and kmemleak.
 
 KERNEL_CONFIG=$REPO/tools/vm/kernel
 

@@ -22,6 +22,7 @@ parse_options() {
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--plain-kernel) FLAVOUR_WANTED=plain ;;
+		--inline-kernel) FLAVOUR_WANTED=inline ;;
 		--debug-kernel) FLAVOUR_WANTED=debug ;;
 		--kcsan-kernel) FLAVOUR_WANTED=kcsan ;;
 		--checks-kernel) FLAVOUR_WANTED=checks ;;
