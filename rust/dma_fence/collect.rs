@@ -18,6 +18,7 @@
 use crate::{
     all::Entry,
     containers::Leaves,
+    entries::Block,
     evidence::Timeline,
     fence::{
         ARef,
@@ -83,13 +84,13 @@ impl FenceSet {
     fn collect(fences: KVVec<ARef<Fence>>, own: Option<Timeline>) -> Result<Self> {
         let containers = Containers::of(&fences)?;
         let mut collection = Collection {
-            entries: KVVec::with_capacity(fences.len(), quietly())?,
+            entries: Block::with_capacity(fences.len())?,
             own,
             sort_at: 2 * FEW,
             visited: 0,
         };
         for (i, fence) in fences.into_iter().enumerate() {
-            if !fence.is_container() {
+            if containers.are_none() || !fence.is_container() {
                 collection.add(fence, true)?;
             } else if containers.is_first(&fence, i) {
                 collection.add_leaves(&fence)?;
@@ -116,6 +117,12 @@ impl Containers {
         Ok(Self { sorted })
     }
 
+    /// Returns whether no container was named.
+    #[inline(always)]
+    fn are_none(&self) -> bool {
+        self.sorted.is_empty()
+    }
+
     /// Returns whether the container at `place` was not named before.
     fn is_first(&self, container: &Fence, place: usize) -> bool {
         let address = container.as_raw() as usize;
@@ -126,7 +133,7 @@ impl Containers {
 
 /// A set that is being built.
 struct Collection {
-    entries: KVVec<Entry<ARef<Fence>>>,
+    entries: Block<Inner, Entry<ARef<Fence>>>,
     own: Option<Timeline>,
     /// The number of entries at which they are sorted next.
     sort_at: usize,
@@ -173,15 +180,8 @@ impl Collection {
                 return Ok(());
             }
         }
-        if entries.len() == entries.capacity() {
-            entries.reserve(1, quietly())?;
-        }
-        let entry = Entry::new(fence, reports, entries.len() as u32);
-        if let Some(place) = entries.spare_capacity_mut().first_mut() {
-            place.write(entry);
-            // SAFETY: The capacity suffices, and the entry was written above.
-            unsafe { entries.inc_len(1) };
-        }
+        let place = entries.len() as u32;
+        entries.push(Entry::new(fence, reports, place))?;
         if entries.len() >= self.sort_at {
             self.sort();
         }
@@ -227,12 +227,10 @@ impl Collection {
         if self.entries.is_empty() {
             return Ok(FenceSet::default());
         }
-        let memory = KBox::<Inner>::new_uninit(GFP_KERNEL_ACCOUNT)?;
-        // Constructed in place, as it is large.
-        let inner = KBox::write(
-            memory,
-            Inner::new(All::new(self.entries.into()), self.visited),
-        );
+        let visited = self.visited;
+        let inner = self
+            .entries
+            .finish(|entries| Inner::new(All::new(entries), visited));
         Ok(FenceSet::of(inner))
     }
 }

@@ -130,7 +130,11 @@ impl Fence {
     pub fn result(&self) -> Option<Result> {
         self.test_signaled_flag().then(|| {
             // SAFETY: The fence is valid by the type invariant, and has signalled.
-            to_result(unsafe { ffi::dma_fence_shim_error(self.as_raw()) })
+            match unsafe { ffi::dma_fence_shim_error(self.as_raw()) } {
+                // Most have succeeded, and `to_result()` is a call.
+                0 => Ok(()),
+                error => to_result(error),
+            }
         })
     }
 

@@ -78,6 +78,7 @@ unsafe extern "C" {
     pub(crate) fn dma_fence_shim_api_violation(what: *const c_char);
     pub(crate) fn dma_fence_shim_error(fence: *mut dma_fence) -> c_int;
     pub(crate) fn dma_fence_shim_alloc() -> *mut c_void;
+    pub(crate) fn dma_fence_shim_alloc_block(size: usize) -> *mut c_void;
     pub(crate) fn dma_fence_shim_arm(
         fence: *mut dma_fence,
         ops: *const dma_fence_ops,

@@ -9,7 +9,10 @@ use crate::{
         Entry,
         WaitAll, //
     },
-    entries::Entries,
+    entries::{
+        Finished,
+        Values, //
+    },
     fence::{
         ARef,
         Fence, //
@@ -19,7 +22,6 @@ use crate::{
 };
 use core::{
     mem::ManuallyDrop,
-    pin::Pin,
     task::{
         Context,
         Poll, //
@@ -36,15 +38,15 @@ use kernel::{
 };
 
 /// The fences of a set.
-pub(crate) type All = WaitAll<ARef<Fence>, Entries<Entry<ARef<Fence>>>, { FenceSet::AT_ONCE }>;
+pub(crate) type All = WaitAll<ARef<Fence>, Values<Entry<ARef<Fence>>>, { FenceSet::AT_ONCE }>;
 
 /// The value of [`Inner::deadline`] without a deadline.
 const NEVER: i64 = i64::MAX;
 
 /// A set of fences of any drivers, for waiting for all of them.
 ///
-/// An empty set needs no allocation. If a set is forgotten while it waits, the module of this crate
-/// stays loaded for ever (H29).
+/// An empty set needs no allocation, and others are one block of memory. If a set is forgotten while
+/// it waits, the module of this crate stays loaded for ever (H29).
 ///
 /// # Context
 ///
@@ -68,7 +70,7 @@ const NEVER: i64 = i64::MAX;
 /// # }
 /// ```
 #[derive(Default)]
-pub struct FenceSet(ManuallyDrop<Option<Pin<KBox<Inner>>>>);
+pub struct FenceSet(ManuallyDrop<Option<Finished<Inner>>>);
 
 #[pin_data]
 pub(crate) struct Inner {
@@ -93,12 +95,18 @@ impl Inner {
         }
     }
 
-    /// Returns the first error of the fences, all of which have signalled.
-    fn result(&self) -> Result {
-        let reporting = self.all.entries().iter().filter(|e| e.reports);
-        reporting
-            .filter_map(|e| e.fence.result())
-            .fold(Ok(()), Result::and)
+    /// Returns the first error of the fences, or `None` if one has not signalled.
+    ///
+    /// After `Some`, the caller sees all that was written before the fences were signalled.
+    fn result(&self) -> Option<Result> {
+        let mut first = Ok(());
+        for entry in self.all.entries() {
+            let result = entry.fence.result()?;
+            if entry.reports && first.is_ok() {
+                first = result;
+            }
+        }
+        Some(first)
     }
 
     /// Returns whether `deadline` is so much earlier than the last one that it is passed on.
@@ -116,8 +124,8 @@ impl FenceSet {
     /// is not bounded by this, so code with preemption disabled polls no larger set.
     pub const AT_ONCE: usize = 256;
 
-    pub(crate) fn of(inner: KBox<Inner>) -> Self {
-        Self(ManuallyDrop::new(Some(inner.into())))
+    pub(crate) fn of(inner: Finished<Inner>) -> Self {
+        Self(ManuallyDrop::new(Some(inner)))
     }
 
     /// Drops the fences. The set is empty afterwards.
@@ -203,15 +211,23 @@ impl FenceSet {
         let Some(inner) = &mut *self.0 else {
             return Poll::Ready(Ok(()));
         };
-        let waits = inner.as_mut().project();
-        if waits.all.poll(cx).is_pending() {
-            waits.module.get_or_insert_with(ModuleRef::new);
-            annotate(cx);
-            return Poll::Pending;
+        // The common case: all have signalled while the jobs before this one ran.
+        let mut result = match inner.all.is_polled() {
+            true => None,
+            false => inner.result(),
+        };
+        if result.is_none() {
+            let waits = inner.as_mut().project();
+            if waits.all.poll(cx).is_pending() {
+                waits.module.get_or_insert_with(ModuleRef::new);
+                annotate(cx);
+                return Poll::Pending;
+            }
+            result = inner.result();
         }
-        let result = inner.result();
         self.clear();
-        Poll::Ready(result)
+        // All have signalled, so there is a result.
+        Poll::Ready(result.unwrap_or(Ok(())))
     }
 }
 

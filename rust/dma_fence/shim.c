@@ -167,6 +167,18 @@ void *dma_fence_shim_alloc(void)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_alloc);
 
+/* Memory whose size userspace controls, for kvfree_atomic(). May sleep. */
+void *dma_fence_shim_alloc_block(size_t size)
+{
+	const gfp_t flags = GFP_KERNEL_ACCOUNT | __GFP_NOWARN;
+
+	/* kvmalloc() does the same for these, by more calls. */
+	if (size <= PAGE_SIZE)
+		return kmalloc(size, flags);
+	return kvmalloc(size, flags);
+}
+EXPORT_SYMBOL_GPL(dma_fence_shim_alloc_block);
+
 /* Makes a fence with an inline lock, and two references. */
 void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context,
 			u64 seqno)

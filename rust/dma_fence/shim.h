@@ -25,6 +25,7 @@ void dma_fence_expect_violations(int n);
 int dma_fence_violations_outstanding(void);
 int dma_fence_shim_error(struct dma_fence *fence);
 void *dma_fence_shim_alloc(void);
+void *dma_fence_shim_alloc_block(size_t size);
 void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops, u64 context,
 			u64 seqno);
 void dma_fence_shim_finish(struct dma_fence *fence, int error);

@@ -22,6 +22,7 @@ use core::{
     future::Future,
     marker::PhantomPinned,
     pin::Pin,
+    ptr,
     task::{
         Context,
         Poll, //
@@ -46,7 +47,13 @@ unsafe impl Source for ARef<Fence> {
 
     #[inline]
     fn node() -> bindings::dma_fence_cb {
-        bindings::dma_fence_cb::default()
+        bindings::dma_fence_cb {
+            node: bindings::list_head {
+                next: ptr::null_mut(),
+                prev: ptr::null_mut(),
+            },
+            func: None,
+        }
     }
 
     fn read_side<R>(f: impl FnOnce() -> R) -> R {

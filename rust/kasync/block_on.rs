@@ -30,29 +30,24 @@ use kernel::{
 
 /// A reference to the parker of a thread that blocks. Wakers have references to it as well, and may
 /// outlive this one.
-pub(crate) struct Parking(Counted<Parker>);
+struct Parking(Counted<Parker>);
 
 impl Parking {
-    pub(crate) fn new() -> Result<Self> {
+    fn new() -> Result<Self> {
         Ok(Self(Parker::new()?))
     }
 
-    /// Polls `future` until it is ready, and parks between polls. Calls `late` each time that the
-    /// parker's time limit expires.
-    pub(crate) fn block_on<F: Future>(
-        &self,
-        mut future: Pin<&mut F>,
-        mut late: impl FnMut(),
-    ) -> F::Output {
+    /// Polls `future` until it is ready, and parks between polls.
+    fn block_on<F: Future>(&self, mut future: Pin<&mut F>) -> F::Output {
         might_sleep();
         let waker = self.waker();
         let mut cx = Context::from_waker(&waker);
         loop {
-            match future.as_mut().poll(&mut cx) {
-                Poll::Ready(output) => return output,
-                Poll::Pending if !self.0.park() => late(),
-                Poll::Pending => (),
+            if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+                return output;
             }
+            // If the time limit has expired, one poll more does no harm.
+            let _woken = self.0.park();
         }
     }
 
@@ -155,7 +150,7 @@ pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
     let parking = Parking::new()?;
     // Leaves have timers in them, which do not belong on a stack.
     let mut future = KBox::pin(future, GFP_KERNEL)?;
-    Ok(parking.block_on(future.as_mut(), || ()))
+    Ok(parking.block_on(future.as_mut()))
 }
 
 /// Blocks until `future` is ready or a signal is pending for the thread.

@@ -3,7 +3,6 @@
 //! Executors.
 
 use crate::{
-    block_on::Parking,
     counted::Counted,
     current,
     inspect,
@@ -37,8 +36,6 @@ pub(crate) struct Inner {
     closer: Work,
     core: Counted<Core>,
     root: Scope,
-    /// Allocated beforehand, since closing must not fail.
-    parking: Parking,
     closing: SetOnce<()>,
     closed: SetOnce<()>,
 }
@@ -88,14 +85,12 @@ impl Executor {
     ///
     /// `ENOMEM`. `EINTR` with [`Priority::Realtime`], if the calling thread is killed.
     pub fn with_priority(name: &'static CStr, priority: Priority) -> Result<Self> {
-        let parking = Parking::new()?;
         let queue = Queue::new(name, priority)?;
         let result = Core::new(queue).and_then(|core| {
             Counted::new(Inner {
                 closer: Work::uninit(),
                 root: Scope::new_root(core.clone(), name)?,
                 core,
-                parking,
                 closing: SetOnce::new(),
                 closed: SetOnce::new(),
             })
@@ -147,7 +142,7 @@ impl Inner {
         // R11: no new task and no new scope from here on ...
         self.root.cancel();
         // ... all tasks complete ...
-        self.root.join_on(&self.parking)?;
+        self.root.wait_until_empty();
         // ... no wake that still saw one of them incomplete ...
         rcu::synchronize_rcu();
         // SAFETY: ... so no work item is queued any more: complete tasks are not queued.

@@ -8,7 +8,15 @@
 //! C header: [`include/linux/completion.h`](srctree/include/linux/completion.h)
 
 use crate::counted::Counted;
-use core::mem::MaybeUninit;
+use core::{
+    mem::MaybeUninit,
+    ptr,
+    task::{
+        RawWaker,
+        RawWakerVTable,
+        Waker, //
+    }, //
+};
 use kernel::{
     bindings,
     prelude::*,
@@ -52,6 +60,26 @@ impl Parker {
         Ok(unsafe { parker.assume_init() })
     }
 
+    /// Calls `f` with a parker on the stack of the calling thread.
+    pub(crate) fn on_stack<R>(f: impl FnOnce(&Self) -> R) -> R {
+        let parker = Self(Opaque::uninit());
+        // SAFETY: The memory is valid for writes, and does not move until the end of this function.
+        unsafe { bindings::init_completion(parker.0.get()) };
+        f(&parker)
+    }
+
+    /// Returns a waker that calls [`Parker::unpark`], and has no reference to the parker.
+    ///
+    /// # Safety
+    ///
+    /// The parker must stay valid until each clone of the waker was dropped, or called. A call that
+    /// lets [`Parker::park`] return `true` is over by then.
+    pub(crate) unsafe fn borrowed_waker(&self) -> Waker {
+        // SAFETY: The functions of the vtable are called with a pointer to a parker, which is valid
+        // by the safety requirements.
+        unsafe { Waker::new(ptr::from_ref(self).cast(), &BORROWED) }
+    }
+
     /// Sleeps until [`Parker::unpark`] has been called more often than this has returned `true`.
     /// Returns `false` if the time limit expires.
     pub(crate) fn park(&self) -> bool {
@@ -83,4 +111,23 @@ impl Parker {
         // SAFETY: Initialised by `new()`.
         unsafe { bindings::complete(self.0.get()) }
     }
+}
+
+/// The functions of wakers without a reference.
+static BORROWED: RawWakerVTable = RawWakerVTable::new(clone, wake, wake, |_| ());
+
+/// # Safety
+///
+/// See `RawWakerVTable`.
+unsafe fn clone(parker: *const ()) -> RawWaker {
+    RawWaker::new(parker, &BORROWED)
+}
+
+/// # Safety
+///
+/// `parker` must be that of a waker of [`Parker::borrowed_waker`].
+unsafe fn wake(parker: *const ()) {
+    // SAFETY: By the requirements of `borrowed_waker()` the parker is valid. `complete()` does not
+    // access it any more once `park()` may return.
+    unsafe { &*parker.cast::<Parker>() }.unpark();
 }

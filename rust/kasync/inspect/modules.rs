@@ -9,7 +9,6 @@
 
 use super::ROOTS;
 use crate::{
-    block_on::Parking,
     ffi,
     report::api_violation,
     scope::Scope, //
@@ -17,16 +16,8 @@ use crate::{
 use kernel::{
     error::to_result,
     ffi::c_void,
-    prelude::*,
-    sync::global_lock, //
+    prelude::*, //
 };
-
-global_lock! {
-    // Allocated beforehand, since unloading must not fail for want of memory.
-    // SAFETY: `ModuleWatch::new()`, called by the module's init function, initialises it before any
-    // other use.
-    unsafe(uninit) static PARKING: Mutex<Option<Parking>> = None;
-}
 
 /// A registered notifier. It is unregistered when this is dropped.
 pub struct ModuleWatch(());
@@ -36,18 +27,14 @@ impl ModuleWatch {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`, and those of `register_module_notifier()`.
+    /// Those of `register_module_notifier()`.
     ///
     /// # Safety
     ///
     /// To be called once, by the module's init function, before any executor is made.
     pub unsafe fn new() -> Result<Self> {
         // SAFETY: Called once, and by the module's init function.
-        unsafe {
-            ROOTS.init();
-            PARKING.init();
-        }
-        *PARKING.lock() = Some(Parking::new()?);
+        unsafe { ROOTS.init() };
         // If registering fails, dropping this undoes the rest.
         let this = Self(());
         // SAFETY: `going` stays valid until `drop()` unregisters it. Unregistering is legal even if
@@ -62,7 +49,6 @@ impl Drop for ModuleWatch {
         // SAFETY: Unregistering is legal whether or not the notifier was registered.
         unsafe { ffi::kasync_unwatch_modules() };
         // Statics are never dropped.
-        *PARKING.lock() = None;
         *ROOTS.lock() = KVec::new();
     }
 }
@@ -91,11 +77,8 @@ unsafe extern "C" fn going(module: *const c_void) {
     while let Some(root) = user_of(module) {
         api_violation(c"a module goes while tasks run its code; waiting for them");
         root.cancel();
-        let parking = PARKING.lock();
-        if let Some(parking) = &*parking {
-            // Cannot fail: no module is unloaded inside a poll.
-            let _joined = root.join_on(parking);
-        }
+        // No module is unloaded inside a poll.
+        root.wait_until_empty();
     }
     // The destructors of outputs that wait for a thread may be code of the module as well.
     // SAFETY: Notifiers of modules may sleep.

@@ -8,9 +8,9 @@ use super::{
 };
 use crate::{
     await_site::AwaitSite,
-    block_on::Parking,
     budget::poll_budget,
     current,
+    parker::Parker,
     report::api_violation, //
     wait::{
         WaitState,
@@ -19,13 +19,20 @@ use crate::{
 };
 use core::{
     future::Future,
-    pin::Pin,
+    pin::{
+        pin,
+        Pin, //
+    },
     task::{
         Context,
-        Poll, //
+        Poll,
+        Waker, //
     }, //
 };
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    task::might_sleep, //
+};
 
 /// The future of [`Scope::join`]. Cancel safe.
 ///
@@ -61,15 +68,25 @@ impl Future for Join {
 }
 
 impl Join {
-    fn poll_end(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
-        // SAFETY: The waiter, the only field that is pinned, is not moved.
-        let this = unsafe { self.get_unchecked_mut() };
+    fn poll_end(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result> {
         // The task that this thread is polling waits, whatever waker `cx` has.
-        if polled_within(&this.scope) {
+        if polled_within(&self.scope) {
             api_violation(c"a task joins a scope that it is part of");
             return Poll::Ready(Err(EDEADLK));
         }
-        let waker = cx.waker().clone();
+        if self.as_mut().waits(cx.waker().clone()) {
+            self.site.waits(cx);
+            Poll::Pending
+        } else {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    /// Registers a waker, and returns `true`, unless the wait is over. The waker is not cloned. It
+    /// is called once, when the last task ends, or dropped.
+    fn waits(self: Pin<&mut Self>, waker: Waker) -> bool {
+        // SAFETY: The waiter, the only field that is pinned, is not moved.
+        let this = unsafe { self.get_unchecked_mut() };
         let waiter = &this.waiter;
         let result = this.scope.locked(|tree, scope| {
             let node = scope.node(tree);
@@ -83,14 +100,10 @@ impl Join {
                 Ok(node.join_waiters.wait(waiter, waker, epoch))
             }
         });
-        match result {
-            Ok(_old) => {
-                this.registered = true;
-                this.site.waits(cx);
-                Poll::Pending
-            }
-            Err(_waker) => Poll::Ready(Ok(())),
-        }
+        // A waker that is not registered any more is dropped here, without the lock.
+        let waits = result.is_ok();
+        this.registered |= waits;
+        waits
     }
 }
 
@@ -107,23 +120,36 @@ impl Drop for Join {
 }
 
 impl Scope {
-    /// Blocks until no task is left in this scope and below.
+    /// Blocks until no task is left in this scope and below. Allocates nothing, so that a teardown
+    /// can rely on it.
     ///
     /// # Errors
     ///
     /// `EDEADLK`, with a warning, inside a poll or a signalling section: a task must not block its
-    /// worker (H15), and fences could depend on the caller. `ENOMEM`.
+    /// worker (H15), and fences could depend on the caller. Elsewhere it does not fail.
     pub fn join_blocking(&self) -> Result {
         if current::in_section() {
             api_violation(c"join_blocking() inside a poll or a signalling section");
             return Err(EDEADLK);
         }
-        self.join_on(&Parking::new()?)
+        self.wait_until_empty();
+        Ok(())
     }
 
-    /// Blocks as [`Scope::join_blocking`] does, and allocates nothing.
-    pub(crate) fn join_on(&self, parking: &Parking) -> Result {
-        parking.block_on(core::pin::pin!(self.join()), || self.report_stall())
+    /// Blocks as [`Scope::join_blocking`] does. The caller may sleep, and is neither in a poll nor
+    /// in a signalling section.
+    pub(crate) fn wait_until_empty(&self) {
+        might_sleep();
+        Parker::on_stack(|parker| {
+            let join = pin!(self.join());
+            // SAFETY: `waits()` does not clone the waker. If it is called, `park()` returns `true`
+            // after that. If it is not registered, it was dropped.
+            if join.waits(unsafe { parker.borrowed_waker() }) {
+                while !parker.park() {
+                    self.report_stall();
+                }
+            }
+        });
     }
 
     /// Logs the tasks that a blocking join still waits for.

@@ -215,8 +215,6 @@ fn allocation_failures() {
         world.fail_allocation_after(n);
         assert_eq!(block_on(async {}), Err(code::ENOMEM));
     }
-    world.fail_allocation_after(0);
-    assert_eq!(executor.root().join_blocking(), Err(code::ENOMEM));
     for n in 0..2 {
         world.fail_allocation_after(n);
         let channel = kasync::sync::mpsc::channel::<u8>(3);
@@ -227,6 +225,36 @@ fn allocation_failures() {
     assert_eq!(channel.err(), Some(code::ENOMEM));
     assert_eq!(world.live_allocations(), live);
     executor.shutdown().unwrap();
+}
+
+/// Joining at teardown allocates nothing, and so does not fail without memory: neither a blocking
+/// join that waits, nor a shutdown.
+#[test]
+fn joins_without_memory() {
+    let world = World::manual();
+    let _entered = world.enter();
+    let executor = Executor::new(c"t").unwrap();
+    let scope = executor.root().child(c"c").unwrap();
+    let ended = Count::default();
+    let e = ended.clone();
+    let task = async move {
+        yield_now().await;
+        e.add();
+    };
+    scope.spawn(c"t", task).unwrap().detach();
+    executor.root().spawn(c"t", cancelled()).unwrap().detach();
+    let live = world.live_allocations();
+    world.fail_allocation_after(0);
+    assert_eq!(scope.join_blocking(), Ok(()));
+    assert_eq!(ended.get(), 1);
+    // Nothing is left to wait for.
+    assert_eq!(scope.join_blocking(), Ok(()));
+    assert!(world.live_allocations() < live);
+    executor.shutdown().unwrap();
+    // The failure is still to come.
+    assert_eq!(block_on(async {}), Err(code::ENOMEM));
+    drop((scope, executor));
+    assert_eq!(world.live_allocations(), 0);
 }
 
 /// H12: a handle polled again after it was ready stays pending, with a report, and gives nothing

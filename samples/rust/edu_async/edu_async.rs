@@ -24,6 +24,7 @@
 
 use kasync::{
     block_on,
+    cancelled,
     irq,
     join,
     Executor,
@@ -40,7 +41,8 @@ use kernel::{
     sync::{
         atomic::{
             Acquire,
-            Atomic, //
+            Atomic,
+            Release, //
         },
         Arc, //
     }, //
@@ -69,6 +71,11 @@ struct Driver<'bound> {
     _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
     /// The tasks of the clients.
     clients: Scope,
+    /// The task that waits for what the device has. Made by the binding, since unbinding must not
+    /// fail for want of memory.
+    ending: Scope,
+    /// Whether an engine has not ended what it had.
+    stuck: Arc<Atomic<bool>>,
     edu: Arc<Edu>,
     over: Arc<Atomic<u32>>,
     refused: Arc<Atomic<u32>>,
@@ -96,6 +103,8 @@ impl<'bound> Driver<'bound> {
         let executor = Executor::new(c"edu_async")?;
         let root = executor.root();
         let clients = root.child(c"clients")?;
+        let ending = root.child(c"ending")?;
+        let stuck = Arc::new(Atomic::new(false), GFP_KERNEL)?;
         let over = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let refused = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         // An earlier owner of the device may have left it at work.
@@ -118,10 +127,15 @@ impl<'bound> Driver<'bound> {
         };
         root.spawn(c"interrupts", demultiplex(edu.clone(), interrupts))?
             .detach();
+        ending
+            .spawn(c"drain", drain(edu.clone(), stuck.clone()))?
+            .detach();
         Ok(Self {
             _line: line,
             _vectors: vectors,
             clients,
+            ending,
+            stuck,
             edu,
             over,
             refused,
@@ -129,22 +143,32 @@ impl<'bound> Driver<'bound> {
         })
     }
 
-    /// Waits for what the device has, refuses the rest, and waits for the clients.
+    /// Waits for what the device has, refuses the rest, and waits for the clients. Needs no memory.
     ///
     /// # Errors
     ///
     /// `ETIME` if an engine does not end what it has. The other is waited for in any case, and so
-    /// are the clients. `ENOMEM`.
+    /// are the clients.
     fn end(&self) -> Result {
-        let (computing, copying) = (&self.edu.computing, &self.edu.copying);
-        computing.close();
-        copying.close();
-        let drained = block_on(async {
-            let (computed, copied) = join!(computing.drained(), copying.drained());
-            computed.and(copied)
-        });
+        self.ending.cancel();
+        let drained = self.ending.join_blocking();
         let joined = self.clients.join_blocking();
-        drained.and_then(|drained| drained).and(joined)
+        if self.stuck.load(Acquire) {
+            return Err(ETIME);
+        }
+        drained.and(joined)
+    }
+}
+
+/// Waits for what the engines have once the task is cancelled. They refuse the rest.
+async fn drain(edu: Arc<Edu>, stuck: Arc<Atomic<bool>>) {
+    cancelled().await;
+    let (computing, copying) = (&edu.computing, &edu.copying);
+    computing.close();
+    copying.close();
+    let (computed, copied) = join!(computing.drained(), copying.drained());
+    if computed.and(copied).is_err() {
+        stuck.store(true, Release);
     }
 }
 

@@ -3,7 +3,8 @@
 # shellcheck disable=SC2154
 #
 # The executor under a driver for a device that is not ours: samples/rust/edu_async on QEMU's edu. The driver is unbound in the
-# middle of a transfer, again and again, and at last goes with its module. With "all", each allocation of the binding thread fails once.
+# middle of a transfer, again and again, and at last goes with its module. With "all", each allocation of the binding thread fails once,
+# and each of the unbinding thread.
 [ "$TIER" = all ] && rounds=100 || rounds=10
 guest_tap sample-edu --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" -- sh -c '
 	driver=/sys/bus/pci/drivers/edu_async
@@ -26,6 +27,7 @@ if [ "$TIER" = all ]; then
 	. "$here/lib/samples.sh"
 	guest_tap sample-edu-allocations --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" --timeout 3600 -- \
 		sh -c "$(sample_allocations edu_async)
+		$(sample_ends edu_async)
 		if rmmod edu_async kasync; then echo ok unload; else echo not ok unload; fi"
 	guest_tap sample-edu-killed --no-emu --device edu,dma_mask=0xffffffff --modules "kasync edu_async" --timeout 1800 -- \
 		sh -c "$(sample_killed edu_async "$rounds" 300)

@@ -55,6 +55,42 @@ sample_allocations() {
 T
 }
 
+# sample_ends DRIVER: what a guest's shell runs to unbind the device of a driver again and again, each time with the next of the
+# allocations failing that the unbinding thread makes, until there are no more. An unbinding has no way to fail: the driver must not
+# say more often than before that something is not ok. It is for after sample_allocations, whose caches stay marked. The device has no
+# MSI meanwhile: its_msi_teardown() of the kernel warns of the want of memory.
+sample_ends() {
+	printf 'driver=/sys/bus/pci/drivers/%s name=%s\n' "$1" "$1"
+	cat <<'T'
+	complaints() {
+		dmesg | grep -c "$name: not ok"
+	}
+	[ ! -e $driver/$device ] || echo $device >$driver/unbind
+	echo 0 >/sys/bus/pci/devices/$device/msi_bus
+	echo $device >$driver/bind
+	echo Y >/sys/kernel/debug/failslab/cache-filter
+	n=0 left=0 before=$(complaints)
+	while [ "${left:-0}" = 0 ] && [ $n -lt 1000 ]; do
+		n=$((n + 1))
+		left=$(bash -c "echo $n >/proc/self/fail-nth; echo $device >$driver/unbind; read left </proc/self/fail-nth
+			echo 0 >/proc/self/fail-nth; echo \$left" 2>/tmp/said)
+		if [ ! -e $driver/$device ]; then
+			echo $device >$driver/bind || echo not ok binding after unbinding $n
+		# The write itself needs memory before the driver is told.
+		elif ! grep -q "Cannot allocate memory" /tmp/said; then
+			echo "not ok unbinding with allocation $n: $(cat /tmp/said)"
+		fi
+	done
+	echo N >/sys/kernel/debug/failslab/cache-filter
+	if [ $n -gt 1 ] && [ $n -lt 1000 ] && [ "$(complaints)" = "$before" ]; then
+		echo "ok each of $n allocations of the unbinding fails once, and it ends all"
+	else
+		echo "not ok allocations of the unbinding: $n tried, $(($(complaints) - before)) complaints"
+		dmesg | grep "$name: not ok" | tail -n 3 | sed "s/^/# /"
+	fi
+T
+}
+
 # sample_killed DRIVER ROUNDS SPAN: what a guest's shell runs to have processes bind and unbind the device of a driver, and to kill each
 # at a random moment of the first SPAN hundredths of a second. What a killed one has begun is done or undone as a whole: the device is
 # bound or it is not, and binding it then succeeds.

@@ -55,10 +55,7 @@ mod tx_wait;
 mod window;
 
 pub(crate) use self::{
-    boot::{
-        join_tasks,
-        without_allocation, //
-    },
+    boot::without_allocation,
     control::Control,
     crash::Crash,
     events::{

@@ -70,8 +70,10 @@ impl completion {
         }
     }
 
+    /// Lets one waiter pass, which may free the completion: it is not accessed after unlocking.
     pub(crate) fn complete(&self) {
-        *self.done.lock().unwrap() += 1;
+        let mut done = self.done.lock().unwrap();
+        *done += 1;
         self.changed.notify_one();
     }
 

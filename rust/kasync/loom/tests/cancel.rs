@@ -25,6 +25,23 @@ fn cancel_and_join() {
     });
 }
 
+/// H6: two threads join a scope, each with a waker of a parker on its stack, while its task ends in
+/// a third. A parker is gone as soon as its thread returns.
+#[test]
+fn joins_of_two_threads() {
+    model(2, || {
+        let executor = Executor::new(c"m").unwrap();
+        let scope = executor.root().child(c"s").unwrap();
+        scope.spawn(c"t", async {}).unwrap().detach();
+        let other = scope.clone();
+        let thread = thread::spawn(move || other.join_blocking().unwrap());
+        scope.join_blocking().unwrap();
+        thread.join().unwrap();
+        drop(scope);
+        executor.shutdown().unwrap();
+    });
+}
+
 /// Contract 5: cancel races a spawn: either the spawn fails, or the task sees the cancel.
 #[test]
 fn cancel_against_spawn() {

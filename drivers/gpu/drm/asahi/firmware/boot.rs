@@ -27,7 +27,6 @@ use crate::{
 };
 use agx_abi::globals::Globals;
 use core::future::Future;
-use kasync::Scope;
 use kernel::{
     device::{
         Bound,
@@ -155,26 +154,9 @@ impl Firmware {
             );
         }
         self.scope.cancel();
-        if let Err(e) = join_tasks(&self.scope) {
+        if let Err(e) = self.scope.join_blocking() {
             dev_err!(self.dev, "firmware tasks do not end: {e:?}\n");
         }
         self.link.close();
-    }
-}
-
-/// Blocks until no task is left in `scope`.
-///
-/// What the tasks use is given back next, so a lack of memory is no reason to go on without this:
-/// the few words that the wait needs are asked for until they are there, as with `__GFP_NOFAIL`.
-///
-/// # Errors
-///
-/// `EDEADLK`, as [`Scope::join_blocking`].
-pub(crate) fn join_tasks(scope: &Scope) -> Result {
-    loop {
-        match scope.join_blocking() {
-            Err(e) if e == ENOMEM => (),
-            joined => return joined,
-        }
     }
 }

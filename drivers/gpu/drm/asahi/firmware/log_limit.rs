@@ -61,7 +61,9 @@ impl LogLimit {
         }
     }
 
-    /// Returns whether lines were left out and their number was not printed yet.
+    /// Returns whether lines were left out and their number was not printed yet. Callers of
+    /// [`LogLimit::during`] look first: to poll one future within another takes about 200
+    /// instructions, each time that the firmware has an event.
     pub(super) fn has_left_out(&self) -> bool {
         self.rate.has_left_out()
     }

@@ -20,7 +20,6 @@
 //! nothing but their signal allows what was waiting for them to go on.
 
 use super::Parts;
-use crate::firmware::join_tasks;
 use kasync::{
     block_on,
     select,
@@ -67,7 +66,7 @@ impl Parts {
         let joined = self
             .wait_for_jobs()
             .and_then(|()| self.wait_for_fences())
-            .or_else(|_| join_tasks(&self.queues));
+            .or_else(|_| self.queues.join_blocking());
         if let Err(e) = joined {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
