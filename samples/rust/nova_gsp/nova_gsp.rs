@@ -49,6 +49,7 @@ mod queue;
 mod regs;
 mod rpc;
 mod sequencer;
+mod server;
 mod subdevice;
 mod wire;
 
@@ -58,13 +59,13 @@ use clients::{
 };
 use gsp::{
     Gsp,
-    Line,
-    Server, //
+    Line, //
 };
 use load::Left;
 use queue::Memory;
 use regs::Registers;
 use rpc::Rpc;
+use server::Server;
 use wire::Framing;
 
 /// The emulated processor.

@@ -8,7 +8,8 @@
 //!  io.rs          a command for each buffer             start(), finish().await
 //!  queue.rs       a pair of queues for each processor   InFlight: tags, memory
 //!  ───────────────────────────────────────────────────────────────────────────
-//!  controller.rs  brought up, reset, shut down          sleep, timeout, watch
+//!  controller.rs  brought up, reset, shut down          sleep, timeout
+//!  state.rs       which of these it is at               watch
 //!  tasks.rs       recover, abort, watch, events         tasks
 //!  identify.rs, command.rs, regs.rs, buffer.rs          what the device says and is told
 //! ```
@@ -59,13 +60,12 @@ mod io;
 mod ioctl;
 mod queue;
 mod regs;
+mod state;
 mod tasks;
 
 use controller::{
-    At,
     Controller,
-    Counts,
-    State, //
+    Counts, //
 };
 use door::Door;
 use file::Node;
@@ -75,6 +75,10 @@ use queue::{
     Queue, //
 };
 use regs::Registers;
+use state::{
+    At,
+    State, //
+};
 
 /// Entries of the admin queues, and their buffers.
 const ADMIN: (usize, usize) = (32, 4);
