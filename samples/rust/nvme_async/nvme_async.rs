@@ -100,6 +100,23 @@ struct Driver<'bound> {
     _executor: Executor,
 }
 
+/// Allocates a vector (MSI-X) for the admin queue and up to one for each processor, at least one.
+///
+/// # Errors
+///
+/// `ENOTSUPP` if the machine has no MSI-X, `ENOSPC` if fewer vectors are left, `ENOMEM`.
+fn allocate_vectors<'a>(
+    pdev: &'a pci::Device<device::Core<'_>>,
+    processors: u32,
+) -> Result<pci::IrqVectorRegistration<'a>> {
+    let types = pci::IrqTypes::default().with(pci::IrqType::MsiX);
+    // `pci_setup_msix_device_domain()` makes the device's interrupt domain, or fails for lack of
+    // memory, and cannot say why: its caller says `ENODEV`. A probe that ends with that is one of
+    // a device which is not there, and the kernel does not report it.
+    pdev.alloc_irq_vectors(2, processors + 1, types)
+        .map_err(|e| if e == ENODEV { ENOMEM } else { e })
+}
+
 /// Requests the line of a queue, and has it delivered to a processor.
 fn request<'bound>(
     vector: IrqRequest<'bound>,
@@ -131,11 +148,7 @@ impl<'bound> Driver<'bound> {
         let trouble = Arc::new(Notify::new(), GFP_KERNEL)?;
         let device: &device::Device<device::Bound> = pdev.as_ref();
         let processors = nr_cpu_ids();
-        let types = pci::IrqTypes::default().with(pci::IrqType::MsiX);
-        let vectors = KBox::new(
-            pdev.alloc_irq_vectors(2, processors + 1, types)?,
-            GFP_KERNEL,
-        )?;
+        let vectors = KBox::new(allocate_vectors(pdev, processors)?, GFP_KERNEL)?;
         let content = &raw const *vectors;
         // SAFETY: The box does not move, and is dropped after the registrations.
         let content = unsafe { &*content };
