@@ -45,8 +45,8 @@ const NEVER: i64 = i64::MAX;
 
 /// A set of fences of any drivers, for waiting for all of them.
 ///
-/// An empty set needs no allocation, and others are one block of memory. If a set is forgotten while
-/// it waits, the module of this crate stays loaded for ever (H29).
+/// An empty set needs no allocation, and others are one block of memory. If a set is forgotten
+/// while it waits, the module of this crate stays loaded for ever (H29).
 ///
 /// # Context
 ///

@@ -9,11 +9,9 @@ use crate::{
         check,
         Clients, //
     },
-    gsp::{
-        Life,
-        STARTS, //
-    },
+    gsp::Life,
     rpc::Link,
+    server::STARTS,
     subdevice::{
         control,
         Subdevice, //

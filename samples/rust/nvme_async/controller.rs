@@ -1,18 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! The controller: brought up, reset and shut down by awaiting what it says.
-//!
-//! # States
-//!
-//! ```text
-//!           bring_up()                  trouble, or a client asks
-//!  Down ──────────────► Live ─────────────────────────────────────► Resetting
-//!                        │ ▲                                         │     │
-//!                        │ └──── what was in flight has ended ───────┘     │ does not stop, or
-//!                        │                                                 │ does not come up
-//!                        │ unbound                                         ▼
-//!                        └────────────────────────────────────────────► Gone
-//! ```
 
 use crate::{
     command::{
@@ -30,6 +18,10 @@ use crate::{
         AQA,
         CC,
         END, //
+    },
+    state::{
+        At,
+        State, //
     }, //
 };
 use kasync::{
@@ -51,7 +43,6 @@ use kernel::{
     prelude::*,
     sync::{
         atomic::{
-            Acquire,
             Atomic,
             Full, //
         },
@@ -66,24 +57,6 @@ const ADMIN_LIMIT: Delta = Delta::from_secs(10);
 const STEP: Delta = Delta::from_millis(1);
 /// How long a shutdown may take.
 const SHUTDOWN_LIMIT: Delta = Delta::from_secs(5);
-
-/// What the controller is at.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum State {
-    /// The device has no queue yet.
-    Down,
-    Live,
-    Resetting,
-    /// It takes no more commands.
-    Gone,
-}
-
-/// What the controller is at, and how many resets it has had.
-#[derive(Clone, Copy)]
-pub(crate) struct At {
-    pub(crate) state: State,
-    pub(crate) resets: u64,
-}
 
 /// What was counted.
 pub(crate) struct Counts {
@@ -383,57 +356,6 @@ impl Controller {
         for queue in self.queues() {
             if queue.id != 0 {
                 queue.in_flight.close();
-            }
-        }
-    }
-
-    /// Says what the controller is at. From [`State::Gone`] it does not come back.
-    pub(crate) fn is_at(&self, state: State) {
-        // Nobody comes between the look and the change.
-        let mut states = self.states.lock();
-        if states.get().state == State::Gone {
-            return;
-        }
-        let resets = self.counts.resets.load(Acquire);
-        // Cannot fail: there is a receiver.
-        let _told = self.state.send(At { state, resets });
-    }
-
-    /// Waits until the controller takes commands.
-    ///
-    /// # Errors
-    ///
-    /// `ENODEV` if it has gone.
-    pub(crate) async fn live(&self) -> Result {
-        let mut state = self.state.subscribe();
-        loop {
-            match state.get().state {
-                State::Live => return Ok(()),
-                State::Gone => return Err(ENODEV),
-                State::Down | State::Resetting => state.changed().await.map_err(|_| ENODEV)?,
-            }
-        }
-    }
-
-    /// Has the controller reset, and waits until that is done.
-    ///
-    /// # Errors
-    ///
-    /// `ENODEV` if it does not come up again.
-    pub(crate) async fn ask_for_reset(&self) -> Result {
-        let mut state = self.state.subscribe();
-        let before = state.get().resets;
-        self.trouble.notify_one();
-        loop {
-            match state.get() {
-                At {
-                    state: State::Gone, ..
-                } => return Err(ENODEV),
-                At {
-                    state: State::Live,
-                    resets,
-                } if resets != before => return Ok(()),
-                _ => state.changed().await.map_err(|_| ENODEV)?,
             }
         }
     }

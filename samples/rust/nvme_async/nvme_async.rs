@@ -8,7 +8,8 @@
 //!  io.rs          a command for each buffer             start(), finish().await
 //!  queue.rs       a pair of queues for each processor   InFlight: tags, memory
 //!  ───────────────────────────────────────────────────────────────────────────
-//!  controller.rs  brought up, reset, shut down          sleep, timeout, watch
+//!  controller.rs  brought up, reset, shut down          sleep, timeout
+//!  state.rs       which of these it is at               watch
 //!  tasks.rs       recover, abort, watch, events         tasks
 //!  identify.rs, command.rs, regs.rs, buffer.rs          what the device says and is told
 //! ```
@@ -59,13 +60,12 @@ mod io;
 mod ioctl;
 mod queue;
 mod regs;
+mod state;
 mod tasks;
 
 use controller::{
-    At,
     Controller,
-    Counts,
-    State, //
+    Counts, //
 };
 use door::Door;
 use file::Node;
@@ -75,6 +75,10 @@ use queue::{
     Queue, //
 };
 use regs::Registers;
+use state::{
+    At,
+    State, //
+};
 
 /// Entries of the admin queues, and their buffers.
 const ADMIN: (usize, usize) = (32, 4);
@@ -94,6 +98,23 @@ struct Driver<'bound> {
     _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
     /// Waits for all tasks that are left.
     _executor: Executor,
+}
+
+/// Allocates a vector (MSI-X) for the admin queue and up to one for each processor, at least one.
+///
+/// # Errors
+///
+/// `ENOTSUPP` if the machine has no MSI-X, `ENOSPC` if fewer vectors are left, `ENOMEM`.
+fn allocate_vectors<'a>(
+    pdev: &'a pci::Device<device::Core<'_>>,
+    processors: u32,
+) -> Result<pci::IrqVectorRegistration<'a>> {
+    let types = pci::IrqTypes::default().with(pci::IrqType::MsiX);
+    // `pci_setup_msix_device_domain()` makes the device's interrupt domain, or fails for lack of
+    // memory, and cannot say why: its caller says `ENODEV`. A probe that ends with that is one of
+    // a device which is not there, and the kernel does not report it.
+    pdev.alloc_irq_vectors(2, processors + 1, types)
+        .map_err(|e| if e == ENODEV { ENOMEM } else { e })
 }
 
 /// Requests the line of a queue, and has it delivered to a processor.
@@ -127,11 +148,7 @@ impl<'bound> Driver<'bound> {
         let trouble = Arc::new(Notify::new(), GFP_KERNEL)?;
         let device: &device::Device<device::Bound> = pdev.as_ref();
         let processors = nr_cpu_ids();
-        let types = pci::IrqTypes::default().with(pci::IrqType::MsiX);
-        let vectors = KBox::new(
-            pdev.alloc_irq_vectors(2, processors + 1, types)?,
-            GFP_KERNEL,
-        )?;
+        let vectors = KBox::new(allocate_vectors(pdev, processors)?, GFP_KERNEL)?;
         let content = &raw const *vectors;
         // SAFETY: The box does not move, and is dropped after the registrations.
         let content = unsafe { &*content };

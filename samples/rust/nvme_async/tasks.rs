@@ -10,10 +10,10 @@ use crate::{
     },
     controller::{
         admin,
-        Controller,
-        State, //
+        Controller, //
     },
-    queue::Queue, //
+    queue::Queue,
+    state::State, //
 };
 use kasync::{
     cancelled,

@@ -57,6 +57,8 @@ void syncs_init(struct state *s);
 void submits_init(struct state *s);
 /* Unbind and suspend. */
 void check_device(void);
+/* A call on whose way garbage is collected. */
+void check_garbage(struct state *s);
 
 /* The result of a job. */
 int run_job(struct state *s);

@@ -6,6 +6,7 @@
  * can be made again at once. What leaks is for kmemleak to find.
  *
  * usage: fail-nth [NAME]	all calls, or that of this name; vgem has to be loaded
+ *        fail-nth garbage	that of a call which collects garbage; halts take seconds
  *        fail-nth device	the same for unbind, which cannot fail, and for system suspend
  *
  * Prints TAP.
@@ -194,6 +195,8 @@ int main(int argc, char **argv)
 	check_all(calls, &state, name);
 	check_all(sync_calls, &state, name);
 	check_all(submit_calls, &state, name);
+	if (name && !strcmp(name, "garbage"))
+		check_garbage(&state);
 	check("a job afterwards", run_job(&state), 0);
 	return finish();
 }

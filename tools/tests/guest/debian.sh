@@ -7,6 +7,8 @@
 # shellcheck disable=SC2154
 # shellcheck source=tools/vm/lib/debian.sh
 . "$here/../vm/lib/debian.sh"
+# shellcheck source=tools/tests/lib/samples.sh
+. "$here/lib/samples.sh"
 
 # Modules that "make modules" refuses are not installed.
 debian_modules() {
@@ -46,15 +48,9 @@ if [ $status = 0 ]; then
 		for sample in edu_async ring_sample jobqueue_sample; do
 			if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
 		done
-		driver=/sys/bus/pci/drivers/edu_async
-		device=$(ls $driver | grep -m 1 :)
-		for i in $(seq 10); do
-			echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
-			echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
-		done
+		'"$(sample_rebound edu_async 10)"'
 		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
-			sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"' sh "$DEBIAN_RELEASE"
+		'"$(sample_told "edu_async|ring_sample|jobqueue_sample")" sh "$DEBIAN_RELEASE"
 	# shellcheck disable=SC2154
 	image=$programs/debian.img
 	rm -f "$image"
@@ -68,7 +64,7 @@ if [ $status = 0 ]; then
 	guest_tap debian-nova --kernel "$debian" --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 600 -- sh -c '
 		if insmod /mnt/rig/modules/nova_gsp.ko; then echo ok load; else echo not ok load; fi
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+		'"$(sample_told nova_gsp)"
 else
 	fail "modules for Debian's kernel do not build"
 	tail -n 40 "$LOGS/debian-modules.log" >&2

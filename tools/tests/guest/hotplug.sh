@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
-# tier: none
+# tier: all
 #
 # Processors that go and come back, three of four, while clients are killed with jobs in all states, and while timers, workers and
-# interrupts of the executor's own tests run. By name only, as it has not been seen to its end yet.
+# interrupts of the executor's own tests run.
 # shellcheck disable=SC2154
 
 # hotplug_tap NAME SCRIPT END OPTION…: the script runs beside the function "toggle", which does not end before there is /tmp/over. Then

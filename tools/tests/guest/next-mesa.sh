@@ -23,6 +23,12 @@ else
 		mkdir /tmp/pictures
 		for api in gl vk; do check "pictures by $api" /mnt/share/$api-pictures Apple /tmp/pictures; done
 		export RUSTICL_ENABLE=asahi,llvmpipe
-		/mnt/share/opencl-test "$ASAHI_GPU" llvmpipe
+		# The reference is asked first. Where Rusticl finds a function in no library, it builds the kernels for no device.
+		/mnt/share/opencl-test "$ASAHI_GPU" llvmpipe >/tmp/opencl 2>&1
+		if grep -q "the reference agrees with itself too seldom" /tmp/opencl && grep -q "nir_shader not fully linked" /tmp/opencl; then
+			echo "ok OpenCL # SKIP Rusticl of this Mesa does not build the kernels for llvmpipe: what its library lacks is not linked"
+		else
+			cat /tmp/opencl
+		fi
 		check unload rmmod asahi' sh "$version"
 fi

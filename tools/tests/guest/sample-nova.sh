@@ -8,6 +8,8 @@
 # bring about included; then the driver is unbound at work, again and again. The processor reports what the driver does wrong by
 # the protocol: nothing. In storms replies go wrong from outside, too: no answer may reach another than its caller, and after
 # whatever happens calls are answered again.
+# shellcheck source=tools/tests/lib/samples.sh
+. "$here/lib/samples.sh"
 [ "$TIER" = all ] && rounds=100 seeds=5 || rounds=10 seeds=1
 
 # nova_violations NAME [HONEST]: nothing that the driver has done was wrong; and when it unloaded the processor, it had no clients
@@ -61,7 +63,7 @@ nova_storm() {
 		driver=/sys/bus/pci/drivers/nova_gsp
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+		'"$(sample_told nova_gsp)"
 	nova_violations "$name" $honest
 }
 
@@ -70,24 +72,14 @@ clients)
 	# shellcheck disable=SC2016
 	guest_tap sample-nova-clients --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 900 -- sh -c '
 		driver=/sys/bus/pci/drivers/nova_gsp
-		told() {
-			dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"
-		}
+		told() { '"$(sample_told nova_gsp)"'; }
 		insmod /mnt/rig/modules/nova_gsp.ko
 		if ls $driver | grep -q :; then echo ok tried; else echo not ok tried; fi
 		rmmod nova_gsp
 		told
 		dmesg -C
 		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
-		device=$(ls $driver | grep -m 1 :)
-		if [ -n "$device" ]; then echo ok bound; else echo not ok bound; fi
-		for i in $(seq '"$rounds"'); do
-			echo $device >$driver/unbind
-			[ ! -e $driver/$device ] || echo not ok unbind $i
-			echo $device >$driver/bind || echo not ok bind $i
-		done
-		busy=$(dmesg | grep -c "nova_gsp: unbound with [1-9][0-9]* calls in flight")
-		if [ $busy -gt '$((rounds / 2))' ]; then echo ok busy; else echo not ok busy $busy; fi
+		'"$(sample_rebound nova_gsp "$rounds" "nova_gsp: unbound with [1-9][0-9]* calls in flight")"'
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 		told'
 	nova_violations sample-nova-clients
@@ -119,12 +111,10 @@ v2)
 		insmod /mnt/rig/modules/nova_gsp.ko framing=2
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+		'"$(sample_told nova_gsp)"
 	nova_violations sample-nova-v2
 	;;
 allocations)
-	# shellcheck source=tools/tests/lib/samples.sh
-	. "$here/lib/samples.sh"
 	guest_tap sample-nova-allocations --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 3600 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
 		$(sample_allocations nova_gsp)
@@ -132,8 +122,6 @@ allocations)
 	nova_violations sample-nova-allocations
 	;;
 killed)
-	# shellcheck source=tools/tests/lib/samples.sh
-	. "$here/lib/samples.sh"
 	guest_tap sample-nova-killed --no-emu --gsp "" --modules "kasync jobqueue" --carry nova_gsp --timeout 1800 -- \
 		sh -c "insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
 		$(sample_killed nova_gsp "$rounds" 40)

@@ -43,15 +43,9 @@ samples)
 		for sample in edu_async ring_sample jobqueue_sample; do
 			if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
 		done
-		driver=/sys/bus/pci/drivers/edu_async
-		device=$(ls $driver | grep -m 1 :)
-		for i in $(seq '"$rounds"'); do
-			echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
-			echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
-		done
+		'"$(sample_rebound edu_async "$rounds")"'
 		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		dmesg | sed -nE "s/^.*(edu_async|ring_sample|jobqueue_sample): ((not )?ok .*)/\2/p" | sort | uniq -c |
-			sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+		'"$(sample_told "edu_async|ring_sample|jobqueue_sample")"
 	;;
 nvme)
 	truncate -s 256M "$image"
@@ -98,7 +92,7 @@ nova)
 		insmod /mnt/rig/modules/nova_gsp.ko
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		dmesg | sed -nE "s/^.*nova_gsp: ((not )?ok .*)/\1/p" | sort | uniq -c | sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+		'"$(sample_told nova_gsp)"
 	;;
 allocations)
 	truncate -s 16M "$image"

@@ -51,3 +51,130 @@ counts "what is counted" '{"jobs": 5, "asleep": 0}' 0
 counts "too few" '{"jobs": 4, "asleep": 0}' 1
 counts "what may not be" '{"jobs": 5, "asleep": 1}' 1
 counts "no statistics" '' 2
+
+# What is left out of a kernel's log, and what the rest is taken for. The last part of a pipeline counts, so it runs in this shell.
+shopt -s lastpipe
+# shellcheck source=tools/vm/lib/machine.sh
+. "$REPO/tools/vm/lib/machine.sh"
+
+# log_of NAME FILTER…: the log on standard input, passed through filters of tools/vm/lib, has to be what comes after the line "becomes".
+log_of() {
+	local name=$1 filter dir=$LOGS/judged
+	shift
+	mkdir -p "$dir"
+	tee "$dir/all" | sed '/^becomes$/,$d' >"$dir/log"
+	sed '1,/^becomes$/d' "$dir/all" >"$dir/wanted"
+	for filter; do
+		COMPLAINTS=$COMPLAINTS awk -f "$REPO/tools/vm/lib/$filter.awk" "$dir/log" >"$dir/next"
+		mv "$dir/next" "$dir/log"
+	done
+	if cmp -s "$dir/log" "$dir/wanted"; then
+		pass "judges: $name"
+	else
+		fail "judges: $name"
+		diff "$dir/wanted" "$dir/log" >&2 || true
+	fi
+}
+
+# Reports as Linux 7.3 prints them; what there is of stacks is shortened. report LINE…: one.
+report() {
+	printf '%s\n' '------------[ cut here ]------------' "$@" '---[ end trace 0000000000000000 ]---'
+}
+warning() {
+	printf 'WARNING: %s at %s+0x64/0x108, CPU#1: %s\n' "$@"
+}
+hint='ODEBUG: free active (active state 0) object: 0000000012345678 object type: timer_list hint: '
+by_debugobjects=$(warning lib/debugobjects.c:615 debug_print_object kworker/1:2/57)
+late_disk() {
+	report "${hint}kobject_delayed_cleanup+0x0/0x70" "$by_debugobjects" 'Modules linked in:' 'Call trace:' \
+		' debug_check_no_obj_freed+0x1d0/0x2a8' ' bdev_free_inode+0x60/0xa8' "$@"
+}
+# link_names WHO LINE…
+link_names() {
+	report 'Unable to properly free device link symlinks!' "$(warning drivers/base/core.c:712 devlink_remove_symlinks "$1")" \
+		'Call trace:' ' devlink_remove_symlinks+0x64/0x108' "${@:2}"
+}
+disks='rig: left out: 1 reports of disks whose objects are released late'
+links='rig: left out: 1 reports of device links whose names had no memory'
+
+# passes_through NAME, of others.awk, with the log on standard input: it has nothing that is left out.
+passes_through() {
+	local log
+	log=$(cat)
+	printf '%s\n' "$log" becomes "$log" | log_of "$1" others
+}
+
+{ echo before; late_disk; echo after; printf '%s\n' becomes before after "$disks"; } | log_of "a disk that is released late" others
+{ echo before; link_names fail-nth/93; echo after; printf '%s\n' becomes before after "$links"; } |
+	log_of "a link's names that a program has had fail" others
+{
+	late_disk; link_names fail-nth/93; late_disk
+	printf '%s\n' becomes "${disks/ 1 / 2 }" "$links"
+} | log_of "reports of both kinds are counted" others
+{ late_disk; report "$(warning kernel/fork.c:1 made_up a/1)"; printf '%s\n' becomes; report "$(warning kernel/fork.c:1 made_up a/1)"; echo "$disks"; } |
+	log_of "what comes after one is another report" others
+printf '%s\n' before after | passes_through "a log without reports"
+report "$(warning kernel/fork.c:1 made_up a/1)" | passes_through "a warning of another kind"
+report "${hint}delayed_work_timer_fn+0x0/0x70" "$by_debugobjects" ' bdev_free_inode+0x60/0xa8' |
+	passes_through "a disk that is freed with another timer of its own"
+report "${hint}kobject_delayed_cleanup+0x0/0x70" "$by_debugobjects" ' asahi_buffer_free+0x60/0xa8' |
+	passes_through "an object that is released late, of another owner"
+link_names rmmod/93 | passes_through "a link's names without memory that nobody had fail"
+link_names xfail-nth/93 | passes_through "a link's names, with a program of a longer name"
+report "${hint}kobject_delayed_cleanup+0x0/0x70" "$(warning drivers/base/core.c:712 devlink_remove_symlinks fail-nth/93)" |
+	passes_through "a half of each kind"
+{ report "${hint}kobject_delayed_cleanup+0x0/0x70" "$by_debugobjects"; report ' bdev_free_inode+0x60/0xa8'; } |
+	passes_through "halves in two reports"
+late_disk | sed '$d' | passes_through "a report that is cut off"
+{ late_disk | sed '$d'; report "$(warning kernel/fork.c:1 made_up a/1)"; } | passes_through "a report that another interrupts"
+printf '%s\n' "${hint}kobject_delayed_cleanup+0x0/0x70" "$by_debugobjects" ' bdev_free_inode+0x60/0xa8' |
+	passes_through "such lines without a report"
+# Another processor may say something in the midst of a report.
+late_disk 'BUG: KASAN: slab-use-after-free in made_up+0x1/0x2' | passes_through "what is worse, within a disk's report"
+link_names fail-nth/93 'BUG: sleeping function called from invalid context at made_up.c:1' |
+	passes_through "what is worse, within a link's report"
+late_disk "$(warning kernel/fork.c:1 made_up a/1)" | passes_through "a warning within a disk's report"
+link_names fail-nth/93 'refcount_t: underflow; use-after-free.' | passes_through "a count within a link's report"
+
+blocked='INFO: task kunit_try_catch:93 blocked for more than 60 seconds.'
+{
+	printf '%s\n' before "$blocked" '      Not tainted 7.3.0' '"echo 0 > /proc/sys/kernel/hung_task_timeout_secs" disables this message.' \
+		'task:kunit_try_catch state:D stack:0 pid:93' 'Call trace:' ' schedule+0x1/0x2' ' kunit_try_catch_run+0x1/0x2' after becomes before \
+		after 'rig: left out: 1 reports of threads that wait for tests of KUnit'"'s"
+} | log_of "a thread that waits for a test" kunit
+log=$(printf '%s\n' before "$blocked" 'Call trace:' ' schedule+0x1/0x2' ' made_up+0x1/0x2' after)
+printf '%s\n' "$log" becomes "$log" | log_of "a thread that waits for something else" kunit
+
+line=$(printf '=%.0s' {1..66})
+# race FUNCTION: between two writes, one of them in FUNCTION, by a helper.
+race() {
+	printf '%s\n' "$line" 'BUG: KCSAN: data-race in made_up / made_up' '' 'write to 0xffff00000 of 8 bytes by task 1 on cpu 0:' ' of_kernel+0x1/0x2' '' \
+		'read to 0xffff00000 of 8 bytes by task 2 on cpu 1:' ' rust_helper_made_up+0x1/0x2' " $1" ' caller+0x1/0x2 [asahi]' '' "$line"
+}
+{ echo before; race 'of_kernel+0x1/0x2'; echo after; printf '%s\n' becomes before after; } >"$LOGS/judged/race"
+echo 'rig: left out: 1 reports of KCSAN of races that none of our modules have part in' >>"$LOGS/judged/race"
+log_of "a race of the kernel's own" kcsan <"$LOGS/judged/race"
+for ours in 'wake+0x1/0x2 [kasync]' 'dma_fence_signal+0x1/0x2'; do
+	{ race "$ours"; echo becomes; race "$ours"; } | log_of "a race with ours: $ours" kcsan
+done
+
+# At the end of a stack, and where the next line is the one that tells who made the access.
+for before in ' caller.*' 'write to .*'; do
+	race 'of_kernel+0x1/0x2' | sed "s|^$before|&\\n$(warning kernel/fork.c:1 made_up a/1)|" >"$LOGS/judged/race"
+	{ cat "$LOGS/judged/race"; echo becomes; cat "$LOGS/judged/race"; } | log_of "a warning in a race of the kernel's own, after $before" kcsan
+done
+
+# complains NAME YES: whether the log on standard input is one of a kernel that complains.
+complains() {
+	local name=$1 got
+	got=$(
+		RUN=$LOGS/judged
+		cat >"$RUN/console.log"
+		if machine_complaints >/dev/null 2>&1; then echo yes; else echo no; fi
+	)
+	if [ "$got" = "$2" ]; then pass "judges: $name"; else fail "judges: $name: $got, not $2"; fi
+}
+late_disk | complains "no complaint is what is left out" no
+{ late_disk; link_names fail-nth/93; } | complains "nor are all kinds" no
+link_names rmmod/93 | complains "a complaint is what is not" yes
+late_disk 'BUG: KASAN: slab-use-after-free in made_up+0x1/0x2' | complains "or comes in the midst" yes

@@ -3,6 +3,31 @@
 #
 # What suites of sample drivers share.
 
+# sample_told DRIVERS: what a guest's shell runs to print as TAP what drivers have said of themselves, each line once, and how often. More
+# than one name is NAME|NAME.
+sample_told() {
+	printf 'dmesg | sed -nE "s/^.*(%s): ((not )?ok .*)/\\2/p" | sort | uniq -c | %s\n' "$1" \
+		'sed -E "s/^ *([0-9]+) ((not )?ok) (.*)/\2 \4 (\1 times)/"'
+}
+
+# sample_rebound DRIVER ROUNDS [BUSY]: what a guest's shell runs to unbind and bind the device of a driver, again and again. With BUSY, that
+# is a line of its log whenever it was at work then, as it was most times.
+sample_rebound() {
+	printf "driver=/sys/bus/pci/drivers/%s rounds=%s busy='%s'\n" "$1" "$2" "${3:-}"
+	cat <<'T'
+	device=$(ls $driver | grep -m 1 :)
+	if [ -n "$device" ]; then echo ok bound; else echo not ok bound; fi
+	for i in $(seq $rounds); do
+		echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
+		echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
+	done
+	if [ -n "$busy" ]; then
+		count=$(dmesg | grep -c "$busy")
+		if [ $count -gt $((rounds / 2)) ]; then echo ok busy; else echo not ok busy $count; fi
+	fi
+T
+}
+
 # sample_allocations DRIVER: what a guest's shell runs to bind the device of a driver again and again, each time with the next of the
 # allocations failing that the binding thread makes, until there are no more. The thread is told what was not to be had, or the driver
 # does without; and binding at once succeeds. The device is bound before and afterwards.

@@ -82,6 +82,10 @@ static const struct irq_domain_ops bridge_domain_ops = {
 	.xlate = irq_domain_xlate_onecell,
 };
 
+/*
+ * Runs in hard interrupts, also where those of others have threads: in such a thread PREEMPT_RT has
+ * interrupts enabled, and none may be passed on.
+ */
 static irqreturn_t bridge_irq(int irq, void *data)
 {
 	struct agxemu_bridge *bridge = data;
@@ -128,8 +132,8 @@ static int bridge_add_domain(struct agxemu_bridge *bridge)
 
 	bridge->irq = pci_irq_vector(pdev, 0);
 	for (int line = 0; line < AGXEMU_VECTORS; line++) {
-		ret = devm_request_irq(&pdev->dev, bridge->irq + line, bridge_irq, 0, "agxemu",
-				       bridge);
+		ret = devm_request_irq(&pdev->dev, bridge->irq + line, bridge_irq, IRQF_NO_THREAD,
+				       "agxemu", bridge);
 		if (ret)
 			return dev_err_probe(&pdev->dev, ret, "cannot take vector %d\n", line);
 	}

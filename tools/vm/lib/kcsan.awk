@@ -5,7 +5,7 @@
 # A report stands between two lines of "=". Each access in it has a stack; the first function of a stack, helpers through which
 # Rust calls C aside, is who made the access. A report is ours if for one of its accesses that is one of our modules' functions, or
 # the fence core's. The detector's own warning, that an interrupt at the entry of a function has hidden a stack's first frame, is no
-# complaint either.
+# complaint either. Another complaint ($COMPLAINTS is the pattern) in the midst of a report is not left out with it.
 function text(line) {
 	sub(/\r$/, "", line)
 	sub(/^(<[0-9]+>)?\[ *[0-9.]+\](\[[^]]*\])? ?/, "", line)
@@ -44,6 +44,8 @@ function flush() {
 	held = held $0 "\n"
 	if (line ~ /^BUG: KCSAN: /)
 		races = 1
+	else if (line ~ ENVIRON["COMPLAINTS"] && line !~ /^WARNING: kernel\/kcsan\/report\.c:/)
+		ours = 1
 	else if (line ~ /^(race at unknown origin, with )?(read|write|read-write|assert)[^:]* (to|of|by) .*:$/)
 		top = 1
 	else if (top && line ~ /^ ?[A-Za-z_]/) {

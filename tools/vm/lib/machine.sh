@@ -341,7 +341,8 @@ machine_command() {
 # by its own strict rules, are left out and counted.
 machine_complaints() {
 	[ -e "$RUN/console.log" ] || return 1
-	awk -f "$REPO/tools/vm/lib/kcsan.awk" "$RUN/console.log" | awk -f "$REPO/tools/vm/lib/others.awk" |
+	COMPLAINTS=$COMPLAINTS awk -f "$REPO/tools/vm/lib/kcsan.awk" "$RUN/console.log" |
+		COMPLAINTS=$COMPLAINTS awk -f "$REPO/tools/vm/lib/others.awk" |
 		awk -f "$REPO/tools/vm/lib/kunit.awk" >"$RUN/judged.log"
 	grep -qE "$COMPLAINTS" "$RUN/judged.log" || return 1
 	say "error: the kernel complained:"

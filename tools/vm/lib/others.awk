@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 #
 # Passes a kernel's log through, without reports that are of the kernel itself; how often each was there is said at the end. A report
-# is known by two of its lines.
+# is known by two of its lines. It has as many complaints as are its own: what another processor says in its midst is not left out with
+# it. $COMPLAINTS is the pattern of complaints.
 #
 # Disks: with CONFIG_DEBUG_KOBJECT_RELEASE the release of an object begins a while after its last reference has gone. That of a disk's
 # device is in memory that the block layer frees with the disk's inode, so the timer is freed while it runs. With
@@ -13,9 +14,11 @@ BEGIN {
 	kinds = 2
 	one[1] = "ODEBUG: free active .* hint: kobject_delayed_cleanup"
 	other[1] = "bdev_free_inode\\+"
+	own[1] = 2
 	what[1] = "disks whose objects are released late"
 	one[2] = "Unable to properly free device link symlinks!"
 	other[2] = "WARNING: .* at devlink_remove_symlinks\\+.*: fail-nth\\/"
+	own[2] = 1
 	what[2] = "device links whose names had no memory"
 }
 
@@ -24,6 +27,7 @@ BEGIN {
 		printf "%s", held
 		within = 1
 		held = ""
+		complaints = 0
 		split("", has_one)
 		split("", has_other)
 	}
@@ -32,6 +36,8 @@ BEGIN {
 		next
 	}
 	held = held $0 "\n"
+	if ($0 ~ ENVIRON["COMPLAINTS"])
+		complaints++
 	for (i = 1; i <= kinds; i++) {
 		if ($0 ~ one[i])
 			has_one[i] = 1
@@ -39,7 +45,7 @@ BEGIN {
 			has_other[i] = 1
 	}
 	if ($0 ~ /---\[ end trace /) {
-		for (i = 1; i <= kinds && !(has_one[i] && has_other[i]); i++)
+		for (i = 1; i <= kinds && !(has_one[i] && has_other[i] && complaints == own[i]); i++)
 			;
 		if (i <= kinds)
 			left_out[i]++

@@ -136,22 +136,29 @@ impl Firmware {
 
     /// Puts the firmware to sleep and closes the mailbox, so that its memory can be freed.
     ///
-    /// A firmware that does not confirm that it sleeps may go on using the memory. All of it then
-    /// stays allocated and is made unreachable, and a line is logged.
+    /// A firmware that does not confirm that it sleeps may go on using the memory, and so may a GPU
+    /// that a job is left on. All of it then stays allocated and is made unreachable, and a line is
+    /// logged.
     ///
     /// The caller has closed the queues; other waits for the firmware end with `ENODEV`. May be
     /// repeated.
     pub(crate) fn shutdown(&self) {
         let slept = self.link.sleep();
         // A firmware that never got any memory of the driver, or sleeps already, needs no report.
-        if slept.is_ok() {
+        if slept.is_ok() && !self.uat.is_busy() {
             self.uat.set_lent(false);
         } else if self.uat.is_lent() && !self.uat.is_abandoned() {
             self.uat.abandon();
-            dev_err!(
-                self.dev,
-                "firmware did not go to sleep ({slept:?}): what it was given stays allocated until the next reboot\n"
-            );
+            match slept {
+                Ok(()) => dev_err!(
+                    self.dev,
+                    "a job still runs: what firmware was given stays allocated until the next reboot\n"
+                ),
+                Err(e) => dev_err!(
+                    self.dev,
+                    "firmware did not go to sleep ({e:?}): what it was given stays allocated until the next reboot\n"
+                ),
+            }
         }
         self.scope.cancel();
         if let Err(e) = self.scope.join_blocking() {

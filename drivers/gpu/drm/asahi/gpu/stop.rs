@@ -13,7 +13,12 @@
 //! The hardware cannot preempt a job, and what a job may still write to is not freed. So an
 //! unbinding waits for jobs in flight, up to [`UNBIND_LIMIT`]: a shader that loops for ever would
 //! keep the device locked for ever, and a reboot, which needs that lock, with it. Then the GPU is
-//! cut off from clients' memory as after a crash of the firmware, and their fences fail.
+//! cut off from clients' memory as after a crash of the firmware, and their fences fail. What runs
+//! still does, and no job of a later driver would have its turn. So what the firmware was given
+//! stays as if it had not gone to sleep, and later drivers are refused.
+//!
+//! A shutdown waits so short a time that its jobs need not be endless. They run on beside the next
+//! kernel, whose jobs have their turn when those have ended.
 //!
 //! A job that has not begun is cancelled when the fences that it waits for have signalled, as its
 //! own fence stands for them as well. There is no limit for those: they are other drivers', and
@@ -92,6 +97,7 @@ impl Parts {
         if !self.is_drained(UNBIND_LIMIT)? {
             self.firmware
                 .give_up(fmt!("jobs still run after {limit} s of unbinding"));
+            self.uat.set_busy();
         }
         Ok(())
     }

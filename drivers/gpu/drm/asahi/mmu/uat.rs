@@ -81,6 +81,8 @@ pub(crate) struct Uat {
     pub(super) contexts: Contexts,
     /// Whether the firmware has been given memory of the driver, and has not gone to sleep since.
     lent: Atomic<bool>,
+    /// Whether the GPU may run a job for ever, which nobody waits for any more.
+    busy: Atomic<bool>,
     /// Whether the firmware may go on using that memory for ever.
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
@@ -135,6 +137,7 @@ impl Uat {
             pin_init!(Self {
                 contexts <- contexts,
                 lent: Atomic::new(false),
+                busy: Atomic::new(false),
                 abandoned: Atomic::new(false),
                 upper: ManuallyDrop::new(upper),
                 lower: ManuallyDrop::new(lower),
@@ -241,6 +244,16 @@ impl Uat {
     /// Returns whether the firmware may use memory of ours.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent.load(Relaxed)
+    }
+
+    /// Notes that the GPU may run a job for ever, whether or not the firmware sleeps.
+    pub(crate) fn set_busy(&self) {
+        self.busy.store(true, Relaxed);
+    }
+
+    /// Returns whether it may.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy.load(Relaxed)
     }
 
     /// Keeps the firmware's memory allocated and mapped until the machine is reset, as the firmware
