@@ -23,6 +23,7 @@ pub mod bindings;
 pub mod error;
 pub mod ffi;
 pub mod host;
+pub mod interrupt;
 pub mod irq;
 pub mod jump_label;
 pub mod prelude;

@@ -26,7 +26,15 @@ pub use model::live_allocations;
 #[cfg(feature = "loom")]
 pub(crate) use model::*;
 
-use crate::ffi::c_void;
+use crate::{
+    ffi::c_void,
+    interrupt, //
+};
+
+/// Returns whether the calling thread has interrupts disabled.
+pub fn are_interrupts_disabled() -> bool {
+    interrupt::are_disabled()
+}
 
 /// A module that goes: where its code is.
 pub struct Module(pub core::ops::Range<usize>);

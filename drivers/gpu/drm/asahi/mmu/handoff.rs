@@ -12,6 +12,10 @@
 //!         our turn,    │   ▼
 //!         want := 1    └─ yielding (want := 0)
 //! ```
+//!
+//! While the driver is wanting or has the lock, the firmware may wait for it, and does so without
+//! end. So interrupts are disabled then: a spinlock alone does not keep a thread on its processor
+//! on `PREEMPT_RT`. A wait for the firmware steps back to idle now and then, and enables them.
 
 use agx_abi::{
     uat::{
@@ -25,16 +29,22 @@ use core::{
     hint::spin_loop,
     ptr::NonNull, //
 };
-use kernel::sync::{
-    atomic::{
-        Acquire,
-        Atomic,
-        Relaxed,
-        Release, //
+use kernel::{
+    interrupt::{
+        local_interrupt_disable,
+        LocalInterruptDisabled, //
     },
-    barrier::{
-        dma_mb,
-        Full, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        },
+        barrier::{
+            dma_mb,
+            Full, //
+        }, //
     }, //
 };
 
@@ -42,9 +52,12 @@ use kernel::sync::{
 const TURN_HOST: u32 = 0;
 const TURN_FIRMWARE: u32 = 1;
 
-/// Number of polls of the lock after which the firmware is taken for dead. The firmware holds the
-/// lock for some instructions at a time.
-const SPINS: usize = 10_000_000;
+/// Number of polls of the lock with interrupts disabled. The firmware holds the lock for some
+/// instructions at a time.
+const SPINS: usize = 10_000;
+
+/// Number of attempts of as many polls after which the firmware is taken for dead.
+const ATTEMPTS: usize = 1000;
 
 /// The error of a firmware that does not release the lock.
 #[derive(Debug, PartialEq, Eq)]
@@ -133,22 +146,35 @@ impl Handoff {
         }
     }
 
-    /// Runs `f` with the lock held. Only one thread of the driver may call it at a time.
+    /// Runs `f` with the lock held and interrupts disabled. Only one thread of the driver may call
+    /// it at a time.
     pub(crate) fn locked<R>(&self, f: impl FnOnce() -> R) -> Result<R, Stuck> {
-        self.lock()?;
+        let _interrupts = self.lock()?;
         let result = f();
         self.unlock();
         Ok(result)
     }
 
-    fn lock(&self) -> Result<(), Stuck> {
+    /// Takes the lock. Returns the guard that keeps interrupts disabled until after the unlocking.
+    fn lock(&self) -> Result<LocalInterruptDisabled, Stuck> {
+        for _ in 0..ATTEMPTS {
+            let interrupts = local_interrupt_disable();
+            if self.try_lock() {
+                return Ok(interrupts);
+            }
+        }
+        Err(Stuck)
+    }
+
+    /// Returns whether the lock was taken within [`SPINS`] polls. If not, the lock is idle.
+    fn try_lock(&self) -> bool {
         let (ours, theirs) = (self.flag(Layout::LOCK_AP), self.flag(Layout::LOCK_FW));
         let turn = self.u32(Layout::TURN);
         let mut left = SPINS;
         let mut spin = || {
             spin_loop();
-            left = left.checked_sub(1).ok_or(Stuck)?;
-            Ok(())
+            left -= 1;
+            left != 0
         };
 
         ours.store(1, Relaxed);
@@ -159,14 +185,19 @@ impl Handoff {
                 ours.store(0, Relaxed);
                 while turn.load(Relaxed) != TURN_HOST {
                     // Yielding: the firmware has the lock, or is about to take it.
-                    spin()?;
+                    if !spin() {
+                        return false;
+                    }
                 }
                 ours.store(1, Relaxed);
                 dma_mb(Full);
             }
-            spin().inspect_err(|_| ours.store(0, Relaxed))?;
+            if !spin() {
+                ours.store(0, Relaxed);
+                return false;
+            }
         }
-        Ok(())
+        true
     }
 
     fn unlock(&self) {
@@ -178,6 +209,7 @@ impl Handoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kernel::host::are_interrupts_disabled;
     use std::{
         sync::Arc,
         thread, //
@@ -265,6 +297,18 @@ mod tests {
         }
         firmware.join().unwrap();
         assert_eq!(count.load(Relaxed), 40_000);
+    }
+
+    /// The firmware waits for as long as the holder of the lock does not run.
+    #[test]
+    fn nothing_interrupts_the_holder() {
+        let mut region = Region::new();
+        let h = region.handoff();
+        assert_eq!(h.locked(are_interrupts_disabled), Ok(true));
+        assert!(!are_interrupts_disabled());
+        h.flag(Layout::LOCK_FW).store(1, Relaxed);
+        assert_eq!(h.locked(|| ()), Err(Stuck));
+        assert!(!are_interrupts_disabled());
     }
 
     #[test]
