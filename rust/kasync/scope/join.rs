@@ -74,12 +74,11 @@ impl Join {
             api_violation(c"a task joins a scope that it is part of");
             return Poll::Ready(Err(EDEADLK));
         }
-        if self.as_mut().waits(cx.waker().clone()) {
-            self.site.waits(cx);
-            Poll::Pending
-        } else {
-            Poll::Ready(Ok(()))
+        if !self.as_mut().waits(cx.waker().clone()) {
+            return Poll::Ready(Ok(()));
         }
+        self.site.waits(cx);
+        Poll::Pending
     }
 
     /// Registers a waker, and returns `true`, unless the wait is over. The waker is not cloned. It
@@ -101,9 +100,8 @@ impl Join {
             }
         });
         // A waker that is not registered any more is dropped here, without the lock.
-        let waits = result.is_ok();
-        this.registered |= waits;
-        waits
+        this.registered |= result.is_ok();
+        result.is_ok()
     }
 }
 
