@@ -6,7 +6,7 @@ kernel's instructions
   submit_doorbell  from the system call's entry to the first message for the firmware
   submit_return    from its entry to its return
   irq_signal       from the interrupt that says that the job is done to the first fence that signals
-each the first quartile over the jobs: on a loaded machine, timer interrupts and other threads of the guest add to more than half
+each the first decile over the jobs: on a loaded machine, timer interrupts and other threads of the guest add to more than half
 of them. With --profile also which functions they are in, on average.
 """
 
@@ -74,7 +74,7 @@ def main(trace, symbols, profile):
         sys.exit(f"error: of {len(all_jobs)} jobs, {len(measured)} have doorbell, interrupt and signal")
     for phase in PHASES:
         lengths = [sum(1 for word in job[phase] if word != MARK) for job in measured]
-        print(f"bench: {phase} ours {round(statistics.quantiles(lengths, n=4)[0])}")
+        print(f"bench: {phase} ours {round(statistics.quantiles(lengths, n=10)[0])}")
         if not profile:
             continue
         counts = {}

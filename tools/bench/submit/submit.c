@@ -8,7 +8,7 @@
 #include "../../tests/uapi/uapi.h"
 
 #define WARM 40
-#define COUNTED 33
+#define COUNTED 200
 
 int main(void)
 {
