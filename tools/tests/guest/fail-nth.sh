@@ -16,7 +16,8 @@ guest_tap fail-nth-device --timeout 1800 --share "$programs" --modules "kasync j
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi
 	if grep -E "do not end|did not go to sleep" /tmp/log; then echo not ok what has to end does; else echo ok what has to end does; fi'
 # A call on whose way garbage is collected, with much of it, as the task that collects it waits for a firmware that is halted.
-guest_tap fail-nth-garbage --timeout 1800 --share "$programs" --emu "--hardware slow-halt:4000" -- bash -c '
+guest_tap fail-nth-garbage --timeout 1800 --share "$programs" --modules "kasync jobqueue agxemu_bridge asahi vgem" \
+	--emu "--hardware slow-halt:4000" -- bash -c '
 	/mnt/share/fail-nth garbage
 	if dmesg | grep "unusable"; then echo not ok the GPU is not given up; else echo ok the GPU is not given up; fi
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
