@@ -105,25 +105,21 @@ impl Group {
             } else {
                 self.buffer.fill(0);
             }
+            let offset = usize::from(t.offset) + first as usize * t.format.size();
+            let mut access = Access {
+                local: &mut *m.local,
+                buffer: &mut self.buffer[..],
+                size,
+                // Compilers store four channels also where a sample has less room. That the rest is
+                // lost, and does not end up in the next sample, is inferred: copies of two-word
+                // texels would not work otherwise.
+                room: (tile.stride as usize).saturating_sub(offset).min(size),
+                store,
+            };
             for lane in bits(exec) {
                 for sample in bits(samples[lane] & all) {
-                    let Some(at) = tile.address(x[lane], y[lane], sample as u32) else {
-                        continue;
-                    };
-                    let offset = usize::from(t.offset) + first as usize * t.format.size();
-                    // Compilers store four channels also where a sample has less room. That the
-                    // rest is lost, and does not end up in the next sample, is inferred: copies of
-                    // two-word texels would not work otherwise.
-                    let room = (tile.stride as usize).saturating_sub(offset).min(size);
-                    let at = at + offset;
-                    let Some(memory) = m.local.get_mut(at..at + room) else {
-                        let (lane, address) = (lane as u8, at as u64);
-                        return Err(Box::new(FaultKind::Local { lane, address }));
-                    };
-                    let bytes = &mut self.buffer[lane * size..][..room];
-                    match store {
-                        true => memory.copy_from_slice(bytes),
-                        false => bytes.copy_from_slice(memory),
+                    if let Some(at) = tile.address(x[lane], y[lane], sample as u32) {
+                        access.copy(lane, at + offset)?;
                     }
                 }
             }
