@@ -72,7 +72,8 @@ pub fn load(abi: Abi) -> Option<Json> {
     match fs::read_to_string(&path) {
         Ok(text) => Some(serde_json::from_str(&text).expect("the table is JSON")),
         Err(error) => {
-            println!("skipped: {}: {error}", path.display());
+            // The name alone: results that are kept are not of one machine.
+            println!("skipped: {}: {error}", table_of(abi));
             None
         }
     }
