@@ -123,9 +123,6 @@ pub const USER_BUFFER_SIZE: u64 = 0x80;
 pub const USER_BUFFER_SIZE_CLUSTERED: u64 = 0x1_0080;
 /// Bytes at [`crate::fragment::JobParameters1::AUX_FB`].
 pub const AUX_FB_SIZE: u64 = 0x8000;
-/// Bytes of the three parts of a render's preemption buffer, for each cluster, on the generations
-/// G13 and G14. They stand one behind the other.
-pub const PREEMPT_SIZES: [u64; 3] = [0x540, 0x280, 0x20];
 
 impl BufferInfo {
     /// Returns the address of a page or block as its list has it.

@@ -159,17 +159,17 @@ layout! {
         /// 0.
         UNK_4("unk_4"): u32 = 0x04,
         /// [`crate::queue::GpuContextData::UNK_23`] as read.
-        UNK_23(""): u8 = 0x08,
+        UNK_23("unk_8+0"): u8 = 0x08,
         /// 0.
-        UNK_9(""): u32 = 0x0c | 0x09,
+        UNK_9("unk_c"): u32 = 0x0c | 0x09,
         /// 0.
-        UNK_D(""): u32 = 0x10 | 0x0d,
+        UNK_D("unk_10"): u32 = 0x10 | 0x0d,
         /// [`crate::queue::GpuContextData::QUEUE_TABLE_INDEX`] as read, or 0xff.
-        QUEUE_TABLE_INDEX(""): u8 = 0x14 | 0x11,
+        QUEUE_TABLE_INDEX("unk_14+0"): u8 = 0x14 | 0x11,
         /// [`crate::queue::GpuContextData::PID_TABLE_INDEX`] as read, or 0xff.
-        PID_TABLE_INDEX(""): u8 = 0x15 | 0x12,
+        PID_TABLE_INDEX("unk_14+1"): u8 = 0x15 | 0x12,
         /// [`crate::queue::GpuContextData::UNK_4`] as read.
-        UNK_CONTEXT_4(""): u8 = 0x16 | 0x13,
+        UNK_CONTEXT_4("unk_14+2"): u8 = 0x16 | 0x13,
         /// Address of the [`crate::queue::GpuContextData`].
         CONTEXT("context_addr"): u64 = 0x1c | 0x14,
     }
@@ -310,20 +310,20 @@ impl KTraceMessage {
 
 /// Types of device control messages, in each version.
 pub mod device_control {
-    use crate::Columns;
+    use crate::Numbers;
 
     /// See [`super::GrowTvbAck`].
-    pub const GROW_TVB_ACK: Columns = columns!(0x0d | 0x0e);
+    pub const GROW_TVB_ACK: Numbers = numbers!(0x0d | 0x0e);
     /// See [`super::RecoverChannel`].
-    pub const RECOVER_CHANNEL: Columns = columns!(0x0e | 0x0f);
+    pub const RECOVER_CHANNEL: Numbers = numbers!(0x0e | 0x0f);
     /// See [`super::IdlePowerOff`].
-    pub const IDLE_POWER_OFF: Columns = columns!(0x0f | 0x10);
+    pub const IDLE_POWER_OFF: Numbers = numbers!(0x0f | 0x10);
     /// See [`super::DestroyContext`].
-    pub const DESTROY_CONTEXT: Columns = columns!(0x17 | 0x18);
+    pub const DESTROY_CONTEXT: Numbers = numbers!(0x17 | 0x18);
     /// Write a word: a debugging aid of macOS.
-    pub const WRITE32: Columns = columns!(0x18 | 0x19);
+    pub const WRITE32: Numbers = numbers!(0x18 | 0x19);
     /// Read the globals anew and come up. No payload. Has to be the first message.
-    pub const INITIALIZE: Columns = columns!(0x19 | 0x1a);
+    pub const INITIALIZE: Numbers = numbers!(0x19 | 0x1a);
 }
 
 /// Types of events.

@@ -71,6 +71,47 @@ pub trait Specialised {
     fn run<const ABI: usize>(self) -> Self::Output;
 }
 
+/// A value for each [`Abi`]: each version has one.
+///
+/// ```
+/// use agx_abi::{fragment::RunFragment, Abi};
+///
+/// assert_eq!(RunFragment::UNK_BUF_10_VALUE.of(Abi::G13V13_5), 1);
+/// ```
+///
+/// Offsets and sizes are [`Columns`], of which a version may lack one. They are no such values:
+///
+/// ```compile_fail
+/// use agx_abi::{fragment::JobParameters1, Abi};
+///
+/// JobParameters1::UTILE_CONFIG.offsets().of(Abi::G14XV13_5);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Numbers(Columns);
+
+impl Numbers {
+    /// Returns the values in `columns`.
+    ///
+    /// # Panics
+    ///
+    /// If one is absent: at compile time in a constant.
+    pub(crate) const fn new(columns: Columns) -> Self {
+        assert!(columns.is_everywhere(), "a version lacks the value");
+        Self(columns)
+    }
+
+    /// Returns the value `n` in each version but the last, which has `last`.
+    pub(crate) const fn last(n: u32, last: u32) -> Self {
+        Self(Columns([n, n, n, n, last]))
+    }
+
+    /// Returns the value of version `abi`.
+    #[inline(always)]
+    pub const fn of(self, abi: Abi) -> usize {
+        self.0 .0[abi as usize] as usize
+    }
+}
+
 /// A number of bytes for each [`Abi`]: an offset, or a size. It may be absent in some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Columns([u32; Abi::COUNT]);
@@ -84,11 +125,6 @@ impl Columns {
     /// Returns the numbers `columns`, in the order of [`Abi::ALL`].
     pub(crate) const fn new(columns: [u32; Abi::COUNT]) -> Self {
         Self(columns)
-    }
-
-    /// Returns the number `n` in each version but the last, which has `last`.
-    pub(crate) const fn last(n: u32, last: u32) -> Self {
-        Self([n, n, n, n, last])
     }
 
     /// Returns the number `n` in each version.
@@ -112,7 +148,7 @@ impl Columns {
     ///
     /// If it is absent there.
     #[inline(always)]
-    pub const fn of(self, abi: Abi) -> usize {
+    pub(crate) const fn of(self, abi: Abi) -> usize {
         let n = self.0[abi as usize];
         // The first is known where these are constants, and spares the look.
         assert!(
@@ -122,9 +158,15 @@ impl Columns {
         n as usize
     }
 
+    /// Returns the number of version `abi`, which has one. [`u32::MAX`] if it has not.
+    #[inline(always)]
+    pub(crate) const fn known(self, abi: Abi) -> usize {
+        self.0[abi as usize] as usize
+    }
+
     /// Returns whether no version lacks it.
     #[inline(always)]
-    const fn is_everywhere(self) -> bool {
+    pub(crate) const fn is_everywhere(self) -> bool {
         let mut i = 0;
         while i < Abi::COUNT {
             if self.0[i] == Self::NONE {
@@ -269,6 +311,11 @@ macro_rules! columns {
             columns!(@ $c),
         ])
     };
+}
+
+/// Makes [`Numbers`] of one, two or three values, written as in [`columns!`]. None may be absent.
+macro_rules! numbers {
+    ($($columns:tt)*) => { $crate::columns::Numbers::new(columns!($($columns)*)) };
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use crate::queue::{Barrier, InitBuffer};
 use crate::registers::{compute, RegisterArray, RegisterInfo};
 use crate::{
-    Columns,
+    Numbers,
     Opt, //
 };
 
@@ -99,8 +99,8 @@ layout! {
         PREEMPT1("iogpu_deflake_1"): u64 = 0x24 | 0x28,
         /// End of the first run of the control stream.
         CDM_CTRL_STREAM_END("encoder_end"): u64 = 0x2c | 0x30,
-        /// [`JobParameters2::UNK_G14X_VALUE`].
-        UNK_G14X("unk_g14x"): u32 = 0x54 | 0x58,
+        /// [`JobParameters2::UNK_54_VALUE`].
+        UNK_54("unk_g14x"): u32 = 0x54 | 0x58,
         /// 0.
         UNK_58("unk_58"): u32 = 0x58 | 0x5c,
     }
@@ -181,8 +181,8 @@ impl JobParameters1 {
 }
 
 impl JobParameters2 {
-    /// What [`JobParameters2::UNK_G14X`] holds.
-    pub const UNK_G14X_VALUE: Columns = Columns::last(0, compute::UNK_1A440_VALUE);
+    /// What [`JobParameters2::UNK_54`] holds.
+    pub const UNK_54_VALUE: Numbers = Numbers::last(0, compute::UNK_1A440_VALUE);
 }
 
 /// What the tag of a command says.

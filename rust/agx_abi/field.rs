@@ -8,6 +8,7 @@ use crate::{
         Columns, //
     },
     value::{
+        Everywhere,
         Fixed,
         Value, //
     }, //
@@ -94,24 +95,12 @@ impl<S, T> Field<S, T> {
 }
 
 impl<S, T: Value> Field<S, T> {
-    /// Returns its distance from the start of the structure in version `abi`, in bytes.
-    ///
-    /// # Panics
-    ///
-    /// If the version lacks the structure.
+    /// Returns its distance from the start of a structure of version `abi`, in bytes. That there is
+    /// the structure means that the version has it, so this is not checked: if not, the result is
+    /// [`u32::MAX`]. Without a structure there is [`Field::offset_in`].
     #[inline(always)]
-    pub const fn offset_in(self, abi: Abi) -> usize {
-        self.offsets.of(abi)
-    }
-
-    /// Returns the bytes of the structure that it takes in version `abi`.
-    ///
-    /// # Panics
-    ///
-    /// If the version lacks the structure.
-    pub fn range_in(self, abi: Abi) -> core::ops::Range<usize> {
-        let start = self.offset_in(abi);
-        start..start + T::size_in(abi)
+    pub const fn place_in(self, abi: Abi) -> usize {
+        self.offsets.known(abi)
     }
 
     /// Returns the field `inner` of the structure that stands in this field.
@@ -119,6 +108,20 @@ impl<S, T: Value> Field<S, T> {
     pub const fn then<U>(self, inner: Field<T, U>) -> Field<S, U> {
         // INVARIANT: It is inside of what is inside.
         Field::new(self.offsets.plus(inner.offsets))
+    }
+}
+
+impl<S: Everywhere, T: Value> Field<S, T> {
+    /// Returns its distance from the start of the structure in version `abi`, in bytes.
+    #[inline(always)]
+    pub const fn offset_in(self, abi: Abi) -> usize {
+        self.offsets.of(abi)
+    }
+
+    /// Returns the bytes of the structure that it takes in version `abi`.
+    pub fn range_in(self, abi: Abi) -> core::ops::Range<usize> {
+        let start = self.offset_in(abi);
+        start..start + T::size_in(abi)
     }
 
     /// Reads it from the bytes of a structure of version `abi`.

@@ -5,12 +5,12 @@
 use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
 use crate::registers::{RegisterArray, RegisterInfo};
 use crate::{
-    Columns,
+    Numbers,
     Opt, //
 };
 
 /// A word of unknown meaning in the parameters of a fragment command.
-pub const GENERATION_WORD: Columns = columns!(0 / 0x0404_0404 | 0 / 0x0404_0404 | 0x0404_0404);
+pub const GENERATION_WORD: Numbers = numbers!(0 / 0x0404_0404 | 0 / 0x0404_0404 | 0x0404_0404);
 
 layout! {
     /// Command: shade the tiles of a scene. The GPU may read it, so it stands in memory that the
@@ -171,7 +171,7 @@ layout! {
         /// What of depth and stencil is loaded and stored, and how.
         ZLS_CTRL("depth_flags"): u64 = 0x050 | 0x058 | -,
         /// [`GENERATION_WORD`].
-        UNK_G14("unk_58_g14_0"): Opt<u64> = -/0x058 | -/0x060 | -,
+        UNK_58("unk_58_g14_0"): Opt<u64> = -/0x058 | -/0x060 | -,
         /// Depth to load.
         Z_LOAD("depth_buffer_ptr1"): u64 = 0x058/0x068 | 0x060/0x070 | -,
         /// Depth to store.
@@ -343,9 +343,9 @@ impl RunFragment {
     pub const TAG_VALUE: u32 = crate::queue::TAG_RUN_FRAGMENT;
     /// Bytes that the driver in the field gives it. What is behind them is known from the table
     /// only.
-    pub const USED: Columns = columns!(0x930 | 0x96c | 0xc44);
+    pub const USED: Numbers = numbers!(0x930 | 0x96c | 0xc44);
     /// What [`RunFragment::UNK_BUF_10`] holds.
-    pub const UNK_BUF_10_VALUE: Columns = columns!(1 | 1 | 0);
+    pub const UNK_BUF_10_VALUE: Numbers = numbers!(1 | 1 | 0);
 }
 
 impl AuxFbInfo {
@@ -384,5 +384,5 @@ impl JobParameters1 {
 
 impl JobParameters2 {
     /// Bit that the host adds to the client's value of [`JobParameters2::ISP_BGOBJVALS`].
-    pub const ISP_BGOBJVALS_LOAD: Columns = columns!(0x400 / 0 | 0x400 / 0 | -);
+    pub const ISP_BGOBJVALS_LOAD: Numbers = numbers!(0x400 / 0 | 0x400 / 0 | 0);
 }

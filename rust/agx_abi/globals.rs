@@ -5,7 +5,7 @@
 use crate::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
 use crate::{
     Abi,
-    Columns,
+    Numbers,
     Opt, //
 };
 
@@ -145,7 +145,7 @@ layout! {
 
     /// A command that was in flight when the firmware halted.
     pub struct PendingStamp("InitData_PendingStamp"): 0x8 {
-        /// Bit 0: valid. From bit 4: the event slot. See [`PendingStamp::slot`].
+        /// Bit 0: valid. From bit 3 or 4: the event slot. See [`PendingStamp::slot`].
         INFO("info"): u32 = 0x0,
         /// Value that the command will write.
         VALUE("wait_value"): u32 = 0x4,
@@ -178,7 +178,7 @@ impl PendingStamp {
     /// Bit of [`PendingStamp::INFO`]: the entry holds a command.
     pub const VALID: u32 = 1;
     /// Where the slot begins in [`PendingStamp::INFO`].
-    const SLOT_SHIFT: Columns = columns!(3 | 4);
+    const SLOT_SHIFT: Numbers = numbers!(3 | 4);
     /// The bits of [`PendingStamp::INFO`] above the slot's seven are not understood; the driver in
     /// the field masks them out.
     const SLOT_MASK: u32 = 0x7f;

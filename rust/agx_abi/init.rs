@@ -5,7 +5,7 @@
 use crate::channel::{ChannelInfo, PipeKind};
 use crate::{
     Abi,
-    Columns,
+    Numbers,
     Opt, //
 };
 
@@ -13,16 +13,20 @@ use crate::{
 pub const REGION_A_SIZE: usize = 0x4000;
 /// Size of the vertex statistics. The driver in the field gives more than the table has.
 pub const STATS_VERTEX_SIZE: usize = 0x3004;
-/// Size of the fragment statistics. The table has 0x748 bytes, the driver in the field gives 0x1124
+/// Bytes of the fragment statistics in the table.
+pub const STATS_FRAGMENT_SMALL: Numbers = numbers!(0x748 | 0x748 | 0x1058);
+/// Bytes of them that the driver in the field gives.
+pub const STATS_FRAGMENT_LARGE: Numbers = numbers!(0x1124 | 0x1124 | 0x1a34);
+/// Size of the fragment statistics. The driver in the field gives more bytes than the table has,
 /// and says that the structure changes all the time: a firmware that writes more must not reach
 /// what lies behind.
 pub const STATS_FRAGMENT_SIZE: usize = 0x3000;
 /// Size of the compute statistics. The driver in the field gives more than the table has.
 pub const STATS_COMPUTE_SIZE: usize = 0x3000;
 /// Offsets in the fragment statistics of two words that start with -1; all else is zero.
-pub const STATS_FRAGMENT_MINUS_ONE: [Columns; 2] = [
-    columns!(0x108 | 0x108 | 0xa18),
-    columns!(0x120 | 0x120 | 0xa30),
+pub const STATS_FRAGMENT_MINUS_ONE: [Numbers; 2] = [
+    numbers!(0x108 | 0x108 | 0xa18),
+    numbers!(0x120 | 0x120 | 0xa30),
 ];
 /// Size of the buffer at [`RuntimePointers::FAULT_INFO`].
 pub const FAULT_INFO_SIZE: usize = 0x80;
@@ -183,8 +187,8 @@ layout! {
 }
 
 impl InitData {
-    const VER_INFO_0: Columns = columns!(0x6ba0 | 0x6ba0 | 0xb390);
-    const VER_INFO_1: Columns = columns!(0x1f28 | 0x1f28 | 0x70f8);
+    const VER_INFO_0: Numbers = numbers!(0x6ba0 | 0x6ba0 | 0xb390);
+    const VER_INFO_1: Numbers = numbers!(0x1f28 | 0x1f28 | 0x70f8);
 
     /// Returns what [`InitData::VER_INFO`] holds in version `abi`.
     pub const fn ver_info(abi: Abi) -> [u16; 4] {

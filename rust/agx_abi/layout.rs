@@ -136,7 +136,7 @@ macro_rules! layout {
             /// Returns what `field` holds.
             #[inline(always)]
             pub fn get<T: $crate::Value>(&self, field: $crate::Field<Self, T>) -> T {
-                field.read_in(self.abi(), &self.bytes)
+                T::read_in(self.abi(), &self.bytes[field.place_in(self.abi())..])
             }
 
             /// Sets `field` to `value`.
@@ -146,7 +146,8 @@ macro_rules! layout {
                 field: $crate::Field<Self, T>,
                 value: T,
             ) -> &mut Self {
-                field.write_in(self.abi(), &mut self.bytes, value);
+                let at = field.place_in(self.abi());
+                value.write_in(self.abi(), &mut self.bytes[at..]);
                 self
             }
 
@@ -186,7 +187,11 @@ macro_rules! layout {
             }
 
             #[inline]
-            fn write_in(self, _abi: $crate::Abi, bytes: &mut [u8]) {
+            fn write_in(self, abi: $crate::Abi, bytes: &mut [u8]) {
+                assert!(
+                    Self::IS_FIXED || self.abi() as usize == abi as usize,
+                    "the structure is of another version"
+                );
                 let own = self.as_bytes();
                 bytes[..own.len()].copy_from_slice(own);
             }
@@ -236,6 +241,7 @@ macro_rules! structure {
         );
 
         impl $crate::Fixed for $name {}
+        impl $crate::Everywhere for $name {}
 
         impl $name {
             /// Returns the structure with all bytes zero.
@@ -265,7 +271,39 @@ macro_rules! structure {
             }
         }
     };
+    // One that versions lack which take registers instead.
+    ([$($doc:tt)*] $name:ident $a:tt $(/ $x:tt)? | $b:tt $(/ $y:tt)? | -) => {
+        structure! { @versions [$($doc)*] $name $a $(/ $x)? | $b $(/ $y)? | - }
+
+        impl $name {
+            /// Returns the structure of version `abi` with all bytes zero, or `None` if the version
+            /// lacks it.
+            #[inline]
+            pub fn new(abi: $crate::Abi) -> Option<Self> {
+                <Self as $crate::Value>::SIZES.get(abi)?;
+                Some(Self::empty(abi))
+            }
+        }
+    };
     ([$($doc:tt)*] $name:ident $($sizes:tt)+) => {
+        structure! { @versions [$($doc)*] $name $($sizes)+ }
+
+        const _: () = assert!(
+            <$name as $crate::Value>::SIZES.is_everywhere(),
+            "only the last version may lack a structure"
+        );
+
+        impl $crate::Everywhere for $name {}
+
+        impl $name {
+            /// Returns the structure of version `abi` with all bytes zero.
+            #[inline]
+            pub fn new(abi: $crate::Abi) -> Self {
+                Self::empty(abi)
+            }
+        }
+    };
+    (@versions [$($doc:tt)*] $name:ident $($sizes:tt)+) => {
         $($doc)*
         #[derive(Clone, Copy)]
         pub struct $name {
@@ -274,17 +312,6 @@ macro_rules! structure {
         }
 
         impl $name {
-            /// Returns the structure of version `abi` with all bytes zero.
-            ///
-            /// # Panics
-            ///
-            /// If the version lacks it.
-            #[inline]
-            pub fn new(abi: $crate::Abi) -> Self {
-                assert!(<Self as $crate::Value>::SIZES.get(abi).is_some());
-                Self::empty(abi)
-            }
-
             /// Returns its bytes.
             #[inline]
             pub fn as_bytes(&self) -> &[u8] {

@@ -8,7 +8,7 @@
 //! Offsets and sizes are declared for each [`Abi`]: a generation of the GPU with a firmware of
 //! macOS. It is known when the device is found, so it is a value and not a type. A structure that
 //! is not the same in all of them knows the one that it is of, and a field that some lack is an
-//! [`Opt`]. What else differs between them is a [`Columns`] beside what it belongs to.
+//! [`Opt`]. What else differs between them is a [`Numbers`] beside what it belongs to.
 //!
 //! Sources: what the Asahi Linux driver has proved on hardware, and the structures of m1n1, whose
 //! names the declarations carry in parentheses. Where the two disagree the driver is followed, and
@@ -47,6 +47,8 @@
 //!
 //! All functions may be called in any context.
 
+#![forbid(unsafe_code)]
+
 #[macro_use]
 mod columns;
 #[macro_use]
@@ -74,6 +76,7 @@ pub mod vertex;
 pub use columns::{
     Abi,
     Columns,
+    Numbers,
     Specialised, //
 };
 pub use field::{
@@ -86,6 +89,7 @@ pub use layout::{
     Layout, //
 };
 pub use value::{
+    Everywhere,
     Fixed,
     Value, //
 };

@@ -10,7 +10,7 @@
 use crate::channel::PipeKind;
 use crate::{
     Abi,
-    Columns,
+    Numbers,
     Opt, //
 };
 
@@ -176,9 +176,9 @@ impl Timestamp {
 
 impl WaitForIdle {
     /// Opcode in each version.
-    pub const OPCODE: Columns = columns!(0x01 | 0x01 | 0x02);
+    pub const OPCODE: Numbers = numbers!(0x01 | 0x01 | 0x02);
     /// 1 in versions whose headers name the pipe.
-    const HAS_PIPE: Columns = columns!(1 | 1 | 0);
+    const HAS_PIPE: Numbers = numbers!(1 | 1 | 0);
 
     /// Returns what [`WaitForIdle::HEADER`] holds for a pipe in version `abi`.
     #[inline(always)]

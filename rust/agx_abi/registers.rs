@@ -93,7 +93,7 @@ pub mod compute {
     /// 0.
     pub const UNK_12091: Register = Register::one(0x1_2091);
 
-    /// What [`UNK_1A440`] holds, and [`crate::compute::JobParameters2::UNK_G14X`].
+    /// What [`UNK_1A440`] holds, and [`crate::compute::JobParameters2::UNK_54`].
     pub const UNK_1A440_VALUE: u32 = 0x2_4201;
 }
 

@@ -13,7 +13,7 @@
 
 use crate::{
     Abi,
-    Columns, //
+    Numbers, //
 };
 
 /// Width and height of a tile in pixels.
@@ -215,7 +215,7 @@ impl Tiling {
     /// Returns the blocks of the clusters' first metadata in version `abi`.
     pub const fn meta1_blocks(&self, abi: Abi) -> u32 {
         // The layers share them in one version.
-        const OF_EACH_LAYER: Columns = columns!(1 | 1 | 0);
+        const OF_EACH_LAYER: Numbers = numbers!(1 | 1 | 0);
 
         match OF_EACH_LAYER.of(abi) {
             0 => self.meta1_layer_stride(),

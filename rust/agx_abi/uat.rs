@@ -7,7 +7,7 @@
 
 use crate::{
     Abi,
-    Columns, //
+    Numbers, //
 };
 
 /// Logarithm of the page size.
@@ -90,7 +90,7 @@ pub mod pte {
 /// The GPU writes [`crate::buffer::Scene::CONTROL_WORD`] while the context is a client's. So it
 /// reaches all of the kernel's half there that any GPU may access, shaders included.
 pub const fn clients_have_kernel_half(abi: Abi) -> bool {
-    const DO: Columns = columns!(0 | 0 | 1);
+    const DO: Numbers = numbers!(0 | 0 | 1);
 
     DO.of(abi) != 0
 }

@@ -108,3 +108,31 @@ impl<T: Value, const N: usize> Value for [T; N] {
 
 /// A structure that is the same in all versions.
 pub trait Fixed: Value {}
+
+/// A structure that all versions have: what is in it is somewhere in each of them.
+///
+/// The fields of one that a version lacks are reached by way of the field that it stands in, which
+/// is [`Opt`](crate::Opt), so that what happens without it has to be said:
+///
+/// ```compile_fail
+/// use agx_abi::{vertex::JobParameters1, Abi};
+///
+/// JobParameters1::new(Abi::G14XV13_5).set(JobParameters1::UNK_0, 1);
+/// ```
+///
+/// ```compile_fail
+/// use agx_abi::{vertex::JobParameters1, Abi};
+///
+/// JobParameters1::UNK_0.read_in(Abi::G14XV13_5, &[0; 0x20]);
+/// ```
+///
+/// ```
+/// use agx_abi::{vertex::{JobParameters1, RunVertex}, Abi};
+///
+/// let field = RunVertex::JOB_PARAMS1.then(JobParameters1::UNK_0);
+/// assert!(field.present(Abi::G14XV13_5).is_none());
+/// let field = field.present(Abi::G13V13_5).unwrap();
+/// assert_eq!(field.read_in(Abi::G13V13_5, &[0; 0x100]), 0);
+/// assert!(JobParameters1::new(Abi::G14XV13_5).is_none());
+/// ```
+pub trait Everywhere: Value {}

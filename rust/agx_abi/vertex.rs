@@ -5,7 +5,7 @@
 use crate::compute::{EncoderParams, JobMeta, TimestampPointers};
 use crate::registers::{RegisterArray, RegisterInfo};
 use crate::{
-    Columns,
+    Numbers,
     Opt, //
 };
 
@@ -214,7 +214,7 @@ impl RunVertex {
     pub const TAG_VALUE: u32 = crate::queue::TAG_RUN_VERTEX;
     /// Bytes that the driver in the field gives it. What is behind them is known from the table
     /// only.
-    pub const USED: Columns = columns!(0x5e0 | 0x608 | 0x8f4);
+    pub const USED: Numbers = numbers!(0x5e0 | 0x608 | 0x8f4);
 }
 
 impl JobParameters1 {

@@ -12,8 +12,12 @@ layout! {
     /// Calibration data, mostly of the GPU. Filled by the boot loader, but for what is the
     /// driver's.
     pub struct HwDataB("AGXHWDataB"): 0x0b6c | 0x1884 {
+        /// `0x1300000000`.
+        UNK_0("unk_0"): Opt<u64> = 0x0 | -,
         /// `0x1400000000`.
         UNK_8("unk_8"): u64 = 0x8 | 0x0,
+        /// `0x100000000`.
+        UNK_10("unk_10"): Opt<u64> = 0x10 | -,
         /// `0xffc00000`.
         UNK_18("unk_18"): u64 = 0x18 | 0x8,
         /// 0.
@@ -71,7 +75,7 @@ layout! {
         /// 1: flush the caches in the secure way.
         UNK_524("unk_524"): u32 = 0x524 | 0xa40,
         /// A constant of the chip.
-        UNK_534("unk_538"): u32 = 0x538 | 0xa54,
+        UNK_534("unk_534"): u32 = 0x534 | 0xa54,
         /// Fragment units of all clusters.
         NUM_FRAGS("num_frags"): u32 = 0x53c | 0xa5c,
         /// `1`.
@@ -86,6 +90,8 @@ layout! {
         NUM_CORES("num_cores"): u32 = 0x568 | 0xa88,
         /// Number of the highest performance state.
         MAX_PSTATE("max_pstate"): u32 = 0x56c | 0xa8c,
+        /// Number of performance states.
+        NUM_PSTATES("num_pstates"): Opt<u32> = 0x570 | -,
         /// Frequency of each performance state, MHz.
         FREQUENCIES("frequencies"): [u32; 16] = 0x574 | 0xa90,
         /// Voltages of each performance state, mV; columns without a value repeat the first.
@@ -98,6 +104,14 @@ layout! {
         REL_MAX_POWERS("rel_max_powers"): [u32; 16] = 0xa34 | 0xf90,
         /// `(f_i−f_base)/((f_max−f_base)/100), 0 below base`.
         REL_BOOST_FREQS("rel_boost_freqs"): [u32; 16] = 0xa74 | 0xfd0,
+        /// Least voltage of the SRAM, mV.
+        MIN_SRAM_VOLTAGE("min_sram_volt"): Opt<u32> = 0xab4 | -,
+        /// A constant of the chip.
+        UNK_AB8("unk_ab8"): Opt<u32> = 0xab8 | -,
+        /// A constant of the chip.
+        UNK_ABC("unk_abc"): Opt<u32> = 0xabc | -,
+        /// `0x1020`.
+        UNK_AC0("unk_ac0"): Opt<u32> = 0xac0 | -,
         /// `u32 0..15 (V13)`.
         UNK_ARR_0("unk_arr_0"): Opt<[u32; 32]> = - | 0x1010,
         /// `u32×4: V12 0,f,3f,3f; V13 0,3,7,7`.

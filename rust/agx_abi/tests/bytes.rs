@@ -14,6 +14,8 @@ use std::collections::BTreeSet;
 
 #[path = "tables/differences.rs"]
 mod differences;
+#[path = "tables/sources.rs"]
+mod sources;
 #[path = "tables/table.rs"]
 mod table;
 
@@ -46,12 +48,22 @@ fn to_bytes<T: Value>(abi: Abi, value: T) -> Vec<u8> {
     bytes
 }
 
+/// Puts the value that has the bytes `value` into `field` of a structure of version `abi`.
+fn write<S, T: Value>(field: Field<S, T>, abi: Abi, to: &mut [u8], value: &[u8]) {
+    T::read_in(abi, value).write_in(abi, &mut to[field.place_in(abi)..]);
+}
+
+/// Returns the bytes of the value in `field` of a structure of version `abi`.
+fn read<S, T: Value>(field: Field<S, T>, abi: Abi, from: &[u8]) -> Vec<u8> {
+    to_bytes(abi, T::read_in(abi, &from[field.place_in(abi)..]))
+}
+
 /// A field that is wherever its structure is.
 fn required<S: 'static, T: Value + 'static>(name: &'static str, field: Field<S, T>) -> Typed {
     Typed {
         name,
-        write: Box::new(move |abi, to, value| field.write_in(abi, to, T::read_in(abi, value))),
-        read: Box::new(move |abi, from| Some(to_bytes(abi, field.read_in(abi, from)))),
+        write: Box::new(move |abi, to, value| write(field, abi, to, value)),
+        read: Box::new(move |abi, from| Some(read(field, abi, from))),
     }
 }
 
@@ -61,12 +73,12 @@ fn optional<S: 'static, T: Value + 'static>(name: &'static str, field: Field<S, 
         name,
         write: Box::new(move |abi, to, value| {
             if let Some(field) = field.present(abi) {
-                field.write_in(abi, to, T::read_in(abi, value));
+                write(field, abi, to, value);
             }
         }),
         read: Box::new(move |abi, from| {
             let field = field.present(abi)?;
-            Some(to_bytes(abi, field.read_in(abi, from)))
+            Some(read(field, abi, from))
         }),
     }
 }
@@ -224,6 +236,16 @@ fn another_writer_makes_the_same_bytes() {
     println!("{compared} fields compared, {others} that no table has at a place of its own");
     assert!(compared > 2500, "only {compared} fields were compared");
     assert!(others * 4 < compared, "{others} fields were not compared");
+}
+
+#[test]
+fn every_structure_is_listed() {
+    let listed = structures()
+        .into_iter()
+        .map(|s| [s.name, s.table].map(String::from));
+    let mut listed: Vec<_> = listed.collect();
+    listed.sort();
+    assert_eq!(listed, sources::declarations());
 }
 
 /// Each structure in each version.

@@ -20,6 +20,8 @@ use std::collections::BTreeSet;
 mod differences;
 #[path = "tables/nested.rs"]
 mod nested;
+#[path = "tables/sources.rs"]
+mod sources;
 #[path = "tables/table.rs"]
 mod table;
 
@@ -86,6 +88,18 @@ fn structures() -> Vec<Declared> {
             Power, PowerOn, PowerOff, Utilisation, AveragePower, Temperature, PowerState, FwBusy,
         },
     ]
+}
+
+#[test]
+fn every_structure_of_the_tables_is_listed() {
+    let listed = structures()
+        .into_iter()
+        .map(|s| [s.name, s.table].map(String::from));
+    let mut listed: Vec<_> = listed.collect();
+    listed.sort();
+    let mut declared = sources::declarations();
+    declared.retain(|[_, table]| !table.is_empty());
+    assert_eq!(listed, declared);
 }
 
 /// The channels, which the table keeps in a structure of their own at the start of another.
@@ -190,7 +204,7 @@ fn nested_fields_are_where_the_tables_have_them() {
                 continue;
             };
             assert!(
-                agrees(&json, table, &path, offset, sizes.of(abi)),
+                agrees(&json, table, &path, offset, sizes.get(abi).unwrap()),
                 "{command}: {path} for {abi:?}"
             );
         }
@@ -225,6 +239,59 @@ fn channels_are_where_the_tables_have_them() {
             }
         }
     }
+}
+
+/// Names that a field and another one of the table share by chance: structure, field, reason.
+const NAMESAKES: &[(&str, &str, &str)] = &[
+    (
+        "RunVertex",
+        "UNK_PAD",
+        "the driver's padding behind a word; the table's is another",
+    ),
+    (
+        "JobParameters1",
+        "AUX_FB",
+        "the driver's address of a buffer; the table's is the structure that describes it",
+    ),
+];
+
+/// Returns the fields of `declared` that the table has by their own name, at another place. What a
+/// field is called in the table could hide such a shift.
+fn namesakes(declared: &Declared, abi: Abi, tables: &Json, table: &Json) -> Vec<&'static str> {
+    let elsewhere = |field: &&FieldInfo| {
+        let name = field.name.to_lowercase();
+        match (field.offsets.get(abi), find(tables, table, &name)) {
+            (Some(ours), Some((theirs, _))) => ours != theirs,
+            _ => false,
+        }
+    };
+    let found = declared.fields.iter().filter(elsewhere);
+    found.map(|field| field.name).collect()
+}
+
+#[test]
+fn names_that_the_tables_have_mean_the_same() {
+    let mut used = BTreeSet::new();
+    for abi in Abi::ALL {
+        let Some(json) = load(abi) else { return };
+        for declared in structures() {
+            for field in namesakes(&declared, abi, &json, &json["structs"][declared.table]) {
+                let by_chance = NAMESAKES
+                    .iter()
+                    .find(|listed| (listed.0, listed.1) == (declared.name, field));
+                used.extend(by_chance.map(|listed| (listed.0, listed.1)));
+                let differs = DIFFERENCES.iter().any(|listed| {
+                    (listed.0, listed.1) == (declared.name, field) && listed.2.contains(&abi)
+                });
+                assert!(
+                    differs || by_chance.is_some(),
+                    "{} {field} is elsewhere in the table for {abi:?}",
+                    declared.name
+                );
+            }
+        }
+    }
+    assert_eq!(used.len(), NAMESAKES.len(), "listed, but no longer there");
 }
 
 /// The checks above have to be able to fail.
@@ -275,6 +342,23 @@ fn a_wrong_declaration_is_noticed() {
     assert_eq!(check(8, leak(vec![field("B", "b", Some(0), 4)])), ["B"]);
     assert_eq!(check(8, leak(vec![field("B", "b", Some(4), 2)])), ["B"]);
     assert_eq!(check(8, leak(vec![field("C", "c", Some(4), 4)])), ["C"]);
+
+    // A field that has the name of another.
+    let shifted = |fields| {
+        let declared = Declared {
+            name: "S",
+            table: "S",
+            sizes: Columns::same(8),
+            fields: leak(fields),
+        };
+        namesakes(&declared, Abi::G13V13_5, &tables, table)
+    };
+    assert!(shifted(vec![
+        field("A", "a", Some(0), 4),
+        field("X", "b", Some(4), 4)
+    ])
+    .is_empty());
+    assert_eq!(shifted(vec![field("A", "b", Some(4), 4)]), ["A"]);
 
     // A field that the declaration lacks.
     assert!(check(8, leak(vec![field("D", "d", None, 4)])).is_empty());

@@ -2,15 +2,15 @@
 
 //! What the declarations compute.
 
-use agx_abi::channel::PipeKind;
+use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::event::{initial_stamp, stamp_distance};
 use agx_abi::globals::PendingStamp;
-use agx_abi::init::{RuntimePointers, UatLevelInfo};
+use agx_abi::init::{self, InitData, RuntimePointers, UatLevelInfo};
 use agx_abi::microsequence::{Timestamp, WaitForIdle, OPCODE_MASK};
 use agx_abi::queue::Priority;
 use agx_abi::tiling::{Tiling, MAX_LAYERS, MAX_SIZE};
 use agx_abi::uat::{pte, ttb, ttb_asid, ttb_table, Protection, TTB_VALID};
-use agx_abi::{buffer, fragment, message, vertex, Abi, Value};
+use agx_abi::{buffer, compute, fragment, message, uat, vertex, Abi, Numbers, Value};
 
 #[test]
 fn messages() {
@@ -253,4 +253,126 @@ fn buffers() {
     assert_eq!(f32::from_bits(vertex::JobParameters1::UNK_8_VALUE), 1e-20);
     assert_eq!(fragment::JobParameters1::tile_config(1, false), 0x280);
     assert_eq!(fragment::JobParameters1::tile_config(2, true), 0x1_0281);
+}
+
+/// A constant of that name, and what it is in each version, in the order of [`Abi::ALL`].
+type OfVersions = (&'static str, Numbers, [usize; Abi::COUNT]);
+
+/// No table of structures has these: they are as the driver in the field writes them.
+#[test]
+fn values_of_versions() {
+    const WORD: usize = 0x0404_0404;
+    const LIST: [OfVersions; 16] = [
+        (
+            "word of the generation",
+            fragment::GENERATION_WORD,
+            [0, WORD, 0, WORD, WORD],
+        ),
+        (
+            "fragment unk_buf_10",
+            fragment::RunFragment::UNK_BUF_10_VALUE,
+            [1, 1, 1, 1, 0],
+        ),
+        (
+            "background bit",
+            fragment::JobParameters2::ISP_BGOBJVALS_LOAD,
+            [0x400, 0, 0x400, 0, 0],
+        ),
+        (
+            "compute parameter",
+            compute::JobParameters2::UNK_54_VALUE,
+            [0, 0, 0, 0, 0x2_4201],
+        ),
+        (
+            "used of RunVertex",
+            vertex::RunVertex::USED,
+            [0x5e0, 0x5e0, 0x608, 0x608, 0x8f4],
+        ),
+        (
+            "used of RunFragment",
+            fragment::RunFragment::USED,
+            [0x930, 0x930, 0x96c, 0x96c, 0xc44],
+        ),
+        (
+            "GrowTvbAck",
+            device_control::GROW_TVB_ACK,
+            [0xd, 0xd, 0xe, 0xe, 0xe],
+        ),
+        (
+            "RecoverChannel",
+            device_control::RECOVER_CHANNEL,
+            [0xe, 0xe, 0xf, 0xf, 0xf],
+        ),
+        (
+            "IdlePowerOff",
+            device_control::IDLE_POWER_OFF,
+            [0xf, 0xf, 0x10, 0x10, 0x10],
+        ),
+        (
+            "DestroyContext",
+            device_control::DESTROY_CONTEXT,
+            [0x17, 0x17, 0x18, 0x18, 0x18],
+        ),
+        (
+            "Write32",
+            device_control::WRITE32,
+            [0x18, 0x18, 0x19, 0x19, 0x19],
+        ),
+        (
+            "Initialize",
+            device_control::INITIALIZE,
+            [0x19, 0x19, 0x1a, 0x1a, 0x1a],
+        ),
+        (
+            "small fragment statistics",
+            init::STATS_FRAGMENT_SMALL,
+            [0x748, 0x748, 0x748, 0x748, 0x1058],
+        ),
+        (
+            "large fragment statistics",
+            init::STATS_FRAGMENT_LARGE,
+            [0x1124, 0x1124, 0x1124, 0x1124, 0x1a34],
+        ),
+        (
+            "first -1 of them",
+            init::STATS_FRAGMENT_MINUS_ONE[0],
+            [0x108, 0x108, 0x108, 0x108, 0xa18],
+        ),
+        (
+            "second -1 of them",
+            init::STATS_FRAGMENT_MINUS_ONE[1],
+            [0x120, 0x120, 0x120, 0x120, 0xa30],
+        ),
+    ];
+
+    for (name, numbers, want) in LIST {
+        assert_eq!(Abi::ALL.map(|abi| numbers.of(abi)), want, "{name}");
+    }
+}
+
+/// The same for what functions return.
+#[test]
+fn what_differs_between_versions() {
+    // That version 12 has no version words is its lack of the field.
+    let g13 = [0x6ba0, 0x1f28, 0x0601, 0x00b0];
+    for abi in Abi::ALL {
+        let want = match abi {
+            Abi::G14XV13_5 => [0xb390, 0x70f8, 0x0601, 0x00b0],
+            _ => g13,
+        };
+        assert_eq!(InitData::ver_info(abi), want, "{abi:?}");
+    }
+    let has_words = Abi::ALL.map(|abi| InitData::VER_INFO.present(abi).is_some());
+    assert_eq!(has_words, [false, false, true, true, true]);
+
+    // Slot 5, and the bit of a valid entry.
+    let infos = Abi::ALL.map(|abi| PendingStamp::new(abi, 5, 0).get(PendingStamp::INFO));
+    assert_eq!(infos, [0x29, 0x29, 0x51, 0x51, 0x51]);
+
+    let halves = Abi::ALL.map(uat::clients_have_kernel_half);
+    assert_eq!(halves, [false, false, false, false, true]);
+
+    let waits = Abi::ALL.map(|abi| WaitForIdle::header(abi, PipeKind::Fragment));
+    let wait = 0x0001_0001;
+    assert_eq!(waits, [wait, wait, wait, wait, 2]);
 }
