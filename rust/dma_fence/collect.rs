@@ -51,11 +51,82 @@ fn quietly() -> Flags {
     GFP_KERNEL_ACCOUNT | __GFP_NOWARN
 }
 
+/// Fences that a [`FenceSet`] is built from: those in a vector, or those that the references in a
+/// slice refer to, for which the caller needs no memory.
+pub trait Fences {
+    #[doc(hidden)]
+    fn collect(self, own: Option<Timeline>) -> Result<FenceSet>;
+}
+
+impl Fences for KVVec<ARef<Fence>> {
+    #[inline]
+    fn collect(self, own: Option<Timeline>) -> Result<FenceSet> {
+        if self.is_empty() {
+            if self.capacity() == 0 {
+                // Skips the destructor, which would call the allocator for nothing.
+                core::mem::forget(self);
+            }
+            return Ok(FenceSet::default());
+        }
+        collect_owned(self, own)
+    }
+}
+
+impl Fences for &[&Fence] {
+    #[inline]
+    fn collect(self, own: Option<Timeline>) -> Result<FenceSet> {
+        if self.is_empty() {
+            return Ok(FenceSet::default());
+        }
+        collect_borrowed(self, own)
+    }
+}
+
+fn collect_owned(fences: KVVec<ARef<Fence>>, own: Option<Timeline>) -> Result<FenceSet> {
+    let containers = Containers::of(fences.iter().map(|fence| &**fence))?;
+    collect(fences.len(), fences.into_iter(), containers, own)
+}
+
+fn collect_borrowed(fences: &[&Fence], own: Option<Timeline>) -> Result<FenceSet> {
+    let containers = Containers::of(fences.iter().copied())?;
+    let owned = fences.iter().copied().map(ARef::from);
+    collect(fences.len(), owned, containers, own)
+}
+
+#[inline(always)]
+fn collect(
+    count: usize,
+    fences: impl Iterator<Item = ARef<Fence>>,
+    containers: Option<Containers>,
+    own: Option<Timeline>,
+) -> Result<FenceSet> {
+    let mut collection = Collection {
+        entries: Block::with_capacity(count)?,
+        own,
+        sort_at: 2 * FEW,
+        visited: 0,
+    };
+    for (i, fence) in fences.enumerate() {
+        match &containers {
+            Some(containers) if fence.is_container() => {
+                if containers.is_first(&fence, i) {
+                    collection.add_leaves(&fence)?;
+                }
+            }
+            _ => collection.add(fence, true)?,
+        }
+    }
+    if collection.entries.len() > FEW {
+        collection.sort();
+    }
+    Ok(finish(collection.entries, collection.visited))
+}
+
 impl FenceSet {
     /// The maximum number of fences, leaves of containers included, from which a set is built.
     pub const MAX_LEAVES: usize = 1 << 16;
 
-    /// Builds a set.
+    /// Builds a set of `fences`: a `KVVec<ARef<Fence>>` or a `&[&Fence]`.
     ///
     /// Arrays and chains are unwrapped, and duplicates of them are left out. Of several fences of
     /// one timeline, which signal in order, only the last is kept. Fences of the timeline `own` are
@@ -70,33 +141,8 @@ impl FenceSet {
     /// `E2BIG` if there are more than [`FenceSet::MAX_LEAVES`] fences, `EINTR` if the thread has a
     /// fatal signal, `ENOMEM`.
     #[inline]
-    pub fn new(fences: KVVec<ARef<Fence>>, own: Option<Timeline>) -> Result<Self> {
-        if fences.is_empty() {
-            if fences.capacity() == 0 {
-                // Skips the destructor, which would call the allocator for nothing.
-                core::mem::forget(fences);
-            }
-            return Ok(Self::default());
-        }
-        Self::collect(fences, own)
-    }
-
-    fn collect(fences: KVVec<ARef<Fence>>, own: Option<Timeline>) -> Result<Self> {
-        let containers = Containers::of(&fences)?;
-        let mut collection = Collection {
-            entries: Block::with_capacity(fences.len())?,
-            own,
-            sort_at: 2 * FEW,
-            visited: 0,
-        };
-        for (i, fence) in fences.into_iter().enumerate() {
-            if containers.are_none() || !fence.is_container() {
-                collection.add(fence, true)?;
-            } else if containers.is_first(&fence, i) {
-                collection.add_leaves(&fence)?;
-            }
-        }
-        collection.finish()
+    pub fn new(fences: impl Fences, own: Option<Timeline>) -> Result<Self> {
+        fences.collect(own)
     }
 }
 
@@ -107,20 +153,19 @@ struct Containers {
 }
 
 impl Containers {
-    fn of(fences: &[ARef<Fence>]) -> Result<Self> {
+    /// Returns the containers among `fences`, or `None` if there are none.
+    #[inline(always)]
+    fn of<'a>(fences: impl Iterator<Item = &'a Fence> + Clone) -> Result<Option<Self>> {
+        if !fences.clone().any(|fence| fence.is_container()) {
+            return Ok(None);
+        }
         let mut sorted = KVVec::new();
-        let places = fences.iter().enumerate();
+        let places = fences.enumerate();
         for (i, fence) in places.filter(|(_, fence)| fence.is_container()) {
             sorted.push((fence.as_raw() as usize, i), quietly())?;
         }
         sorted.sort_unstable();
-        Ok(Self { sorted })
-    }
-
-    /// Returns whether no container was named.
-    #[inline(always)]
-    fn are_none(&self) -> bool {
-        self.sorted.is_empty()
+        Ok(Some(Self { sorted }))
     }
 
     /// Returns whether the container at `place` was not named before.
@@ -214,23 +259,18 @@ impl Collection {
         }
         self.sort_at = 2 * entries.len().max(FEW);
     }
+}
 
-    fn finish(mut self) -> Result<FenceSet> {
-        if self.entries.len() > FEW {
-            self.sort();
-        }
-        // Fences that have failed are kept: polling the set reports their errors.
-        let is_good = |entry: &Entry<ARef<Fence>>| matches!(entry.fence.result(), Some(Ok(())));
-        if self.entries.iter().any(is_good) {
-            self.entries.retain(|entry| !is_good(entry));
-        }
-        if self.entries.is_empty() {
-            return Ok(FenceSet::default());
-        }
-        let visited = self.visited;
-        let inner = self
-            .entries
-            .finish(|entries| Inner::new(All::new(entries), visited));
-        Ok(FenceSet::of(inner))
+/// Returns the set of all fences in `entries` that have not succeeded yet.
+#[inline(always)]
+fn finish(mut entries: Block<Inner, Entry<ARef<Fence>>>, visited: usize) -> FenceSet {
+    // Fences that have failed are kept: polling the set reports their errors.
+    let is_good = |entry: &Entry<ARef<Fence>>| matches!(entry.fence.result(), Some(Ok(())));
+    if entries.iter().any(is_good) {
+        entries.retain(|entry| !is_good(entry));
     }
+    if entries.is_empty() {
+        return FenceSet::default();
+    }
+    FenceSet::of(entries.finish(|entries| Inner::new(All::new(entries), visited)))
 }

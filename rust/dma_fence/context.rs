@@ -204,7 +204,7 @@ impl FenceContext {
             // full ordering above orders this after all of their accesses.
             unsafe { Self::free(this) };
         } else if word % FENCE == 2 * END {
-            own::warn_left_behind(context);
+            own::warn_without_end(context);
         }
     }
 
@@ -216,22 +216,22 @@ impl FenceContext {
     pub(crate) unsafe fn free(this: NonNull<Self>) {
         // SAFETY: By the safety requirements no other code accesses the context.
         let context = unsafe { this.as_ref() };
-        let mut lost = false;
+        let mut is_orphaned = false;
         let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphaned fences are armed. The list owns a reference to each, which is
             // leaked.
             unsafe {
                 next = *own::next(fence);
-                own::mark_lost(fence);
-                own::warn_lost(context, own::id(fence).1);
+                own::clear_context(fence);
+                own::warn_never_signals(context, own::id(fence).1);
             }
-            lost = true;
+            is_orphaned = true;
         }
         // SAFETY: `ends()` has leaked the box. By the safety requirements the context is not used
         // any more.
         unsafe { own::free_context(this) };
-        if !lost {
+        if !is_orphaned {
             // SAFETY: This undoes the call in `ends()`. All fences of the context have signalled.
             unsafe { own::put_module() };
         }

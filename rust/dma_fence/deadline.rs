@@ -23,19 +23,16 @@
 //!
 //! Each side stores before it loads what the other has stored, with a full barrier between: one of
 //! the two sees the other.
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
-use crate::{
-    names::TimelineNames, //
-    signaller::FenceSignaller,
-};
 use core::{
     ffi::c_void,
     mem::ManuallyDrop,
     ptr::{
         self,
         NonNull, //
-    },
-    task::Context, //
+    }, //
 };
 use kasync::{
     time::Delta,
@@ -130,28 +127,5 @@ impl Drop for Deadlines {
             // SAFETY: From `into_raw()` by the type invariant, and not used again.
             drop(unsafe { TaskRef::from_raw(task) });
         }
-    }
-}
-
-impl FenceSignaller {
-    /// Returns the names of the fences.
-    pub fn names(&self) -> &'static TimelineNames {
-        self.context().names()
-    }
-
-    /// Subscribes the task of `cx` to deadlines: it is woken when there is one to take. Only the
-    /// first task that calls this is subscribed.
-    pub fn subscribe_deadline(&self, cx: &Context<'_>) {
-        if let Some(task) = TaskRef::of(cx) {
-            self.context().deadlines().subscribe(task);
-        }
-    }
-
-    /// Returns the time left until the soonest of the deadlines that were set since the last call.
-    ///
-    /// It is negative if the deadline has expired. Deadlines are hints.
-    #[inline]
-    pub fn next_deadline(&self) -> Option<Delta> {
-        self.context().deadlines().take()
     }
 }

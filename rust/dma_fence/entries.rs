@@ -10,6 +10,9 @@
 //!                                                        which has Values
 //! ```
 //!
+//! It is not a [`KVVec`], since that is freed by `kvfree()`, which may sleep if the memory is that
+//! of `vmalloc()`. A fence, and so a set of fences, may be dropped where the caller may not.
+//!
 //! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
 use crate::ffi;
@@ -156,7 +159,7 @@ impl<H, T> Deref for Block<H, T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: By the type invariant so many values are initialised.
+        // SAFETY: By the type invariant the first `len` values are initialised.
         unsafe { slice::from_raw_parts(self.values().as_ptr(), self.len) }
     }
 }
@@ -164,7 +167,7 @@ impl<H, T> Deref for Block<H, T> {
 impl<H, T> DerefMut for Block<H, T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
-        // SAFETY: By the type invariant so many values are initialised. This owns them.
+        // SAFETY: By the type invariant the first `len` values are initialised. This owns them.
         unsafe { slice::from_raw_parts_mut(self.values().as_ptr(), self.len) }
     }
 }

@@ -6,8 +6,7 @@
 
 use crate::{
     evidence::Timeline,
-    ffi,
-    wait::FenceFuture, //
+    ffi, //
 };
 use core::ptr::NonNull;
 use kasync::time::Delta;
@@ -32,7 +31,6 @@ pub(crate) use kernel::sync::aref::ARef;
 /// | clone and drop of [`ARef<Fence>`] | yes | yes | yes |
 /// | `test_signaled_flag`, `result`, `context`, `seqno`, `is_container` | yes | yes | yes |
 /// | `set_deadline` | yes | yes | yes |
-/// | `stub` | yes | no (allocates) | no |
 /// | `wait` | yes | yes | no |
 ///
 /// # Invariants
@@ -95,19 +93,6 @@ impl Fence {
     #[inline]
     pub fn into_raw(this: ARef<Self>) -> *mut bindings::dma_fence {
         ARef::into_raw(this).as_ptr().cast()
-    }
-
-    /// Returns a new fence that has signalled, with the time of the call as its timestamp.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub fn stub() -> Result<ARef<Self>> {
-        // SAFETY: Both functions may be called from process context at any time.
-        let fence = unsafe { bindings::dma_fence_allocate_private_stub(bindings::ktime_get()) };
-        let fence = NonNull::new(fence).ok_or(ENOMEM)?;
-        // SAFETY: The function returns a new fence with its only reference.
-        Ok(unsafe { Self::from_raw(fence) })
     }
 
     /// Returns whether the fence is marked as signalled.
@@ -179,11 +164,5 @@ impl Fence {
     pub(crate) fn set_deadline_at(&self, deadline: bindings::ktime_t) {
         // SAFETY: The fence is valid by the type invariant.
         unsafe { bindings::dma_fence_set_deadline(self.as_raw(), deadline) };
-    }
-
-    /// Returns a future that resolves to the fence's result once it has signalled. Cancel safe.
-    #[track_caller]
-    pub fn wait(&self) -> FenceFuture {
-        FenceFuture::new(self.into())
     }
 }

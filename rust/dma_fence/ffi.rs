@@ -2,6 +2,9 @@
 
 //! Declarations of C functions that bindgen does not see: those of `shim.c` and `share.c`, and
 //! those of headers that the kernel crate does not include.
+//!
+//! C headers: [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h),
+//! [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
 use kernel::{
     bindings::{
@@ -86,18 +89,19 @@ unsafe extern "C" {
         seqno: u64,
     );
     pub(crate) fn dma_fence_shim_finish(fence: *mut dma_fence, error: c_int);
-    pub(crate) fn dma_fence_shim_find_fence(
+    pub(crate) fn drm_syncobj_find_fence(
         file: *mut c_void,
         handle: u32,
         point: u64,
+        flags: u64,
         fence: *mut *mut dma_fence,
     ) -> c_int;
-    pub(crate) fn dma_fence_shim_syncobj_find(file: *mut c_void, handle: u32) -> *mut DrmSyncobj;
+    pub(crate) fn drm_syncobj_find(file: *mut c_void, handle: u32) -> *mut DrmSyncobj;
     pub(crate) fn dma_fence_shim_syncobj_put(object: *mut DrmSyncobj);
-    pub(crate) fn dma_fence_shim_syncobj_replace(object: *mut DrmSyncobj, fence: *mut dma_fence);
+    pub(crate) fn drm_syncobj_replace_fence(object: *mut DrmSyncobj, fence: *mut dma_fence);
     pub(crate) fn dma_fence_shim_chain_alloc() -> *mut DmaFenceChain;
     pub(crate) fn dma_fence_shim_chain_free(chain: *mut DmaFenceChain);
-    pub(crate) fn dma_fence_shim_syncobj_add_point(
+    pub(crate) fn drm_syncobj_add_point(
         object: *mut DrmSyncobj,
         chain: *mut DmaFenceChain,
         fence: *mut dma_fence,

@@ -54,6 +54,7 @@ pub use armed::{
     InFlightFence,
     PendingFence, //
 };
+pub use collect::Fences;
 pub use containers::ChainNode;
 pub use context::FenceContext;
 pub use emitter::FenceEmitter;

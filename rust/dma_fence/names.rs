@@ -12,11 +12,14 @@ use kernel::{
     ffi::c_char,
     prelude::*,
     str::CString,
-    sync::atomic::{
-        Acquire,
-        Atomic,
-        Full,
-        Release, //
+    sync::{
+        atomic::{
+            Acquire,
+            Atomic,
+            Full,
+            Release, //
+        },
+        rcu, //
     }, //
 };
 
@@ -175,7 +178,8 @@ impl TimelineNames {
     }
 }
 
-/// Frees the copies of names.
+/// Frees the copies of names, after a grace period: a thread that has asked for the name of a fence
+/// just before that signalled may still read it, in a read-side section. May sleep.
 ///
 /// # Safety
 ///
@@ -183,6 +187,7 @@ impl TimelineNames {
 #[doc(hidden)]
 pub unsafe fn module_exit() {
     let mut next = COPIES.xchg(ptr::null_mut(), Full);
+    rcu::synchronize_rcu();
     while !next.is_null() {
         // SAFETY: The copy is from `KBox::into_raw()` in `add()`. By the safety requirements there
         // are no references to it.

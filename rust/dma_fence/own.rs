@@ -4,6 +4,8 @@
 //!
 //! The protocol of contexts and their fences is in [`context`](crate::context). The model checker
 //! compiles that with a replacement for this module.
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 pub(crate) use crate::module_ref::{
     get_module,
@@ -35,8 +37,8 @@ pub(crate) struct OwnFence {
     base: bindings::dma_fence,
     /// Does not change. Valid as long as the fence may be asked for its names.
     names: *const TimelineNames,
-    /// Valid while the fence is armed and has not signalled. Null after [`mark_lost`]. Read under
-    /// the fence's lock, or by the owner of the fence.
+    /// Valid while the fence is armed and has not signalled. Null after [`clear_context`]. Read
+    /// under the fence's lock, or by the owner of the fence.
     context: *const FenceContext,
     /// The next fence of a list of orphans, which owns it.
     next: *mut OwnFence,
@@ -163,7 +165,7 @@ pub(crate) unsafe fn free_context(context: NonNull<FenceContext>) {
 /// # Safety
 ///
 /// `fence` must be from [`alloc`], and must be armed once. The context must be valid until the
-/// fence has signalled or [`mark_lost`] was called.
+/// fence has signalled or [`clear_context`] was called.
 #[inline(always)]
 pub(crate) unsafe fn arm(
     fence: NonNull<OwnFence>,
@@ -192,12 +194,12 @@ pub(crate) unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
     unsafe { ffi::dma_fence_shim_finish(fence.as_ptr().cast(), error) };
 }
 
-/// Clears the context of a fence that will never signal.
+/// Clears the context of an orphaned fence, which will never signal.
 ///
 /// # Safety
 ///
 /// `fence` must be armed and not signalled, and the caller must own a reference.
-pub(crate) unsafe fn mark_lost(fence: NonNull<OwnFence>) {
+pub(crate) unsafe fn clear_context(fence: NonNull<OwnFence>) {
     // SAFETY: The fence is valid by the safety requirements. The lock protects the field.
     unsafe { with_lock(fence.as_ptr(), |_| (*fence.as_ptr()).context = ptr::null()) };
 }
@@ -206,7 +208,7 @@ pub(crate) unsafe fn mark_lost(fence: NonNull<OwnFence>) {
 ///
 /// # Safety
 ///
-/// `fence` must be armed, and the caller must own it. [`mark_lost`] must not have been called.
+/// `fence` must be armed, and the caller must own it. [`clear_context`] must not have been called.
 #[inline(always)]
 pub(crate) unsafe fn context(fence: NonNull<OwnFence>) -> *const FenceContext {
     // SAFETY: By the safety requirements the caller owns the fence, so the field does not change.
@@ -249,7 +251,7 @@ pub(crate) fn api_violation(what: &'static CStr) {
 #[cold]
 pub(crate) fn warn_orphaned(context: &FenceContext, seqno: u64) {
     pr_warn!(
-        "fence {seqno} of {:?} was dropped before it signalled\n",
+        "fence {seqno} of {:?} is orphaned: it was dropped before it signalled\n",
         context.names().timeline()
     );
 }
@@ -263,20 +265,20 @@ pub(crate) fn warn_out_of_order(context: &FenceContext, seqno: u64) {
     );
 }
 
-/// Reports that armed fences are left after both ends of their context were dropped.
+/// Reports that both ends of a context were dropped before its fences.
 #[cold]
-pub(crate) fn warn_left_behind(context: &FenceContext) {
+pub(crate) fn warn_without_end(context: &FenceContext) {
     pr_err!(
-        "fences of {:?} are left behind, and so is their context\n",
+        "fences of {:?} are orphaned: both ends of their context were dropped\n",
         context.names().timeline()
     );
 }
 
 /// Reports that an orphaned fence will never signal.
 #[cold]
-pub(crate) fn warn_lost(context: &FenceContext, seqno: u64) {
+pub(crate) fn warn_never_signals(context: &FenceContext, seqno: u64) {
     pr_err!(
-        "fence {}:{seqno} of {:?} was dropped and will never signal\n",
+        "fence {}:{seqno} of {:?} is orphaned and will never signal\n",
         context.timeline().id(),
         context.names().timeline()
     );

@@ -3,6 +3,8 @@
 //! Sets of fences.
 //!
 //! [`collect`](crate::collect) builds a set, and [`all`](crate::all) waits for its fences.
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 use crate::{
     all::{

@@ -213,30 +213,11 @@ void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags)
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_unlock);
 
-int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point,
-			      struct dma_fence **fence)
-{
-	return drm_syncobj_find_fence(file, handle, point, 0, fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_find_fence);
-
-struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle)
-{
-	return drm_syncobj_find(file, handle);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_find);
-
 void dma_fence_shim_syncobj_put(struct drm_syncobj *object)
 {
 	drm_syncobj_put(object);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_put);
-
-void dma_fence_shim_syncobj_replace(struct drm_syncobj *object, struct dma_fence *fence)
-{
-	drm_syncobj_replace_fence(object, fence);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_replace);
 
 struct dma_fence_chain *dma_fence_shim_chain_alloc(void)
 {
@@ -249,10 +230,3 @@ void dma_fence_shim_chain_free(struct dma_fence_chain *chain)
 	dma_fence_chain_free(chain);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_chain_free);
-
-void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fence_chain *chain,
-				      struct dma_fence *fence, u64 point)
-{
-	drm_syncobj_add_point(object, chain, fence, point);
-}
-EXPORT_SYMBOL_GPL(dma_fence_shim_syncobj_add_point);

@@ -31,14 +31,8 @@ void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops
 void dma_fence_shim_finish(struct dma_fence *fence, int error);
 unsigned long dma_fence_shim_lock(struct dma_fence *fence);
 void dma_fence_shim_unlock(struct dma_fence *fence, unsigned long flags);
-int dma_fence_shim_find_fence(struct drm_file *file, u32 handle, u64 point,
-			      struct dma_fence **fence);
-struct drm_syncobj *dma_fence_shim_syncobj_find(struct drm_file *file, u32 handle);
 void dma_fence_shim_syncobj_put(struct drm_syncobj *object);
-void dma_fence_shim_syncobj_replace(struct drm_syncobj *object, struct dma_fence *fence);
 struct dma_fence_chain *dma_fence_shim_chain_alloc(void);
 void dma_fence_shim_chain_free(struct dma_fence_chain *chain);
-void dma_fence_shim_syncobj_add_point(struct drm_syncobj *object, struct dma_fence_chain *chain,
-				      struct dma_fence *fence, u64 point);
 
 #endif

@@ -18,16 +18,24 @@ use crate::{
         RingStopped,
         Timeline, //
     },
+    names::TimelineNames,
     own::{
         self,
         OwnFence, //
     }, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    ptr::{
+        self,
+        NonNull, //
+    },
+    task::Context, //
 };
-use kasync::SignallingSection;
+use kasync::{
+    time::Delta,
+    SignallingSection,
+    TaskRef, //
+};
 use kernel::{
     error::{
         Error,
@@ -216,6 +224,29 @@ impl FenceSignaller {
             count += 1;
         }
         count
+    }
+}
+
+impl FenceSignaller {
+    /// Returns the names of the fences.
+    pub fn names(&self) -> &'static TimelineNames {
+        self.context().names()
+    }
+
+    /// Subscribes the task of `cx` to deadlines: it is woken when there is one to take. Only the
+    /// first task that calls this is subscribed.
+    pub fn subscribe_deadline(&self, cx: &Context<'_>) {
+        if let Some(task) = TaskRef::of(cx) {
+            self.context().deadlines().subscribe(task);
+        }
+    }
+
+    /// Returns the time left until the soonest of the deadlines that were set since the last call.
+    ///
+    /// It is negative if the deadline has expired. Deadlines are hints.
+    #[inline]
+    pub fn next_deadline(&self) -> Option<Delta> {
+        self.context().deadlines().take()
     }
 }
 

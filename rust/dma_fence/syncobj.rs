@@ -92,7 +92,7 @@ impl SyncObj {
     /// `file` must be an open DRM file.
     pub unsafe fn lookup(file: *mut bindings::drm_file, handle: u32) -> Result<Self> {
         // SAFETY: By the safety requirements.
-        let object = unsafe { ffi::dma_fence_shim_syncobj_find(file.cast(), handle) };
+        let object = unsafe { ffi::drm_syncobj_find(file.cast(), handle) };
         let object = NonNull::new(object).ok_or(ENOENT)?;
         // SAFETY: The function returns a reference, or null.
         Ok(unsafe { Self::from_raw(object.cast()) })
@@ -117,7 +117,7 @@ impl SyncObj {
         let mut fence = ptr::null_mut();
         // SAFETY: By the safety requirements; the function writes the variable.
         to_result(unsafe {
-            ffi::dma_fence_shim_find_fence(file.cast(), handle, point, &mut fence)
+            ffi::drm_syncobj_find_fence(file.cast(), handle, point, 0, &mut fence)
         })?;
         let fence = NonNull::new(fence).ok_or(EINVAL)?;
         // SAFETY: On success the function returns a reference.
@@ -128,7 +128,7 @@ impl SyncObj {
     pub fn replace_fence(&self, fence: &Fence) {
         // SAFETY: Both are valid by their type invariants. The function takes a reference of its
         // own.
-        unsafe { ffi::dma_fence_shim_syncobj_replace(self.0.as_ptr(), fence.as_raw()) };
+        unsafe { ffi::drm_syncobj_replace_fence(self.0.as_ptr(), fence.as_raw()) };
     }
 
     /// Adds `point` with `fence` to the timeline. Does not allocate, and fails for chains only.
@@ -145,12 +145,7 @@ impl SyncObj {
         // SAFETY: The ownership of the node passes to the function, which takes a reference to the
         // fence of its own.
         unsafe {
-            ffi::dma_fence_shim_syncobj_add_point(
-                self.0.as_ptr(),
-                chain.as_ptr(),
-                fence.as_raw(),
-                point,
-            )
+            ffi::drm_syncobj_add_point(self.0.as_ptr(), chain.as_ptr(), fence.as_raw(), point)
         };
         Ok(())
     }

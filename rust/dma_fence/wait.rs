@@ -3,6 +3,8 @@
 //! The future of one fence, which has a callback on the fence.
 //!
 //! The protocol is in [`registration`](crate::registration).
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 use crate::{
     fence::{
@@ -113,6 +115,14 @@ impl FenceFuture {
             module: None,
             _pin: PhantomPinned,
         }
+    }
+}
+
+impl Fence {
+    /// Returns a future that resolves to the fence's result once it has signalled. Cancel safe.
+    #[track_caller]
+    pub fn wait(&self) -> FenceFuture {
+        FenceFuture::new(self.into())
     }
 }
 

@@ -12,11 +12,14 @@ mod tests {
         while_killed,
         Foreign, //
     };
-    use core::task::{
-        Context,
-        RawWaker,
-        RawWakerVTable,
-        Waker, //
+    use core::{
+        ptr::NonNull,
+        task::{
+            Context,
+            RawWaker,
+            RawWakerVTable,
+            Waker, //
+        }, //
     };
     use dma_fence::{
         Fence,
@@ -24,6 +27,7 @@ mod tests {
     };
     use kasync::time::Delta;
     use kernel::{
+        bindings,
         prelude::*,
         sync::{
             aref::ARef,
@@ -48,6 +52,14 @@ mod tests {
             fences.push(foreign.0.clone(), GFP_KERNEL)?;
         }
         Ok(fences)
+    }
+
+    /// Returns a fence that has signalled.
+    fn signalled() -> Result<ARef<Fence>> {
+        // SAFETY: Both functions may be called in process context.
+        let fence = unsafe { bindings::dma_fence_allocate_private_stub(bindings::ktime_get()) };
+        // SAFETY: The function returns a new fence with its only reference, or null.
+        Ok(unsafe { Fence::from_raw(NonNull::new(fence).ok_or(ENOMEM)?) })
     }
 
     fn signal(all: &[Foreign]) {
@@ -75,6 +87,24 @@ mod tests {
         Ok(())
     }
 
+    /// References are taken as a vector is: containers are unwrapped once. The caller keeps what it
+    /// has.
+    #[test]
+    fn of_references() -> Result {
+        let all = foreign(3)?;
+        let array = merge(&fences(&all[..2])?)?;
+        let named = [&*array, &*all[2].0, &*all[0].0, &*array];
+        let mut set = FenceSet::new(&named[..], None)?;
+        check_eq!(set.len(), 3);
+        check_eq!(set.visited(), 4);
+        check!(FenceSet::new(&named[..0], None)?.is_empty());
+        let mut cx = Context::from_waker(Waker::noop());
+        check!(set.poll_all(&mut cx).is_pending());
+        signal(&all);
+        check!(set.poll_all(&mut cx).is_ready());
+        Ok(())
+    }
+
     #[test]
     fn leaves_are_bounded() -> Result {
         let all = foreign(LEAVES)?;
@@ -85,7 +115,7 @@ mod tests {
         }
         let mut more = KVVec::new();
         more.extend_from_slice(&named, GFP_KERNEL)?;
-        more.push(Fence::stub()?, GFP_KERNEL)?;
+        more.push(signalled()?, GFP_KERNEL)?;
         let set = FenceSet::new(named, None)?;
         check_eq!((set.len(), set.visited()), (LEAVES, FenceSet::MAX_LEAVES));
         check_eq!(FenceSet::new(more, None).err(), Some(E2BIG));

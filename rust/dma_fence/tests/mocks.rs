@@ -265,7 +265,7 @@ pub(crate) fn has_copied_name(fence: &Fence, name: &CStr) -> bool {
     unsafe { ffi::dma_fence_test_has_copied_name(fence.as_raw(), name.as_char_ptr()) }
 }
 
-/// Signals and frees a fence that was forgotten, and the context that was left behind with it.
+/// Signals and frees a fence that was forgotten, and its context.
 ///
 /// # Safety
 ///
