@@ -277,14 +277,18 @@ unsafe fn prepare(
     if count != 0 && dependencies.is_null() {
         return Err(EINVAL);
     }
-    let mut fences = KVVec::with_capacity(count, GFP_KERNEL)?;
-    for i in 0..count {
-        // SAFETY: There are `count` fences, each of which is null or valid.
-        let fence = unsafe {
-            NonNull::new(*dependencies.add(i)).map(|f| Fence::from_ptr(f.as_ptr()).into())
-        };
-        fences.push(fence.ok_or(EINVAL)?, GFP_KERNEL)?;
-    }
+    let fences: &[&Fence] = match count {
+        0 => &[],
+        // SAFETY: There are `count` fences, each of which is null, which this excludes, or valid.
+        // A `Fence` is a transparent wrapper of `dma_fence`.
+        _ => unsafe {
+            let pointers = core::slice::from_raw_parts(dependencies, count);
+            if pointers.iter().any(|fence| fence.is_null()) {
+                return Err(EINVAL);
+            }
+            core::slice::from_raw_parts(dependencies.cast(), count)
+        },
+    };
     // SAFETY: The job is valid, and nothing else uses it yet. The queue is valid until the result
     // is gone.
     unsafe {

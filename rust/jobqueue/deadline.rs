@@ -11,6 +11,8 @@
 //!                no:  continue the walk, over the jobs that came since
 //!   walk: at most WALK jobs and fences in a poll, then the task wakes itself
 //! ```
+//!
+//! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
 use crate::{
     job::WaitList,

@@ -28,7 +28,8 @@ use dma_fence::{
     FenceContext,
     FenceEmitter,
     FenceReservation,
-    FenceSet, //
+    FenceSet,
+    Fences, //
 };
 use kasync::{
     block_on_interruptible,
@@ -67,10 +68,13 @@ impl<R: Ring> Drop for Room<'_, R> {
 /// | `close`, `park`, `unpark`, `parked` | yes | yes | no | none |
 /// | drop | yes | yes | yes | none |
 ///
-/// No fence of an earlier job signals inside any of these calls. Those that are not legal in hard
-/// IRQ take a `spinlock_t` that is taken elsewhere with interrupts enabled; lockdep reports them.
-/// On `PREEMPT_RT`, which has interrupt handlers in threads, a queue must not be dropped where
-/// nothing may sleep: it may be the last reference to memory.
+/// No fence of an earlier job signals inside any of these calls. `commit`, `close`, `park`,
+/// `unpark` and `parked` are not legal in hard IRQ since they take a `spinlock_t` that is taken
+/// elsewhere with interrupts enabled, as lockdep reports. The drop of a [`Prepared`] takes no lock
+/// of the queue. It drops the job, so a hard IRQ is legal only for the types of jobs that may be
+/// dropped there, and nothing but their destructors can report it. On `PREEMPT_RT`, which has
+/// interrupt handlers in threads, a queue must not be dropped where nothing may sleep: it may be
+/// the last reference to memory.
 pub struct JobQueue<R: Ring> {
     shared: Arc<Shared<R>>,
     /// The handle of the queue's task, taken when the queue is dropped.
@@ -105,7 +109,7 @@ impl<R: Ring> JobQueue<R> {
     }
 
     /// Prepares a job, with all steps of a submission that can fail. Waits while the queue has no
-    /// room.
+    /// room. `dependencies`: a `KVVec<ARef<Fence>>` or a `&[&Fence]`.
     ///
     /// # Context
     ///
@@ -124,7 +128,7 @@ impl<R: Ring> JobQueue<R> {
         &self,
         job: R::Job,
         credits: usize,
-        dependencies: KVVec<ARef<Fence>>,
+        dependencies: impl Fences,
     ) -> Result<Prepared<'_, R>> {
         // Room comes when fences signal, of this queue and of others.
         might_wait();
@@ -237,7 +241,7 @@ impl<R: Ring> Prepared<'_, R> {
     ///
     /// If the queue has no other job, the calling thread polls the queue's task once, with
     /// preemption disabled, and the job may be in flight when this returns. Otherwise a worker is
-    /// woken.
+    /// woken, unless a job before this one waits, for which the task will be woken anyway.
     ///
     /// # Context
     ///

@@ -23,13 +23,14 @@
 //!
 //! # Inline polls
 //!
-//! All changes of a queue wake a worker, which polls the task, with one exception: [`commit`] polls
-//! the task itself, once, if nothing is in flight and no other job waits. Preemption is disabled
-//! from before the addition of the job until the end of that poll, and the queue was neither closed
-//! nor parked when the job was added. The task then submits the job, and completes it if the
-//! hardware is done with it by then. It signals no other fence. So no fence of earlier work depends
-//! on the scheduling of a committing thread. A new queue is IDLE: its task is not polled before the
-//! first job.
+//! All changes of a queue wake a worker, which polls the task, but for two kinds of commits. One
+//! behind a job that waits wakes nobody: the task is woken when that job can go on, and receives
+//! all others then (see [`SubmitList`]). If no job waits and nothing is in flight, [`commit`] polls
+//! the task itself, once. Preemption is disabled from before the addition of the job until the end
+//! of that poll, and the queue was neither closed nor parked when the job was added. The task then
+//! submits the job, and completes it if the hardware is done with it by then. It signals no other
+//! fence. So no fence of earlier work depends on the scheduling of a committing thread. A new queue
+//! is IDLE: its task is not polled before the first job.
 //!
 //! ```text
 //!               the task returns from a poll with nothing left
@@ -172,10 +173,14 @@ pub(crate) trait Submission: Sized {
     /// Moves the jobs that were committed to the end of `jobs`. For the task.
     #[inline]
     fn receive(&self, jobs: &mut WaitList<Self::Node>) {
-        // A commit wakes the task after it has added its job, so no job is missed.
-        if !self.submit_list().is_empty() {
-            jobs.receive(self.submit_list());
-        }
+        jobs.receive(self.submit_list());
+    }
+
+    /// Lets the next commits wake nobody. For the task, at the end of a poll that has left a job
+    /// which waits, and for which the task will be polled again.
+    #[inline]
+    fn defer(&self) {
+        self.submit_list().defer();
     }
 
     /// Returns whether a commit calls this poll. For a task whose last poll has set [`IDLE`].
@@ -301,19 +306,24 @@ pub(crate) trait Submission: Sized {
             return None;
         }
         let (node, result) = arm(&mut order);
-        let alone = self.submit_list().put(node);
-        drop(order);
+        let is_first = self.submit_list().put(node);
         // The inline poll need not read the flags: each later change of them wakes the task.
         let claim = claim.filter(|_| flags.is_open());
         match claim {
             // Checked again, since the task may have been polled before it was claimed.
-            Some(claim) if alone && self.activity().load(Relaxed) == IDLE => {
+            Some(claim) if is_first && self.activity().load(Relaxed) == IDLE => {
+                drop(order);
                 self.activity().store(INLINE, Relaxed);
                 claim.poll_once();
             }
             claim => {
-                // If there is a claim, dropping it passes this wake on to a worker.
-                task.wake();
+                // Under the lock, since the next commit relies on this wake, and this thread may be
+                // preempted once it has released the lock. If there is a claim, dropping it passes
+                // the wake on to a worker.
+                if is_first {
+                    task.wake();
+                }
+                drop(order);
                 drop(claim);
             }
         }

@@ -222,15 +222,31 @@ impl<T: Link> WaitList<T> {
     }
 }
 
+/// The value of [`SubmitList::last`] after the list was taken.
+const EMPTY: usize = 0;
+/// The value of [`SubmitList::last`] after [`SubmitList::defer`].
+const DEFERRED: usize = 1;
+
 /// A lock-free list of committed jobs. Many threads add jobs, and the queue's task takes all.
 ///
 /// ```text
 ///   put: the last one first ──►  C ─► B ─► A  ──► take: all at once, put in order
+///
+///            put(): wake the task         put()
+///   EMPTY ────────────────────────► A ─────────────► B ─► A
+///    │  ▲                                            ▲
+///    │  └── take(), from anywhere                    │
+///    ▼                       put()                   │ put()
+///   DEFERRED ──────────────────────► A ──────────────┘
 /// ```
+///
+/// The task is woken for the first job only. While another job waits, which the task is woken for
+/// in any case, it defers the jobs that are added behind that one: it is not woken for them at all.
 ///
 /// # Invariants
 ///
-/// `last` is 0, or the address of the first of a chain of nodes from boxes that this list owns.
+/// `last` is [`EMPTY`], [`DEFERRED`], or the address of the first of a chain of nodes from boxes
+/// that this list owns. The link of the last node of the chain is `EMPTY` or `DEFERRED`.
 pub(crate) struct SubmitList<T: Link> {
     last: Atomic<usize>,
     _nodes: PhantomData<KBox<T>>,
@@ -246,18 +262,28 @@ impl<T: Link> SubmitList<T> {
     pub(crate) fn new() -> Self {
         // INVARIANT: Empty.
         Self {
-            last: Atomic::new(0),
+            last: Atomic::new(EMPTY),
             _nodes: PhantomData,
         }
     }
 
-    /// Returns whether the list has no job. A thread that adds one wakes the task afterwards.
+    /// Returns whether the list has no job.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.last.load(Relaxed) == 0
+        self.last.load(Relaxed) <= DEFERRED
     }
 
-    /// Appends a job, and returns whether the list was empty.
+    /// Lets jobs be added without a wake until the list is taken, if it is empty. For the task,
+    /// while something else will wake it to take the list.
+    #[inline]
+    pub(crate) fn defer(&self) {
+        // Relaxed, since nothing was written that a thread that adds a job relies on. If it fails,
+        // a job was added, for which the task is woken.
+        let _ = self.last.cmpxchg(EMPTY, DEFERRED, Relaxed);
+    }
+
+    /// Appends a job, and returns whether the task has to be woken to take it. If not, the task was
+    /// woken for the job before this one, by the caller of that call, or jobs are deferred.
     #[inline]
     pub(crate) fn put(&self, node: KBox<T>) -> bool {
         let node = KBox::into_raw(node);
@@ -267,7 +293,7 @@ impl<T: Link> SubmitList<T> {
             unsafe { *T::next(node) = last as *mut T };
             // INVARIANT: The node, followed by the previous chain. Pairs with `take()`.
             match self.last.cmpxchg(last, node as usize, Full) {
-                Ok(_) => return last == 0,
+                Ok(_) => return last == EMPTY,
                 Err(now) => last = now,
             }
         }
@@ -276,10 +302,14 @@ impl<T: Link> SubmitList<T> {
     /// Moves all jobs to the end of `to`, in the order of their addition.
     #[inline]
     pub(crate) fn take(&self, to: &mut Fifo<T>) {
+        // The task is woken after a job was added to an empty list, so none is missed.
+        if self.last.load(Relaxed) == EMPTY {
+            return;
+        }
         // INVARIANT: Empty. This function owns the chain. Pairs with `put()`.
-        let last = self.last.xchg(0, Full) as *mut T;
+        let last = self.last.xchg(EMPTY, Full) as *mut T;
         let (mut rest, mut first) = (last, ptr::null_mut());
-        while !rest.is_null() {
+        while rest as usize > DEFERRED {
             let node = rest;
             // SAFETY: By the type invariant `node` is a node of the chain that was taken.
             unsafe { rest = core::mem::replace(&mut *T::next(node), first) };
@@ -296,9 +326,6 @@ impl<T: Link> Drop for SubmitList<T> {
     #[inline]
     fn drop(&mut self) {
         // No other thread accesses the list any more.
-        if self.is_empty() {
-            return;
-        }
         self.take(&mut Fifo::new());
     }
 }

@@ -195,6 +195,10 @@ impl<R: Ring> Task<R> {
         };
         if event.is_pending() {
             self.budget = BUDGET;
+            // Trace events say when a job was received.
+            if !self.waiting.is_empty() && !trace::on() {
+                self.shared.defer();
+            }
             let is_idle = self.waiting.is_empty() && self.in_flight.is_empty();
             if self.is_idle || is_idle {
                 self.set_idle(is_idle, cx);

@@ -12,6 +12,8 @@
 //!   └► drm_sched_job_run         submitted to the hardware
 //!   └► drm_sched_job_done        its fence signals
 //! ```
+//!
+//! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
 use dma_fence::{
     FenceSet,

@@ -25,6 +25,8 @@
 //!
 //! When `add()` returns, the work item is pending or will still take the list. So the processing of
 //! a link never depends on the progress of another thread that calls `add()`.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 use crate::{
     cell::OwnedCell,

@@ -29,10 +29,26 @@ impl<T> OwnedCell<T> {
         f(self.0.get())
     }
 
+    /// Calls `f` with a pointer to the content, which is valid for the time of the call, and from
+    /// which several threads may read at once.
+    ///
+    /// Only an owner of the cell may dereference it.
+    #[inline(always)]
+    #[cfg(not(feature = "loom"))]
+    pub fn read<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        f(self.0.get())
+    }
+
     /// Calls `f` with a pointer to the content, which is valid for the time of the call.
     #[cfg(feature = "loom")]
     pub fn with<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
         self.0.with_mut(f)
+    }
+
+    /// Calls `f` with a pointer to the content, from which several threads may read at once.
+    #[cfg(feature = "loom")]
+    pub fn read<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+        self.0.with(f)
     }
 }
 

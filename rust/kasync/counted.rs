@@ -5,6 +5,8 @@
 //! [`kernel::sync::Arc`] frees its memory with `kfree()`, which takes locks. On `PREEMPT_RT` those
 //! sleep, so an `Arc` must not go in a hard interrupt there, nor with preemption disabled. Handles
 //! of this crate go in such contexts: a sender sends in an interrupt, a waker is dropped there.
+//!
+//! C header: [`include/linux/slab.h`](srctree/include/linux/slab.h)
 
 use crate::ffi;
 use core::{

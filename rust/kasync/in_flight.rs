@@ -39,9 +39,10 @@
 //! # Cancelling
 //!
 //! By default the operation continues after its future was dropped: its tag stays in use, and the
-//! memory is freed when the device is done. If the device can stop operations, a task of the driver
-//! awaits [`InFlight::abandoned`] and asks it to. The operation ends with the device's answer, not
-//! with the request.
+//! memory is freed when the device is done. So it is the memory that waits for the device, and not
+//! the client: the drop returns at once, and a scope is joined without the device. If the device
+//! can stop operations, a task of the driver awaits [`InFlight::abandoned`] and asks it to. The
+//! operation ends with the device's answer, not with the request.
 //!
 //! To cancel *and wait*, a client awaits the [`Operation`] in spite of the cancellation, or the
 //! driver awaits [`InFlight::drain`]. Either ends the device's accesses. The memory of an abandoned

@@ -11,6 +11,7 @@
 //! | | where `acknowledge` runs | for |
 //! |---|---|---|
 //! | [`Kind::Hard`] | hard interrupt | devices whose registers are accessed directly |
+//! | [`Kind::Shared`] | hard interrupt | such devices on a line that others may have, too |
 //! | [`Kind::Threaded`] | a thread, the line masked meanwhile | devices behind a bus that sleeps |
 //!
 //! `samples/rust/edu_async` is a driver that uses it.
@@ -55,7 +56,9 @@ use kernel::{
 ///
 /// # Context
 ///
-/// `acknowledge` runs in hard interrupt context, or in the thread of a [`Kind::Threaded`] line.
+/// `acknowledge` runs in hard interrupt context, or in the thread of a [`Kind::Threaded`] line. On
+/// a [`Kind::Shared`] line it is called for interrupts of other devices as well, and while the line
+/// is released.
 pub trait Line: Send + Sync + 'static {
     /// Acknowledges the interrupt at the device, and returns whether the device has raised one. The
     /// kernel counts an interrupt that no handler of the line acknowledges as spurious.
@@ -67,6 +70,9 @@ pub trait Line: Send + Sync + 'static {
 pub enum Kind {
     /// In hard interrupt context.
     Hard,
+    /// In hard interrupt context; the line may be that of other devices, too, whose drivers request
+    /// it so (`IRQF_SHARED`). For PCI devices that signal by a pin.
+    Shared,
     /// In a thread; the line is masked until it returns.
     Threaded,
 }
@@ -140,7 +146,8 @@ pub struct Registration<'a, L: Line> {
 ///
 /// # Errors
 ///
-/// `EBUSY` if the line is taken, `ENOMEM`, others of `request_threaded_irq()`.
+/// `EBUSY` if the line is taken, and either driver does not share it, `ENOMEM`, others of
+/// `request_threaded_irq()`.
 ///
 /// # Safety
 ///
@@ -191,17 +198,11 @@ pub unsafe fn request_raw<'a, L: Line>(
         GFP_KERNEL,
     )?;
     let data = Arc::as_ptr(&handler).cast_mut().cast();
+    let handle: bindings::irq_handler_t = Some(handle::<L>);
     let (hard, threaded, flags) = match kind {
-        Kind::Hard => (
-            Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
-            None,
-            0,
-        ),
-        Kind::Threaded => (
-            None,
-            Some(handle::<L> as unsafe extern "C" fn(_, _) -> _),
-            bindings::IRQF_ONESHOT,
-        ),
+        Kind::Hard => (handle, None, 0),
+        Kind::Shared => (handle, None, bindings::IRQF_SHARED),
+        Kind::Threaded => (None, handle, bindings::IRQF_ONESHOT),
     };
     let name = name.as_char_ptr();
     // SAFETY: The registration has a reference to the handler, and frees the line before it drops

@@ -9,6 +9,7 @@
 //! which may be on a stack, and a task unlinks itself from its scope when it ends, under a lock
 //! under which no reference may be dropped.
 
+use crate::cell::OwnedCell;
 use core::{
     marker::PhantomData,
     ptr::{
@@ -18,20 +19,30 @@ use core::{
 };
 
 /// The links of one node. While the node is in no list, both are [`Links::NOWHERE`].
+#[repr(C)]
 pub(crate) struct Links<T> {
     prev: *mut T,
     next: *mut T,
+    /// For the model checker, which sees an access to it with each access to the links.
+    tracked: OwnedCell<()>,
 }
 
 impl<T> Links<T> {
     /// The address in links that are not linked. No node has it.
     const NOWHERE: *mut T = NonNull::dangling().as_ptr();
 
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             prev: Self::NOWHERE,
             next: Self::NOWHERE,
+            tracked: OwnedCell::new(()),
         }
+    }
+
+    /// Tells the model checker that the caller accesses the links.
+    #[inline(always)]
+    pub(crate) fn touch(&self) {
+        self.tracked.with(|_| ());
     }
 
     fn is_linked(&self) -> bool {
@@ -89,8 +100,10 @@ impl<T: Linked> List<T> {
     ///
     /// `node` must be valid, and the lock of the list that it is in must be held.
     pub(crate) unsafe fn after(node: NonNull<T>) -> Option<NonNull<T>> {
-        // SAFETY: By the safety requirements.
-        NonNull::new(unsafe { (*T::links(node)).next })
+        // SAFETY: By the safety requirements `node`, and so its links, are valid.
+        let links = unsafe { &*T::links(node) };
+        links.touch();
+        NonNull::new(links.next)
     }
 
     /// Appends `node`.
@@ -101,6 +114,7 @@ impl<T: Linked> List<T> {
     pub(crate) unsafe fn push_back(&mut self, node: NonNull<T>) {
         // SAFETY: `node` is valid by the safety requirements.
         let links = unsafe { &mut *T::links(node) };
+        links.touch();
         debug_assert!(!links.is_linked());
         links.prev = self.tail;
         links.next = ptr::null_mut();
@@ -120,11 +134,12 @@ impl<T: Linked> List<T> {
     pub(crate) unsafe fn remove(&mut self, node: NonNull<T>) -> bool {
         // SAFETY: `node` is valid by the safety requirements.
         let links = unsafe { &mut *T::links(node) };
+        links.touch();
         if !links.is_linked() {
             return false;
         }
         let (prev, next) = (links.prev, links.next);
-        *links = Links::new();
+        (links.prev, links.next) = (Links::NOWHERE, Links::NOWHERE);
         match NonNull::new(prev) {
             // SAFETY: Neighbours of a node in this list are valid by the type invariant.
             Some(prev) => unsafe { (*T::links(prev)).next = next },

@@ -25,7 +25,8 @@ use crate::{
         rotate, //
     },
     counted::Counted,
-    sync::AtomicWaker, //
+    sync::AtomicWaker,
+    thread::NoPreempt, //
 };
 use core::{
     future::Future,
@@ -257,6 +258,7 @@ impl Shared {
     }
 
     fn wake(&self, at: usize) {
+        let _preempt = NoPreempt::new();
         // If the bit was set, the thread that has set it wakes the task.
         if self.set_ready(1 << at) & (1 << at) == 0 {
             self.parent.wake();

@@ -54,6 +54,16 @@
 //!   LISTED ──(14) its turn, COMPLETE──► not listed
 //! ```
 //!
+//! The output of a complete task whose handle is dropped where the caller may not sleep is passed
+//! to another thread ([`deferred`]), by the links of the task:
+//!
+//! ```text
+//!   COMPLETE ──(15) handle dropped there: DEFERRED set──► COMPLETE and DEFERRED
+//!   COMPLETE and DEFERRED ──(16) unlinked: UNLINKED set, output passed on──► UNLINKED
+//!   COMPLETE ──(16) unlinked: UNLINKED set──► UNLINKED
+//!   UNLINKED ──(17) handle dropped there: output passed on──► UNLINKED
+//! ```
+//!
 //! # Owners
 //!
 //! | field | prepared | started, not complete | complete |
@@ -62,14 +72,18 @@
 //! | output | – | – | the handle, or the worker if there is no handle |
 //! | join waker slot, `JOIN_WAKER` clear | – | the handle | none (empty) |
 //! | join waker slot, `JOIN_WAKER` set | – | none | the worker, which takes it out |
-//! | `links`, `watched` | the lock of the scope tree | the same | none (not linked) |
+//! | `links` | the lock of the scope tree | the same | the same; with UNLINKED, see below |
+//! | `watched` | the lock of the scope tree | the same | the same, until it is unlinked |
 //! | `link` | – | the thread that has set LISTED, then the batch | the same |
-//! | `scope` | shared | shared | the worker, which moves it out |
+//! | `scope` | `Prepared` | the side that has set RUNNING | the worker, which moves it out |
 //! | `budget` | – | the side that has set RUNNING, and the leaves that it polls | – |
 //! | work item | – | the workqueue | the workqueue, until its last run |
 //!
-//! References are owned by: the scope's task list (until complete), the handle, each waker, the
-//! pending mark, LISTED.
+//! With UNLINKED the links belong to the side that passes on the output: the one that has set
+//! UNLINKED if it has found DEFERRED, else the handle.
+//!
+//! References are owned by: the scope's task list (until unlinked), the handle or after it
+//! DEFERRED, each waker, the pending mark, LISTED.
 //!
 //! # Why no wake is lost (H1) and none leaks (H4)
 //!
@@ -84,6 +98,8 @@
 //!
 //! A wake reads COMPLETE and queues within one RCU read-side section. The shutdown of an executor
 //! waits until all its tasks are COMPLETE, then for a grace period, then destroys the queue.
+//!
+//! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 pub(crate) mod budget;
 mod claim;
@@ -98,6 +114,7 @@ pub(crate) mod state;
 pub(crate) mod waker;
 
 pub use claim::Claim;
+pub(crate) use deferred::put_unlinked;
 pub(crate) use header::{
     current_task,
     Header, //
@@ -118,9 +135,15 @@ use crate::{
         PollContext, //
     },
     section::annotated,
-    trace, //
+    trace::{
+        self,
+        Traced, //
+    }, //
 };
-use core::ptr::NonNull;
+use core::{
+    ffi::CStr,
+    ptr::NonNull, //
+};
 use kernel::{
     bindings,
     sync::rcu, //
@@ -133,25 +156,11 @@ use waker::with_waker;
 ///
 /// The caller must own a reference, and not use it afterwards.
 pub(crate) unsafe fn put(header: NonNull<Header>) {
-    // SAFETY: By the safety requirements.
-    unsafe { put_many(header, 1) };
-}
-
-/// Drops `n` references, as [`put`] does one.
-///
-/// # Safety
-///
-/// The caller must own as many, and not use them afterwards.
-#[inline]
-unsafe fn put_many(header: NonNull<Header>, n: u64) {
-    // SAFETY: Valid through the caller's references.
+    // SAFETY: Valid through the caller's reference.
     let task = unsafe { header.as_ref() };
-    if task.state.put_refs(n) {
-        // (9) SAFETY: The last reference. Future, output, scope and join waker were moved out or
-        // dropped before the scope's and the handle's reference went, so that nothing is left to
-        // drop.
-        // The layout is not asked for: the task's module may be gone.
-        unsafe { counted::free(header.as_ptr().cast()) };
+    if task.state.put_refs(1) {
+        // SAFETY: The reference was the last.
+        unsafe { free(header) };
     }
 }
 
@@ -171,7 +180,7 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     if now.is_complete() {
         return;
     }
-    trace::wake(task.address(), task.name);
+    trace::wake(task);
     // (11), without touching the count.
     if now.is_claimed() && task.state.note() {
         return;
@@ -242,12 +251,12 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
             // Odd while a poll runs. Only the poller writes it.
             let polls = task.polls.get();
             task.polls.set(polls.wrapping_add(1));
-            trace::poll_begin(task.address(), task.name);
+            trace::poll_begin(task);
             // SAFETY: By the safety requirements the task is started and not complete, and the
             // caller has the right to poll it.
             let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
             task.polls.set(polls.wrapping_add(2));
-            trace::poll_end(task.address(), task.name, done);
+            trace::poll_end(task, done);
             done
         })
     })
@@ -280,33 +289,73 @@ unsafe fn complete(header: NonNull<Header>, refs: u64) {
             waker.wake();
         }
     }
-    // SAFETY: The slot is the completing worker's.
-    let scope = unsafe { (*task.scope.get()).take() };
-    if let Some(scope) = scope {
-        // From here on no code of a driver runs for this task but through the handle. So joining
-        // the scope is enough before that code is unloaded.
-        // SAFETY: The task is in the list of this scope.
-        unsafe { scope.task_ended(header) };
-    }
-    // SAFETY: The reference of the scope's list, which the task has just left, and the caller's.
-    unsafe { put_many(header, 1 + refs) };
+    // From here on no code of a driver runs for this task but through the handle. So joining the
+    // scope is enough before that code is unloaded.
+    // SAFETY: The scope is the completing worker's. The reference of the scope's list, which the
+    // task leaves, and the caller's.
+    unsafe { leave_scope(header, 1 + refs) };
 }
 
-impl Header {
+/// Unlinks a task from its scope, and drops `n` references to it.
+///
+/// # Safety
+///
+/// The task must be in its scope's list, and the caller must own its field `scope` and as many
+/// references, and use neither afterwards.
+unsafe fn leave_scope(header: NonNull<Header>, n: u64) {
+    // SAFETY: The references keep the task valid.
+    let cell = unsafe { &header.as_ref().scope };
+    // SAFETY: The field is the caller's.
+    let scope = cell.with(|scope| unsafe { (*scope).take() });
+    if let Some(scope) = scope {
+        // SAFETY: The task is in the list of this scope, and the references are the caller's.
+        if unsafe { scope.task_ended(header, n) } {
+            // SAFETY: The references were the last.
+            unsafe { free(header) };
+        }
+    }
+}
+
+/// Frees the memory of a task: (9).
+///
+/// # Safety
+///
+/// The caller must have dropped the last reference.
+unsafe fn free(header: NonNull<Header>) {
+    // SAFETY: There is no reference. Future, output, scope and join waker were moved out or dropped
+    // before the scope's and the handle's reference went, so that nothing is left to drop.
+    // The layout is not asked for: the task's module may be gone.
+    unsafe { counted::free(header.as_ptr().cast()) };
+}
+
+impl Traced for Header {
     fn address(&self) -> *const () {
         core::ptr::from_ref(self).cast()
     }
 
+    #[cold]
+    #[inline(never)]
+    fn with_name(&self, f: impl FnOnce(&CStr)) {
+        // A thread that waits for the task to end before its module is unloaded also waits for a
+        // grace period.
+        let _rcu = rcu::read_lock();
+        if !self.state.load().is_complete() {
+            f(self.name);
+        }
+    }
+}
+
+impl Header {
     // Not generic, unlike their callers: those are instantiated in other modules, which cannot
     // use the tracepoints of this one.
 
     #[inline(never)]
     fn note_start(&self) {
-        trace::start(self.address(), self.name);
+        trace::start(self);
     }
 
     #[inline(never)]
     fn note_cancel(&self) {
-        trace::cancel(self.address(), self.name);
+        trace::cancel(self);
     }
 }

@@ -21,21 +21,22 @@ pub(crate) fn blocking_id() -> u64 {
 }
 
 /// Preemption is disabled while this exists.
+///
+/// A thread that takes a waker out of a list, or sets a mark by which others know that they need
+/// not wake, holds one until it has woken: otherwise the wakes of all others would depend on this
+/// thread, which the scheduler may keep away for long, from the first task that it wakes on.
 pub(crate) struct NoPreempt(NotThreadSafe);
 
 /// A marker that makes a type neither `Send` nor `Sync`.
 type NotThreadSafe = core::marker::PhantomData<*mut ()>;
 
 impl NoPreempt {
-    /// Disables preemption. Returns `None` on `PREEMPT_RT`, where spinlocks sleep.
+    /// Disables preemption. Any context.
     #[inline]
-    pub(crate) fn new() -> Option<Self> {
-        if cfg!(CONFIG_PREEMPT_RT) {
-            return None;
-        }
+    pub(crate) fn new() -> Self {
         // SAFETY: Preemption is enabled again when this is dropped, on the same thread.
         unsafe { ffi::kasync_preempt_disable() };
-        Some(Self(core::marker::PhantomData))
+        Self(core::marker::PhantomData)
     }
 }
 

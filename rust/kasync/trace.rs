@@ -6,6 +6,8 @@
 //! # echo 1 > /sys/kernel/tracing/events/kasync/enable
 //! # cat /sys/kernel/tracing/trace_pipe
 //! ```
+//!
+//! C header: [`include/linux/tracepoint.h`](srctree/include/linux/tracepoint.h)
 
 use core::ffi::CStr;
 
@@ -48,17 +50,28 @@ macro_rules! on {
     }};
 }
 
+/// A task, as tracepoints show it.
+pub(crate) trait Traced {
+    /// Returns the address that stands for the task.
+    fn address(&self) -> *const ();
+
+    /// Calls `f` with the task's name, unless the task has ended: afterwards the module that has
+    /// the name may be unloaded.
+    fn with_name(&self, f: impl FnOnce(&CStr));
+}
+
 macro_rules! events {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $type:ty),*) = $key:ident, $call:ident;)*) => {$(
         $(#[$doc])*
-        ///
-        /// The task must not have ended: afterwards the module that owns its name may be unloaded.
         #[inline(always)]
-        pub(crate) fn $name(task: *const (), name: &CStr, $($arg: $type),*) {
+        pub(crate) fn $name(task: &impl Traced, $($arg: $type),*) {
             if on!($key) {
                 use kernel::str::CStrExt as _;
-                // SAFETY: The address is not dereferenced, and the name is a C string.
-                unsafe { ffi::$call(task.cast(), name.as_char_ptr(), $($arg),*) };
+                task.with_name(|name| {
+                    let task = task.address().cast();
+                    // SAFETY: The address is not dereferenced, and the name is a C string.
+                    unsafe { ffi::$call(task, name.as_char_ptr(), $($arg),*) };
+                });
             }
         }
     )*};

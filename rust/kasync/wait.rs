@@ -13,7 +13,8 @@ use crate::{
         Linked,
         Links,
         List, //
-    }, //
+    },
+    thread::NoPreempt, //
 };
 use core::{
     cell::UnsafeCell,
@@ -202,10 +203,12 @@ impl WaitList {
     }
 }
 
-/// Wakers that were taken under a lock, to be called after unlocking. Lives on the stack.
+/// Wakers that were taken under a lock, to be called after unlocking. Lives on the stack, with
+/// preemption disabled.
 pub(crate) struct WakerBatch {
     wakers: [MaybeUninit<Waker>; Self::SIZE],
     len: usize,
+    _preempt: NoPreempt,
 }
 
 impl WakerBatch {
@@ -215,6 +218,7 @@ impl WakerBatch {
         Self {
             wakers: [const { MaybeUninit::uninit() }; Self::SIZE],
             len: 0,
+            _preempt: NoPreempt::new(),
         }
     }
 

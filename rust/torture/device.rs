@@ -88,7 +88,7 @@ pub(crate) struct Later<F> {
 ///
 /// `data` points to an `F` that may be called now.
 unsafe extern "C" fn call<F: Fn()>(data: *mut c_void) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `data` points to an `F` that may be called now, by the safety requirements.
     unsafe { (*data.cast::<F>())() }
 }
 

@@ -69,7 +69,7 @@ unsafe extern "C" {
 ///
 /// `context` is a valid waker.
 unsafe extern "C" fn changed(context: *mut c_void) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `context` is a valid waker by the safety requirements.
     unsafe { &*context.cast::<AtomicWaker>() }.wake();
 }
 
@@ -106,7 +106,7 @@ impl Engine {
     /// Whether all that was started is over.
     pub(crate) fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx);
-        // SAFETY: Valid.
+        // SAFETY: `raw` is the engine of this value, which lives until it is dropped.
         match unsafe { torture_engine_idle(self.raw.as_ptr()) } {
             true => Poll::Ready(()),
             false => Poll::Pending,
@@ -137,7 +137,7 @@ impl Engine {
 
     /// Returns the result of a job that is over.
     pub(crate) fn finished(&self, number: u64) -> Option<Result> {
-        // SAFETY: Valid.
+        // SAFETY: `raw` is the engine of this value, which lives until it is dropped.
         if unsafe { torture_engine_done(self.raw.as_ptr()) } < number {
             return None;
         }
@@ -192,7 +192,7 @@ impl Job {
     /// Returns what the thread that commits the job keeps meanwhile, as the job may be over before
     /// the commit returns.
     pub(crate) fn witness(&self) -> Witness {
-        // SAFETY: Valid.
+        // SAFETY: `raw` is the job of this value, which owns a reference.
         unsafe { torture_job_get(self.raw.as_ptr()) };
         Witness(self.raw)
     }
@@ -235,7 +235,7 @@ pub(crate) fn foreign_fence(after: Delta, result: Result) -> Result<ARef<Fence>>
 
 /// Passes a reference to a fence to another module, if that has room.
 pub(crate) fn keep(fence: &Fence) {
-    // SAFETY: Valid.
+    // SAFETY: A `Fence` is valid while it is borrowed; the function takes a reference of its own.
     unsafe { torture_keep(fence.as_raw()) }
 }
 

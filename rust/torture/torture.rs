@@ -106,7 +106,7 @@ unsafe extern "C" {
 ///
 /// `data` points to an `F` that may be called now, by several threads.
 unsafe extern "C" fn call<F: Fn(u32) -> Result + Sync>(data: *mut c_void, n: c_uint) -> c_int {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `data` points to an `F` that may be called now, by the safety requirements.
     match unsafe { (*data.cast::<F>())(n) } {
         Ok(()) => 0,
         Err(e) => e.to_errno(),

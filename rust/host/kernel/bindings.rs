@@ -96,10 +96,14 @@ pub const hrtimer_mode_HRTIMER_MODE_REL: hrtimer_mode = 1;
 /// The monotonic clock.
 pub const CLOCK_MONOTONIC: u32 = 1;
 
-/// A static key that is off.
-pub struct static_key_false {
-    /// Whether the branch is taken.
-    pub enabled: bool,
+/// A static key that is off, unless the thread's world has its tracepoints on.
+pub struct static_key_false;
+
+impl static_key_false {
+    /// Returns whether the branch is taken.
+    pub fn is_enabled(&self) -> bool {
+        crate::host::is_tracing()
+    }
 }
 
 /// A tracepoint.
@@ -121,6 +125,8 @@ pub enum irqreturn {
 pub type irqreturn_t = irqreturn;
 /// An interrupt handler.
 pub type irq_handler_t = Option<unsafe extern "C" fn(c_int, *mut c_void) -> irqreturn_t>;
+/// The line may have handlers of other devices.
+pub const IRQF_SHARED: u32 = 0x80;
 /// The line stays masked until the threaded handler has ended.
 pub const IRQF_ONESHOT: u32 = 0x2000;
 

@@ -11,7 +11,7 @@
 macro_rules! static_branch_unlikely {
     ($key:path, $keytyp:ty, $field:ident) => {{
         let key: *const $keytyp = ::core::ptr::addr_of!($key);
-        (*key).$field.enabled
+        (*key).$field.is_enabled()
     }};
 }
 pub use static_branch_unlikely;

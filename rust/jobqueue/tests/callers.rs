@@ -19,6 +19,7 @@ mod tests {
         },
         ring::{
             result,
+            stays,
             Bench,
             Called,
             Job,
@@ -224,6 +225,32 @@ mod tests {
         }
         bench.end()?;
         check!(checked > 0);
+        Ok(())
+    }
+
+    /// A commit behind a job that waits wakes nobody: the queue's task could do nothing with the
+    /// new job. It runs after the one before it nevertheless.
+    #[test]
+    fn commit_behind_a_waiting_job_wakes_nobody() -> Result {
+        let bench = unlimited()?;
+        bench.mock.set_busy(true);
+        let first = bench.commit(Job::new(1), &[])?;
+        check!(stays(&first)?);
+        let polls = bench.mock.not_ready_polls();
+        let behind = [
+            bench.commit(Job::new(2), &[])?,
+            bench.commit(Job::new(3), &[])?,
+        ];
+        check!(stays(&first)?);
+        let woken = bench.mock.not_ready_polls() != polls;
+        bench.mock.set_busy(false);
+        bench.wait_started(3)?;
+        bench.mock.complete(3, Ok(()));
+        for fence in [&first, &behind[0], &behind[1]] {
+            check_eq!(result(fence), Ok(()));
+        }
+        bench.end()?;
+        check!(polls > 0 && !woken);
         Ok(())
     }
 

@@ -84,7 +84,7 @@ unsafe extern "C" fn call_numbered<F: Fn(u32) -> Result + Sync>(
     data: *mut c_void,
     n: c_uint,
 ) -> c_int {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `data` points to an `F` that may be called now, by the safety requirements.
     match unsafe { (*data.cast::<F>())(n) } {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
@@ -95,7 +95,7 @@ unsafe extern "C" fn call_numbered<F: Fn(u32) -> Result + Sync>(
 ///
 /// `data` points to an `F` that may be called now.
 unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `data` points to an `F` that may be called now, by the safety requirements.
     unsafe { (*data.cast::<F>())() }
 }
 
@@ -162,15 +162,15 @@ impl Drop for Expected {
     }
 }
 
-/// Signals the fences that are lost: of a test that has failed, as these keep the module for ever.
+/// Signals the orphaned fences of a test that has failed, as these keep the module for ever.
 ///
 /// # Safety
 ///
 /// `fences` must be all armed fences of one context, both of whose ends have gone.
-pub(crate) unsafe fn end_lost(fences: &[ARef<Fence>]) {
-    let mut lost = false;
+pub(crate) unsafe fn end_orphaned(fences: &[ARef<Fence>]) {
+    let mut orphaned = false;
     for fence in fences.iter().filter(|fence| !fence.test_signaled_flag()) {
-        lost = true;
+        orphaned = true;
         // SAFETY: The fence is valid. Nothing else signals it, by the safety requirements, and the
         // reference is that of the context, which has leaked it.
         unsafe {
@@ -178,8 +178,8 @@ pub(crate) unsafe fn end_lost(fences: &[ARef<Fence>]) {
             drop(Fence::from_raw(NonNull::new_unchecked(fence.as_raw())));
         }
     }
-    if lost {
-        // SAFETY: The context has leaked its reference, as fences were lost. None is any more.
+    if orphaned {
+        // SAFETY: The context has leaked its reference, as fences were orphaned. None is any more.
         unsafe { dma_fence_shim_put_module() };
     }
 }
@@ -297,7 +297,7 @@ impl Issuer {
 
     /// Whether a fence was asked to signal, made `with` another than `Enable::No`.
     pub(crate) fn enabled(&self, i: usize) -> bool {
-        // SAFETY: Valid.
+        // SAFETY: A `Fence` in the list is valid, and one of the test's driver.
         unsafe { jobqueue_test_fence_enabled(self.fences[i].as_raw()) }
     }
 

@@ -8,7 +8,7 @@ use kernel::prelude::*;
 mod tests {
     use crate::{
         contexts::{
-            end_lost,
+            end_orphaned,
             Expected,
             COMMITS_POLL, //
         },
@@ -281,8 +281,8 @@ mod tests {
             // The signaller has gone with the task, and the emitter goes with the bench.
             block_on(timeout(LIMIT, bench.scope.join()))?.map_err(|_| ETIME)??;
             drop(bench);
-            // SAFETY: Both ends have gone, so what has not signalled is lost.
-            unsafe { end_lost(&fences) };
+            // SAFETY: Both ends have gone, so what has not signalled is orphaned.
+            unsafe { end_orphaned(&fences) };
         }
         tested
     }
@@ -333,8 +333,9 @@ mod tests {
     fn a_dropped_fence_is_orphaned() -> Result {
         let mut fences = KVec::with_capacity(2, GFP_KERNEL)?;
         let tested = dropped(&mut fences);
-        // SAFETY: Both ends have gone with the test's executor, so what has not signalled is lost.
-        unsafe { end_lost(&fences) };
+        // SAFETY: Both ends have gone with the test's executor, so what has not signalled is
+        // orphaned.
+        unsafe { end_orphaned(&fences) };
         tested
     }
 

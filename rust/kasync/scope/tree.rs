@@ -13,7 +13,10 @@ use crate::{
         List, //
     },
     lock::IrqLock,
-    task::Header,
+    task::{
+        put_unlinked,
+        Header, //
+    },
     wait::{
         WaitList,
         WakerBatch, //
@@ -181,19 +184,24 @@ impl Scope {
         })
     }
 
-    /// Unlinks a task that has ended, and wakes the joiners of each scope that has no task left.
+    /// Unlinks a task that has ended, drops `refs` references to it, and wakes the joiners of each
+    /// scope that has no task left. Returns whether the references were the last, so that the
+    /// caller has to free the task.
     ///
     /// # Safety
     ///
-    /// `task` must have been linked by [`Scope::add_task`] of this scope.
-    pub(crate) unsafe fn task_ended(&self, task: NonNull<Header>) {
+    /// `task` must have been linked by [`Scope::add_task`] of this scope. The caller must own as
+    /// many references, and not use them afterwards.
+    pub(crate) unsafe fn task_ended(&self, task: NonNull<Header>, refs: u64) -> bool {
         // The number of scopes, from this one up, that have no task left.
-        let ended = self.locked(|tree, scope| {
-            // SAFETY: The task is linked by the safety requirements.
-            unsafe {
+        let (ended, last) = self.locked(|tree, scope| {
+            // SAFETY: The task is linked and the references are the caller's, by the safety
+            // requirements.
+            let last = unsafe {
                 tree.pass(task);
                 scope.node(tree).tasks.remove(task);
-            }
+                put_unlinked(task, refs)
+            };
             let mut scope = scope;
             let mut ended = 0;
             loop {
@@ -209,7 +217,7 @@ impl Scope {
                     None => break,
                 }
             }
-            ended
+            (ended, last)
         });
         let mut scope = Some(self);
         for _ in 0..ended {
@@ -218,6 +226,7 @@ impl Scope {
                 scope = s.0.parent.as_ref();
             }
         }
+        last
     }
 
     fn wake_joiners(&self) {

@@ -18,18 +18,21 @@
 //!
 //! The thread that has entered REGISTERING or WAKING owns the slot. A thread that wakes while
 //! another one registers leaves the wake to that owner, by (3). A thread that registers while
-//! another one wakes or registers wakes its own waker instead, so that the task is polled again.
+//! another one wakes or registers wakes its own waker instead, so that the task is polled again. It
+//! is polled until WAKING is left, so the thread that wakes is not preempted before that: else a
+//! task with a higher priority would keep the processor from it.
 //!
 //! In IDLE the slot keeps the last waker, so that the same task can register again without changing
 //! its reference count.
 
-use crate::await_site::AwaitSite;
-use core::{
-    cell::UnsafeCell,
-    task::{
-        Context,
-        Waker, //
-    }, //
+use crate::{
+    await_site::AwaitSite,
+    cell::OwnedCell,
+    thread::NoPreempt, //
+};
+use core::task::{
+    Context,
+    Waker, //
 };
 use kernel::{
     processor,
@@ -97,7 +100,7 @@ const ARMED: u64 = 1 << 2;
 /// ```
 pub struct AtomicWaker {
     state: Atomic<u64>,
-    slot: UnsafeCell<Option<Waker>>,
+    slot: OwnedCell<Option<Waker>>,
 }
 
 // SAFETY: By the protocol of `state` one thread at a time owns the slot. Wakers are `Send + Sync`.
@@ -107,11 +110,12 @@ unsafe impl Send for AtomicWaker {}
 
 impl AtomicWaker {
     /// Returns a slot without a waker.
+    #[inline]
     #[expect(clippy::new_without_default, reason = "a default has no user")]
     pub fn new() -> Self {
         Self {
             state: Atomic::new(IDLE),
-            slot: UnsafeCell::new(None),
+            slot: OwnedCell::new(None),
         }
     }
 
@@ -128,12 +132,14 @@ impl AtomicWaker {
             new.wake_by_ref();
             return;
         }
-        // SAFETY: This thread has entered REGISTERING, so it owns the slot.
-        let slot = unsafe { &mut *self.slot.get() };
-        let old = match slot {
-            Some(old) if old.will_wake(new) => None,
-            _ => slot.replace(new.clone()),
-        };
+        let old = self.slot.with(|slot| {
+            // SAFETY: This thread has entered REGISTERING, so it owns the slot.
+            let slot = unsafe { &mut *slot };
+            match slot {
+                Some(old) if old.will_wake(new) => None,
+                _ => slot.replace(new.clone()),
+            }
+        });
         // (2)
         if self.state.cmpxchg(REGISTERING, ARMED, Full).is_err() {
             // (4)
@@ -154,25 +160,27 @@ impl AtomicWaker {
         if self.state.load(Relaxed) != ARMED {
             return false;
         }
-        // SAFETY: By the safety requirements no thread writes to the slot.
-        let slot = unsafe { &*self.slot.get() };
-        slot.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
+        self.slot.read(|slot| {
+            // SAFETY: By the safety requirements no thread writes to the slot.
+            let slot = unsafe { &*slot };
+            slot.as_ref().is_some_and(|w| w.will_wake(cx.waker()))
+        })
     }
 
-    /// Begins a wake: (3), (5). Returns whether a waker is registered; then the caller owns the
-    /// slot, in WAKING.
-    fn begin(&self) -> bool {
+    /// Begins a wake: (3), (5). If a waker is registered, the caller owns the slot, in WAKING, and
+    /// has to keep preemption disabled until it has left that state.
+    fn begin(&self) -> Option<NoPreempt> {
         let mut now = self.state.load(Relaxed);
         loop {
-            let next = if now == IDLE {
-                IDLE
-            } else {
-                (now | WAKING) & !ARMED
+            let (next, preempt) = match now {
+                IDLE => (IDLE, None),
+                ARMED => (WAKING, Some(NoPreempt::new())),
+                _ => (now | WAKING, None),
             };
             // Written even if it changes nothing, so that the next thread that registers, or the
             // owner of the slot, sees all that was written before.
             match self.state.cmpxchg(now, next, Full) {
-                Ok(_) => return now == ARMED,
+                Ok(_) => return preempt,
                 Err(other) => now = other,
             }
         }
@@ -180,11 +188,9 @@ impl AtomicWaker {
 
     /// Takes the registered waker, if any, so that the caller can wake it without a lock held.
     pub fn take(&self) -> Option<Waker> {
-        if !self.begin() {
-            return None;
-        }
+        let _preempt = self.begin()?;
         // SAFETY: This thread has entered WAKING, so it owns the slot.
-        let waker = unsafe { (*self.slot.get()).take() };
+        let waker = self.slot.with(|slot| unsafe { (*slot).take() });
         // (6)
         self.state.xchg(IDLE, Full);
         waker
@@ -194,13 +200,15 @@ impl AtomicWaker {
     /// reference to the task (its memory, not its future) until another waker is registered or the
     /// slot is dropped.
     pub fn wake(&self) {
-        if !self.begin() {
+        let Some(_preempt) = self.begin() else {
             return;
-        }
-        // SAFETY: This thread has entered WAKING, so it owns the slot.
-        if let Some(waker) = unsafe { &*self.slot.get() } {
-            waker.wake_by_ref();
-        }
+        };
+        self.slot.read(|slot| {
+            // SAFETY: This thread has entered WAKING, so it owns the slot.
+            if let Some(waker) = unsafe { &*slot } {
+                waker.wake_by_ref();
+            }
+        });
         // (6)
         self.state.xchg(IDLE, Full);
     }

@@ -3,10 +3,11 @@
 //! A bounded channel with many senders and one receiver. Senders may be used in any context.
 
 use crate::{
-    await_site::AwaitSite, //
+    await_site::AwaitSite,
     budget::poll_budget,
     counted::Counted,
     lock::IrqLock,
+    thread::NoPreempt, //
 };
 use core::{
     alloc::Layout,
@@ -169,6 +170,7 @@ impl<T: Send> Sender<T> {
     ///
     /// Returns the value if the channel is full or has no receiver.
     pub fn try_send(&self, value: T) -> Result<(), TrySendError<T>> {
+        let _preempt = NoPreempt::new();
         let waker = self.0.with(|s| {
             if s.closed {
                 return Err(TrySendError::Closed(value));
@@ -197,6 +199,7 @@ impl<T: Send> Clone for Sender<T> {
 
 impl<T: Send> Drop for Sender<T> {
     fn drop(&mut self) {
+        let _preempt = NoPreempt::new();
         let waker = self.0.with(|s| {
             s.senders -= 1;
             if s.senders == 0 {

@@ -6,6 +6,7 @@ use crate::{
     await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
+    thread::NoPreempt,
     wait::{
         WaitList,
         WaitState,
@@ -65,6 +66,7 @@ impl Notify {
 
     /// Wakes the first waiter. If there is none, the next one does not wait. Any context but NMI.
     pub fn notify_one(&self) {
+        let _preempt = NoPreempt::new();
         let waker = self.0.with(|s| {
             if s.waiters.is_empty() {
                 s.permit = true;

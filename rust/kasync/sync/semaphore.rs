@@ -75,23 +75,30 @@ impl Semaphore {
     /// Adds permits, and wakes the waiters whose requests can be served. Any context but NMI.
     pub fn add_permits(&self, n: usize) {
         let mut add = n as u64;
-        loop {
-            let mut wakers = WakerBatch::new();
-            self.0.with(|s| {
-                s.permits += core::mem::take(&mut add);
-                let permits = &mut s.permits;
-                s.waiters.notify_while(&mut wakers, |want| {
-                    let enough = want <= *permits;
-                    if enough {
-                        *permits -= want;
-                    }
-                    enough
-                });
-            });
-            if !wakers.wake_all() {
-                break;
+        while self.serve(core::mem::take(&mut add)) {}
+    }
+
+    /// Adds permits, and wakes a batch of waiters. Returns whether there may be more of them.
+    fn serve(&self, add: u64) -> bool {
+        // The batch is made under the lock, where preemption is disabled already: most permits come
+        // back while nobody waits, and cost none.
+        let wakers = self.0.with(|s| {
+            s.permits += add;
+            if s.waiters.is_empty() {
+                return None;
             }
-        }
+            let mut wakers = WakerBatch::new();
+            let permits = &mut s.permits;
+            s.waiters.notify_while(&mut wakers, |want| {
+                let enough = want <= *permits;
+                if enough {
+                    *permits -= want;
+                }
+                enough
+            });
+            Some(wakers)
+        });
+        wakers.is_some_and(WakerBatch::wake_all)
     }
 
     fn take_now(s: &mut State, n: usize) -> bool {

@@ -188,11 +188,6 @@ impl<T: Copy + Send> Receiver<T> {
         }
     }
 
-    /// Returns whether there is a value that this receiver has not seen.
-    pub fn has_changed(&self) -> bool {
-        self.shared.with(|s| self.seen < s.version)
-    }
-
     /// Returns a copy of the latest value, which counts as seen.
     pub fn get(&mut self) -> T {
         let (version, value) = self.shared.with(|s| (s.version, s.value));

@@ -103,8 +103,12 @@ pub struct Claim<'a> {
 ///
 /// The task must stay valid for `'a`.
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
+    // There, spinlocks sleep, which the poll may take.
+    if cfg!(CONFIG_PREEMPT_RT) {
+        return None;
+    }
     let here = PollContext::may_poll()?;
-    let preempt = NoPreempt::new()?;
+    let preempt = NoPreempt::new();
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
     // SAFETY: The task was claimed above, and is valid for `'a` by the safety requirements.

@@ -59,7 +59,7 @@ pub(crate) struct Header {
     /// The task's batch, on the executor's queue. Valid until a grace period after the task is
     /// complete.
     pub(super) batch: NonNull<Batch>,
-    pub(super) scope: UnsafeCell<Option<Scope>>,
+    pub(super) scope: OwnedCell<Option<Scope>>,
     pub(super) links: UnsafeCell<Links<Header>>,
     /// The task's entry in its batch.
     pub(super) link: Link,
@@ -117,11 +117,10 @@ impl Header {
     ///
     /// # Safety
     ///
-    /// The caller must be polling the task, or hold the lock of the scope tree with the task
-    /// linked, or own its `Prepared`, as long as the result is used.
+    /// The caller must be polling the task, or own its `Prepared`, as long as the result is used.
     pub(crate) unsafe fn scope(&self) -> Option<&Scope> {
         // SAFETY: By the safety requirements the scope is not being moved out.
-        unsafe { (*self.scope.get()).as_ref() }
+        self.scope.read(|scope| unsafe { (*scope).as_ref() })
     }
 
     /// Checks a task for stalls. Returns `true` once, at the check number `bound` since its number

@@ -95,9 +95,7 @@ impl<T> JoinHandle<T> {
 
     /// Requests the task to end: [`crate::cancelled`] in it resolves. Idempotent.
     pub fn cancel(&self) {
-        if !self.is_finished() {
-            self.task().note_cancel();
-        }
+        self.task().note_cancel();
         if self.task().state.cancel() {
             // SAFETY: The handle's reference keeps the task valid.
             unsafe { wake(self.header) };

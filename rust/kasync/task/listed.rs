@@ -42,7 +42,7 @@ pub(crate) unsafe fn wake_listed(header: NonNull<Header>) {
     task.wakes.add(1);
     // As in `wake()`, the section keeps the batch and its queue until the task was added.
     let _rcu = rcu::read_lock();
-    trace::wake(task.address(), task.name);
+    trace::wake(task);
     if task.state.list() {
         // SAFETY: `list()` has set LISTED with a reference, in this RCU section.
         unsafe { put_in(header) };
@@ -64,7 +64,7 @@ pub(super) unsafe fn detach_listed(header: NonNull<Header>) -> Result<(), Snapsh
     // SAFETY: Valid through the handle's reference.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
-    trace::wake(task.address(), task.name);
+    trace::wake(task);
     // As in `wake()`, the section keeps the batch and its queue until the task was added.
     let _rcu = rcu::read_lock();
     let old = task.state.drop_handle_and_list();

@@ -10,8 +10,8 @@ use super::{
         SiteCell,
         StallState, //
     },
+    leave_scope,
     put,
-    put_many,
     schedule,
     stage::{
         Stage,
@@ -85,7 +85,7 @@ where
             (&raw mut (*h).vtable).write(vtable);
             let batch = scope.core().batch(header.as_ptr().cast_const().cast());
             (&raw mut (*h).batch).write(NonNull::from(batch));
-            (&raw mut (*h).scope).write(UnsafeCell::new(Some(scope.clone())));
+            (&raw mut (*h).scope).write(OwnedCell::new(Some(scope.clone())));
             (&raw mut (*h).links).write(UnsafeCell::new(Links::new()));
             (&raw mut (*h).link).write(Link::new());
             (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
@@ -106,7 +106,7 @@ where
             // references.
             unsafe {
                 (vtable.drop_future)(header);
-                drop((*(*header.as_ptr()).scope.get()).take());
+                drop(header.as_ref().scope.with(|scope| (*scope).take()));
                 put(header);
                 put(header);
             }
@@ -186,9 +186,6 @@ pub(super) unsafe fn discard(header: NonNull<Header>) {
     // SAFETY: By the safety requirements the caller owns the contents of the task.
     unsafe {
         (header.as_ref().vtable.drop_future)(header);
-        if let Some(scope) = (*header.as_ref().scope.get()).take() {
-            scope.task_ended(header);
-        }
-        put_many(header, 2);
+        leave_scope(header, 2);
     }
 }

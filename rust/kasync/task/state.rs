@@ -36,8 +36,13 @@ const CLAIMED: u64 = 1 << 6;
 const RERUN: u64 = 1 << 7;
 /// In a batch, which owns a reference. Set by (13), cleared by (14).
 const LISTED: u64 = 1 << 8;
+/// The task was unlinked from its scope, so its links are free. Set once, by (16).
+const UNLINKED: u64 = 1 << 9;
+/// The handle was dropped where the caller may not sleep, and has left the output and its reference
+/// to the side that unlinks the task. Set by (15).
+const DEFERRED: u64 = 1 << 10;
 /// One reference.
-const REF: u64 = 1 << 9;
+const REF: u64 = 1 << 11;
 /// A count from which on the task is never freed: a leak instead of a use after free (H40).
 const SATURATED: u64 = 1 << 62;
 
@@ -106,9 +111,27 @@ impl Snapshot {
         self.0 & RERUN != 0
     }
 
+    fn is_unlinked(self) -> bool {
+        self.0 & UNLINKED != 0
+    }
+
+    fn is_deferred(self) -> bool {
+        self.0 & DEFERRED != 0
+    }
+
     pub(crate) fn refs(self) -> u64 {
         self.0 / REF
     }
+}
+
+/// The result of [`State::put_unlinked`].
+pub(crate) enum Unlinked {
+    /// The references were the last ones.
+    Last,
+    /// The handle has left the output and its reference to the caller.
+    Deferred,
+    /// There are other references.
+    Shared,
 }
 
 /// The result of [`State::take_turn`].
@@ -315,6 +338,28 @@ impl State {
             return false;
         }
         Snapshot(old).refs() == n
+    }
+
+    /// Sets UNLINKED, and drops `n` references: (16).
+    pub(crate) fn put_unlinked(&self, n: u64) -> Unlinked {
+        // UNLINKED is clear, so it is set by being added.
+        let old = self.0.fetch_sub(n * REF - UNLINKED, Full);
+        if old >= SATURATED {
+            self.0.fetch_add(n * REF, Full);
+        }
+        match Snapshot(old) {
+            s if s.refs() == n => Unlinked::Last,
+            // The handle's reference is left, so those dropped here were not the last.
+            s if s.is_deferred() => Unlinked::Deferred,
+            _ => Unlinked::Shared,
+        }
+    }
+
+    /// Sets DEFERRED unless the task is unlinked, and returns whether it did: (15). If it did, the
+    /// output and the handle's reference pass to the side that unlinks the task.
+    pub(crate) fn defer_output(&self) -> bool {
+        self.update(|s| (!s.is_unlinked()).then_some(s.0 | DEFERRED))
+            .is_ok()
     }
 
     /// Saturates the reference count. For tests.

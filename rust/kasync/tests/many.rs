@@ -60,7 +60,6 @@ fn watch_the_latest() {
     manual(|world, executor| {
         let (tx, mut rx) = watch::channel(0).unwrap();
         let mut other = rx.clone();
-        assert!(!rx.has_changed());
         let task = executor.root().spawn(c"t", async move {
             let mut seen = Vec::new();
             while rx.changed().await.is_ok() {
@@ -74,9 +73,9 @@ fn watch_the_latest() {
         world.run();
         assert_eq!(tx.send(7), Ok(()));
         world.run();
-        assert!(other.has_changed());
         let mut late = tx.subscribe();
-        assert!(!late.has_changed());
+        let cx = &mut Context::from_waker(Waker::noop());
+        assert!(pin!(late.changed()).poll(cx).is_pending());
         assert_eq!(tx.send(9), Ok(()));
         drop(tx);
         world.run();
@@ -100,7 +99,6 @@ fn watch_is_cancel_safe() {
             assert!(changed.as_mut().poll(cx).is_pending());
             assert_eq!(tx.send(1), Ok(()));
         }
-        assert!(rx.has_changed());
         assert_eq!(block_on(rx.changed()).unwrap(), Ok(()));
         assert!(!tx.is_closed());
         drop(rx);

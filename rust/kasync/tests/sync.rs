@@ -13,27 +13,32 @@ use common::{
 };
 use kasync::{
     block_on,
+    next,
     sync::{
         mpsc,
         oneshot,
         AtomicWaker,
         Notify,
         Semaphore, //
-    }, //
+    },
+    FutureSet, //
 };
 use kernel::{
     alloc::flags::GFP_KERNEL,
     error::code,
-    host::World, //
+    host::World,
+    shim::is_preemption_disabled, //
 };
 use std::{
     pin::{
         pin,
         Pin, //
     },
+    sync::Arc,
     task::{
         Context,
         Poll,
+        Wake,
         Waker, //
     }, //
 };
@@ -310,4 +315,69 @@ fn nothing_is_lost_to_dropped_steps() {
         assert!(poll(pin!(notify.notified()), Waker::noop()).is_pending());
     }
     assert_eq!(world.live_allocations(), 0);
+}
+
+/// A waker that counts, and fails the test if the thread that calls it could be preempted.
+struct Unpreempted(Count);
+
+impl Wake for Unpreempted {
+    fn wake(self: Arc<Self>) {
+        assert!(
+            is_preemption_disabled(),
+            "preempted between taking a waker and waking"
+        );
+        self.0.add();
+    }
+}
+
+/// R1: what a thread has taken from others for a wake, so that they do not wake any more, it does
+/// not keep while it is preempted, perhaps for long.
+#[test]
+fn wakes_are_not_preempted() {
+    manual(|_, _| {
+        let count = Count::default();
+        let waker = Waker::from(Arc::new(Unpreempted(count.clone())));
+
+        let slot = AtomicWaker::new();
+        slot.register(&Context::from_waker(&waker));
+        slot.wake();
+        assert_eq!(count.get(), 1);
+
+        let notify = Notify::new();
+        let mut waiters = [(); 3].map(|()| Box::pin(notify.notified()));
+        for waiter in &mut waiters {
+            assert!(poll(waiter.as_mut(), &waker).is_pending());
+        }
+        notify.notify_one();
+        notify.notify_waiters();
+        assert_eq!(count.get(), 4);
+
+        let permits = Semaphore::new(0);
+        let mut waiters = [(); 2].map(|()| Box::pin(permits.acquire(1)));
+        for waiter in &mut waiters {
+            assert!(poll(waiter.as_mut(), &waker).is_pending());
+        }
+        permits.add_permits(2);
+        assert_eq!(count.get(), 6);
+
+        let (tx, mut rx) = mpsc::channel(1).unwrap();
+        let mut set = FutureSet::<_, 1>::new().unwrap();
+        assert!(set
+            .push(async move { (rx.recv().await, rx.recv().await) })
+            .is_ok());
+        assert!(poll(pin!(next(&mut set)), &waker).is_pending());
+        assert!(tx.try_send(1).is_ok());
+        assert!(poll(pin!(next(&mut set)), &waker).is_pending());
+        drop(tx);
+        assert_eq!(count.get(), 8);
+
+        let (tx, mut rx) = mpsc::channel(1).unwrap();
+        assert!(poll(pin!(rx.recv()), &waker).is_pending());
+        assert!(tx.try_send(1).is_ok());
+        assert!(poll(pin!(rx.recv()), &waker).is_ready());
+        assert!(poll(pin!(rx.recv()), &waker).is_pending());
+        drop(tx);
+        assert_eq!(count.get(), 10);
+        assert!(!is_preemption_disabled());
+    });
 }

@@ -22,9 +22,13 @@ pub use world::{
 #[cfg(feature = "loom")]
 mod model;
 #[cfg(feature = "loom")]
-pub use model::live_allocations;
-#[cfg(feature = "loom")]
 pub(crate) use model::*;
+#[cfg(feature = "loom")]
+pub use model::{
+    atomically,
+    live_allocations,
+    run_reaped, //
+};
 
 use crate::{
     ffi::c_void,

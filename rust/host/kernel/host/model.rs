@@ -30,6 +30,22 @@ std::thread_local! {
     static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
+loom::thread_local! {
+    /// Whether the thread, one of the model's, must not sleep.
+    static ATOMIC: Cell<bool> = Cell::new(false);
+}
+
+/// A node in the list of what is left to a thread that may sleep.
+struct Deferred {
+    node: *mut c_void,
+    /// What the node holds while it is in the list: the address of the one before, or null.
+    next: *mut c_void,
+    run: unsafe extern "C" fn(*mut c_void),
+}
+
+// SAFETY: Nodes are for any thread.
+unsafe impl Send for Deferred {}
+
 /// Returns the number of allocations that are alive.
 pub fn live_allocations() -> usize {
     LIVE.with(Cell::get) as usize
@@ -54,6 +70,7 @@ type Globals = std::sync::Mutex<HashMap<usize, Box<dyn Any + Send>>>;
 loom::lazy_static! {
     /// Anew for each execution of a model.
     static ref GLOBALS: Globals = Globals::default();
+    static ref DEFERRED: locks::Mutex<Vec<Deferred>> = locks::Mutex::new(Vec::new());
 }
 
 /// Returns the lock that is known by `key` in this execution.
@@ -80,15 +97,43 @@ pub(crate) fn reap(_work: *mut work::work_struct, _close: work_func_t) {
     unreachable!("executors are not dropped inside of polls in the models");
 }
 
-pub(crate) fn defer(_node: *mut c_void, _run: unsafe extern "C" fn(*mut c_void)) {
-    unreachable!("threads of the models may sleep");
+/// Links a node as `llist_add()` does.
+pub(crate) fn defer(node: *mut c_void, run: unsafe extern "C" fn(*mut c_void)) {
+    let deferred: &locks::Mutex<Vec<Deferred>> = &DEFERRED;
+    let mut deferred = deferred.lock().unwrap();
+    let next = deferred
+        .last()
+        .map_or(core::ptr::null_mut(), |last| last.node);
+    // SAFETY: The caller says that the node is valid and in no list.
+    unsafe { node.cast::<*mut c_void>().write(next) };
+    deferred.push(Deferred { node, next, run });
 }
 
+/// Returns whether the calling thread must not sleep.
 pub(crate) fn is_atomic() -> bool {
-    false
+    ATOMIC.with(Cell::get)
 }
 
-pub(crate) fn run_reaped() {}
+/// Calls `f` where the calling thread must not sleep, as with preemption disabled.
+pub fn atomically<R>(f: impl FnOnce() -> R) -> R {
+    ATOMIC.with(|atomic| atomic.set(true));
+    let ret = f();
+    ATOMIC.with(|atomic| atomic.set(false));
+    ret
+}
+
+/// Runs what was left to a thread that may sleep.
+pub fn run_reaped() {
+    let deferred: &locks::Mutex<Vec<Deferred>> = &DEFERRED;
+    let all = core::mem::take(&mut *deferred.lock().unwrap());
+    for Deferred { node, next, run } in all.into_iter().rev() {
+        // SAFETY: The node is valid until `run()` is called.
+        let found = unsafe { node.cast::<*mut c_void>().read() };
+        assert_eq!(found, next, "a node is in two lists");
+        // SAFETY: Given to `defer()` with the node, called once.
+        unsafe { run(node) };
+    }
+}
 
 pub(crate) fn watch_modules(_going: Option<unsafe extern "C" fn(*const c_void)>) {
     unreachable!("modules are not modelled");
@@ -305,4 +350,14 @@ pub(crate) mod timer {
     pub unsafe fn hrtimer_cancel(_timer: *mut hrtimer) -> c_int {
         unreachable!("timers are not modelled");
     }
+}
+
+/// Returns whether tracepoints are on: never.
+pub(crate) fn is_tracing() -> bool {
+    false
+}
+
+/// Is called by no tracepoint.
+pub(crate) fn traced(_call: &'static str) {
+    unreachable!("a tracepoint that is off");
 }

@@ -62,6 +62,7 @@ struct Inner {
     fail_after: AtomicUsize,
     violations: Mutex<Vec<String>>,
     log: Mutex<Vec<String>>,
+    traces: Mutex<Option<Vec<&'static str>>>,
     limit_ms: AtomicUsize,
     globals: Mutex<HashMap<usize, Box<dyn Any + Send>>>,
     reaped: Mutex<Vec<Reaped>>,
@@ -131,6 +132,7 @@ impl World {
             fail_after: AtomicUsize::new(usize::MAX),
             violations: Mutex::new(Vec::new()),
             log: Mutex::new(Vec::new()),
+            traces: Mutex::new(None),
             limit_ms: AtomicUsize::new(10_000),
             globals: Mutex::new(HashMap::new()),
             reaped: Mutex::new(Vec::new()),
@@ -216,6 +218,17 @@ impl World {
     /// Returns the lines written to the log since the last call.
     pub fn take_log(&self) -> Vec<String> {
         core::mem::take(&mut *self.0.log.lock().unwrap())
+    }
+
+    /// Turns the tracepoints on.
+    pub fn trace(&self) {
+        *self.0.traces.lock().unwrap() = Some(Vec::new());
+    }
+
+    /// Returns the names of the C functions that tracepoints have called since the last call.
+    pub fn take_traces(&self) -> Vec<&'static str> {
+        let mut traces = self.0.traces.lock().unwrap();
+        traces.as_mut().map(core::mem::take).unwrap_or_default()
     }
 
     /// Sets the time limit of waits that have one in a threaded world, in milliseconds.
@@ -403,4 +416,21 @@ pub(crate) fn free_irq(irq: u32, dev: *mut c_void) {
     let world = World::current();
     let mut irqs = world.0.irqs.lock().unwrap();
     irqs.retain(|i| i.irq != irq || i.dev != dev);
+}
+
+/// Returns whether the thread's world has its tracepoints on.
+pub(crate) fn is_tracing() -> bool {
+    WORLD.with(|world| {
+        let world = world.borrow();
+        world
+            .as_ref()
+            .is_some_and(|world| world.0.traces.lock().unwrap().is_some())
+    })
+}
+
+/// Notes the name of a C function that a tracepoint has called.
+pub(crate) fn traced(call: &'static str) {
+    if let Some(traces) = &mut *World::current().0.traces.lock().unwrap() {
+        traces.push(call);
+    }
 }

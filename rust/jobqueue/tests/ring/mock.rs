@@ -208,6 +208,11 @@ impl Mock {
         }
     }
 
+    /// How often the ring was asked for readiness, and was not ready.
+    pub(crate) fn not_ready_polls(&self) -> usize {
+        self.state.lock().not_ready_polls
+    }
+
     pub(crate) fn started(&self) -> usize {
         self.state.lock().started
     }
@@ -255,7 +260,7 @@ impl Mock {
         self.wait(|state| state.earliest_deadline).await
     }
 
-    /// Takes note that the ring is not ready. Wakes only who waits for that, or it would be asked
+    /// Takes note that the ring is not ready. Wakes only the waiter for that, or it would be asked
     /// again at once.
     pub(super) fn note_not_ready(&self) {
         self.state.lock().not_ready_polls += 1;

@@ -7,6 +7,10 @@ use kasync::{
     block_on,
     Executor, //
 };
+use kernel::host::{
+    atomically,
+    run_reaped, //
+};
 use loom::{
     sync::atomic::Ordering,
     thread, //
@@ -119,6 +123,25 @@ fn handle_against_end() {
         let handle = executor.root().spawn(c"t", async move { out }).unwrap();
         drop(block_on(handle).unwrap());
         executor.shutdown().unwrap();
+        assert_eq!(std::sync::Arc::strong_count(&output), 1);
+    });
+}
+
+/// A handle is dropped where the caller may not sleep, while its task ends: the output is dropped
+/// by another thread, once, and the links of the task are in one list at a time.
+#[test]
+fn atomic_drop_against_end() {
+    model(2, || {
+        let executor = Executor::new(c"m").unwrap();
+        // Before the task in the list of their scope.
+        let neighbour = executor.root().reserve(c"n", async {}).unwrap();
+        let output = std::sync::Arc::new(());
+        let out = output.clone();
+        let handle = executor.root().spawn(c"t", async move { out }).unwrap();
+        atomically(|| drop(handle));
+        drop(neighbour);
+        executor.shutdown().unwrap();
+        run_reaped();
         assert_eq!(std::sync::Arc::strong_count(&output), 1);
     });
 }

@@ -120,6 +120,39 @@ fn take_behind_others() {
     });
 }
 
+/// H1: a job is added while the task defers those behind the one that it has. It is in the list
+/// in any case, and the deferral ends when the list is taken.
+#[test]
+fn defer_against_put() {
+    model(2, || {
+        let list = Arc::new(SubmitList::<Job>::new());
+        let i = list.clone();
+        let other = thread::spawn(move || i.put(Job::new(1)));
+        list.defer();
+        let wakes = other.join().unwrap();
+        let mut jobs = Fifo::new();
+        list.take(&mut jobs);
+        assert_eq!(jobs.len(), 1, "{wakes}");
+        assert!(list.put(Job::new(2)), "nothing defers it");
+    });
+}
+
+/// H1: a list that was taken defers nothing, also if it had no job.
+#[test]
+fn take_ends_deferral() {
+    model(2, || {
+        let list = SubmitList::<Job>::new();
+        assert!(list.put(Job::new(1)));
+        list.take(&mut Fifo::new());
+        list.defer();
+        assert!(list.is_empty() && !list.put(Job::new(2)));
+        list.take(&mut Fifo::new());
+        list.defer();
+        list.take(&mut Fifo::new());
+        assert!(list.put(Job::new(3)));
+    });
+}
+
 /// H18: jobs that are not taken are dropped with the submit list, and taken ones with the list.
 #[test]
 fn put_against_drop() {

@@ -274,3 +274,47 @@ fn inline_against_commit() {
         2
     });
 }
+
+/// H1: two commit at once, and only the first wakes the task, or polls it: it hears of both jobs.
+#[test]
+fn first_of_two_wakes() {
+    queue_model_with(1, true, |queue| {
+        queue.finish();
+        let q = queue.clone();
+        let other = thread::spawn(move || q.commit().is_some());
+        assert!(queue.commit().is_some() && other.join().unwrap());
+        queue.wait_started(2);
+        queue.change(CLOSED, 0);
+        2
+    });
+}
+
+/// H1: a job is committed behind one that waits, while that one can go on. Nothing wakes the task
+/// for the second job, or the task has just looked at the first one: it gets both. With one
+/// preemption.
+#[test]
+fn commit_behind_waiting() {
+    queue_model_with(1, false, |queue| {
+        assert!(queue.commit().is_some());
+        let q = queue.clone();
+        let other = thread::spawn(move || {
+            q.finish();
+            q.get_ready();
+        });
+        assert!(queue.commit().is_some());
+        queue.wait_started(2);
+        other.join().unwrap();
+        queue.change(CLOSED, 0);
+        2
+    });
+}
+
+/// H22: the last handle is dropped with a job behind one that waits: both are cancelled.
+#[test]
+fn last_handle_behind_waiting() {
+    queue_model_with(2, false, |queue| {
+        assert!(queue.commit().is_some() && queue.commit().is_some());
+        queue.drop_handle();
+        2
+    });
+}

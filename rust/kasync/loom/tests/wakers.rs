@@ -21,7 +21,11 @@ use loom::{
 };
 use std::{
     future::poll_fn,
-    task::Poll, //
+    task::{
+        Context,
+        Poll,
+        Waker, //
+    }, //
 };
 
 mod world;
@@ -65,5 +69,21 @@ fn atomic_waker() {
         }))
         .unwrap();
         threads.map(|t| t.join().unwrap());
+    });
+}
+
+/// H9: the slot has one owner at a time, who sees what the owner before has left there.
+#[test]
+fn atomic_waker_against_take() {
+    model(2, || {
+        let slot = Arc::new(AtomicWaker::new());
+        let s = slot.clone();
+        let thread = thread::spawn(move || drop(s.take()));
+        let cx = &Context::from_waker(Waker::noop());
+        slot.register(cx);
+        // The other thread may take the waker here, and this one does not wait for it.
+        thread::yield_now();
+        slot.register(cx);
+        thread.join().unwrap();
     });
 }

@@ -44,6 +44,8 @@ unsafe extern "C" {
     fn kasync_test_in_hardirq() -> bool;
     fn kasync_test_nice() -> c_int;
     fn kasync_test_is_fifo() -> bool;
+    fn kasync_test_cpu() -> c_int;
+    fn kasync_test_bind(cpu: c_int) -> c_int;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
     fn kasync_test_atomic(f: Callback, data: *mut c_void);
     fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
@@ -95,6 +97,22 @@ pub(crate) fn nice() -> i32 {
 pub(crate) fn is_fifo() -> bool {
     // SAFETY: Only reads a field of the current thread.
     unsafe { kasync_test_is_fifo() }
+}
+
+/// The processor that runs this, though not for long.
+pub(crate) fn processor() -> i32 {
+    // SAFETY: Only reads a field of the current thread.
+    unsafe { kasync_test_cpu() }
+}
+
+/// Calls `f` with the calling thread bound to a processor.
+pub(crate) fn on_processor<R>(number: i32, f: impl FnOnce() -> R) -> Result<R> {
+    // SAFETY: The thread may sleep.
+    to_result(unsafe { kasync_test_bind(number) })?;
+    let result = f();
+    // SAFETY: The thread may sleep.
+    to_result(unsafe { kasync_test_bind(-1) })?;
+    Ok(result)
 }
 
 /// Calls `f` in hard interrupt context, one that stays so on PREEMPT_RT, and waits.

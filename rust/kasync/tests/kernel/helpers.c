@@ -42,6 +42,18 @@ bool kasync_test_is_fifo(void)
 	return current->policy == SCHED_FIFO;
 }
 
+/* The CPU that runs this, though not for long. */
+int kasync_test_cpu(void)
+{
+	return raw_smp_processor_id();
+}
+
+/* Keeps the calling thread on one CPU, or lets it run on all again if @cpu is negative. */
+int kasync_test_bind(int cpu)
+{
+	return set_cpus_allowed_ptr(current, cpu < 0 ? cpu_possible_mask : cpumask_of(cpu));
+}
+
 /* Calls fn in hard interrupt context on this CPU, and waits. */
 struct irq_call {
 	struct irq_work work;

@@ -9,6 +9,8 @@ typedef void (*kasync_test_fn)(void *data);
 bool kasync_test_in_hardirq(void);
 int kasync_test_nice(void);
 bool kasync_test_is_fifo(void);
+int kasync_test_cpu(void);
+int kasync_test_bind(int cpu);
 void kasync_test_irq(kasync_test_fn fn, void *data);
 void kasync_test_atomic(kasync_test_fn fn, void *data);
 void kasync_test_all_cpus(kasync_test_fn fn, void *data);

@@ -204,4 +204,42 @@ mod tests {
         drop(first);
         Ok(())
     }
+
+    /// Devices that share a line are each asked for each interrupt, and only those that have raised
+    /// one have it in their streams. A line is shared only if all want it.
+    #[test]
+    fn shared() -> Result {
+        let test_line = TestLine::new()?;
+        let number = test_line.number();
+        let device = |raised: &Counter| -> Result<Device> {
+            Ok(Device {
+                hard: counter()?,
+                other: counter()?,
+                raised: raised.clone(),
+            })
+        };
+        let request = |kind, raised: &Counter| {
+            // SAFETY: The line is ours, and is there until after the registration was dropped.
+            unsafe { irq::request_raw(number, c"kasync_test", kind, device(raised)?) }
+        };
+        let (one, other) = (counter()?, counter()?);
+        let (first, mut firsts) = request(Kind::Shared, &one)?;
+        check_eq!(request(Kind::Hard, &other).err(), Some(EBUSY));
+        let (second, mut seconds) = request(Kind::Shared, &other)?;
+        one.fetch_add(1, Full);
+        test_line.raise();
+        other.fetch_add(1, Full);
+        test_line.raise();
+        // A kernel with CONFIG_DEBUG_SHIRQ asks the device once more while a line is released.
+        one.store(0, Relaxed);
+        drop(first);
+        test_line.raise();
+        other.store(0, Relaxed);
+        drop(second);
+        check_eq!(block_on(next(&mut firsts))?, Some(2));
+        check_eq!(block_on(next(&mut firsts))?, None);
+        check_eq!(block_on(next(&mut seconds))?, Some(2));
+        check_eq!(block_on(next(&mut seconds))?, None);
+        Ok(())
+    }
 }

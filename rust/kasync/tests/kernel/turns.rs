@@ -10,6 +10,9 @@ mod tests {
     use crate::contexts::{
         counter,
         irq,
+        on_processor,
+        processor,
+        reached,
         unless_cancelled,
         Polled,
         LIMIT, //
@@ -26,6 +29,7 @@ mod tests {
         sync::{
             mpsc,
             watch,
+            AtomicWaker,
             Notify,
             Semaphore, //
         },
@@ -36,13 +40,18 @@ mod tests {
         },
         yield_now,
         Executor,
-        FutureSet, //
+        FutureSet,
+        Priority, //
     };
     use kernel::{
         prelude::*,
-        sync::atomic::{
-            Full,
-            Relaxed, //
+        sync::{
+            atomic::{
+                Atomic,
+                Full,
+                Relaxed, //
+            },
+            Arc, //
         }, //
     };
 
@@ -168,5 +177,50 @@ mod tests {
         pr_info!("receives_under_timeouts: {dropped} receives were dropped\n");
         check_eq!((values, last), (N, N));
         executor.shutdown()
+    }
+
+    /// H16: a thread wakes a task whose own thread takes the processor from it at once. The task
+    /// registers for the next wake, which does not depend on the thread that has lost the processor
+    /// in the middle of the last one: it is not polled again and again until that goes on.
+    #[test]
+    fn woken_by_a_preempted_thread() -> Result {
+        const ROUNDS: usize = 8;
+        let executor = Executor::with_priority(c"preempts", Priority::Realtime)?;
+        let news = Arc::new(AtomicWaker::new(), GFP_KERNEL)?;
+        let (told, seen, polls) = (counter()?, counter()?, counter()?);
+        let place = Arc::new(Atomic::<i32>::new(-1), GFP_KERNEL)?;
+        let (n, t, s, p, at) = (
+            news.clone(),
+            told.clone(),
+            seen.clone(),
+            polls.clone(),
+            place.clone(),
+        );
+        let reader = executor.root().spawn(
+            c"reader",
+            unless_cancelled(poll_fn(move |cx| {
+                at.store(processor(), Relaxed);
+                p.fetch_add(1, Full);
+                n.register(cx);
+                let told = t.load(Relaxed);
+                s.store(told, Relaxed);
+                match told {
+                    ROUNDS => Poll::Ready(()),
+                    _ => Poll::Pending,
+                }
+            })),
+        )?;
+        reached(&polls, 1)?;
+        for round in 1..=ROUNDS {
+            on_processor(place.load(Relaxed), || {
+                told.store(round, Relaxed);
+                news.wake();
+            })?;
+            reached(&seen, round)?;
+        }
+        let ended = block_on(timeout(LIMIT, reader))?.map_err(|_| ETIME)?;
+        executor.shutdown()?;
+        check!(ended.is_some() && polls.load(Relaxed) <= 100 * ROUNDS);
+        Ok(())
     }
 }

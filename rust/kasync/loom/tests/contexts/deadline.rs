@@ -6,6 +6,10 @@ use super::{
     own::log,
     Log, //
 };
+use kasync::{
+    time::Delta,
+    TaskRef, //
+};
 use loom::sync::Arc;
 
 /// The deadlines of a context, which notes an access after they are freed.
@@ -14,6 +18,17 @@ pub(crate) struct Deadlines(Arc<Log>);
 impl Deadlines {
     pub(crate) fn new() -> Self {
         Self(log())
+    }
+
+    /// No task of the models subscribes.
+    pub(crate) fn subscribe(&self, _task: TaskRef) {
+        self.assert_alive();
+    }
+
+    /// Returns no deadline: none is set in the models.
+    pub(crate) fn take(&self) -> Option<Delta> {
+        self.assert_alive();
+        None
     }
 
     /// Is called while the context is needed.

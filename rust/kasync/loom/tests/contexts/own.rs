@@ -88,7 +88,7 @@ pub(crate) unsafe fn finish(fence: NonNull<OwnFence>, error: i32) {
     });
 }
 
-pub(crate) unsafe fn mark_lost(fence: NonNull<OwnFence>) {
+pub(crate) unsafe fn clear_context(fence: NonNull<OwnFence>) {
     // SAFETY: Valid, and the caller's.
     let own = unsafe { &mut *fence.as_ptr() };
     own.owned.with_mut(|_| ());
@@ -134,14 +134,14 @@ pub(crate) fn warn_orphaned(context: &FenceContext, _: u64) {
 
 pub(crate) fn warn_out_of_order(_: &FenceContext, _: u64) {}
 
-pub(crate) fn warn_left_behind(context: &FenceContext) {
+pub(crate) fn warn_without_end(context: &FenceContext) {
     let log = log();
     let context = context as *const FenceContext as usize;
     let before = log.left.lock().unwrap().replace(context);
     assert!(before.is_none(), "left behind twice");
 }
 
-pub(crate) fn warn_lost(_: &FenceContext, _: u64) {}
+pub(crate) fn warn_never_signals(_: &FenceContext, _: u64) {}
 
 /// Frees a fence that was lost, and returns its number.
 pub(crate) fn end_forgotten(fence: usize) -> u64 {

@@ -19,6 +19,7 @@ use crate::{
     }, //
 };
 use kasync::{
+    block_on,
     sync::AtomicWaker,
     Executor,
     JoinHandle,
@@ -29,6 +30,7 @@ use loom::{
     sync::{
         atomic::{
             AtomicBool,
+            AtomicU64,
             Ordering, //
         },
         Arc,
@@ -37,7 +39,9 @@ use loom::{
 };
 use std::{
     cell::Cell,
-    ops::DerefMut, //
+    future::poll_fn,
+    ops::DerefMut,
+    task::Poll, //
 };
 use task::run;
 
@@ -78,6 +82,9 @@ pub(crate) struct Shared {
     over: AtomicBool,
     readiness: AtomicWaker,
     interrupt: AtomicWaker,
+    /// The number of jobs that were started, and the waker of the thread that waits for them.
+    started: AtomicU64,
+    start: AtomicWaker,
     /// Whether the task lets other threads run after it has received jobs, and before it reads the
     /// flags. The model checker does not try that by itself.
     pauses: bool,
@@ -172,6 +179,19 @@ impl Queue {
         self.shared().interrupt.wake();
     }
 
+    /// Waits until `count` jobs were started.
+    pub(crate) fn wait_started(&self, count: u64) {
+        let shared = self.shared();
+        let started = poll_fn(|cx| {
+            shared.start.register(cx);
+            match shared.started.load(Ordering::Acquire) >= count {
+                true => Poll::Ready(()),
+                false => Poll::Pending,
+            }
+        });
+        block_on(started).unwrap();
+    }
+
     /// Wakes the task, though there is nothing new.
     pub(crate) fn wake(&self) {
         self.task().wake();
@@ -234,6 +254,8 @@ fn run_model(
             over: AtomicBool::new(false),
             readiness: AtomicWaker::new(),
             interrupt: AtomicWaker::new(),
+            started: AtomicU64::new(0),
+            start: AtomicWaker::new(),
             pauses,
         });
         let task = scope.spawn_idle(c"t", run(shared.clone())).unwrap();

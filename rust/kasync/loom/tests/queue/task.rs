@@ -68,6 +68,9 @@ impl Task {
         if ended {
             return Poll::Ready(());
         }
+        if !self.waiting.is_empty() {
+            self.shared.defer();
+        }
         let is_idle = self.waiting.is_empty() && !self.in_flight;
         if self.is_idle || is_idle {
             self.shared.set_idle(is_idle);
@@ -168,6 +171,8 @@ impl Task {
             h.numbers.push(number);
             h.busy = true;
         });
+        self.shared.started.fetch_add(1, Ordering::Release);
+        self.shared.start.wake();
     }
 }
 
