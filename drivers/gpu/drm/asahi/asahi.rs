@@ -9,6 +9,7 @@ mod deferred_drop;
 mod device;
 #[path = "hw/devices.rs"]
 mod devices;
+mod domain;
 mod driver;
 mod ffi;
 mod file;

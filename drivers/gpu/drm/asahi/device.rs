@@ -58,7 +58,7 @@ pub(crate) unsafe fn register<'a>(
     let device = drm::UnregisteredDevice::<AsahiDrmDriver>::new(pdev, Ok(()))?;
     extend(&device)?;
     let data = RegistrationData { pdev, gpu };
-    // SAFETY: By the function's requirements.
+    // SAFETY: The result is dropped and not forgotten, by the safety requirements.
     unsafe { drm::Registration::new(pdev.as_ref(), device, Ok::<_, Error>(data), 0) }
 }
 
@@ -75,10 +75,7 @@ fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
 /// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which
 /// does not have ours.
 macro_rules! ioctl {
-    ($ioctl:ident, $argument:ident, $handler:expr) => {
-        ioctl!($ioctl, $argument, $handler, drm::ioctl::AUTH)
-    };
-    ($ioctl:ident, $argument:ident, $handler:expr, $flags:expr) => {{
+    ($ioctl:ident, $argument:ident, $handler:expr) => {{
         /// # Safety
         ///
         /// Only for DRM, as an entry of this driver's table.
@@ -112,15 +109,16 @@ macro_rules! ioctl {
         DrmIoctlDescriptor {
             cmd: uapi::$ioctl,
             func: Some(call),
-            flags: drm::ioctl::RENDER_ALLOW | $flags,
+            flags: drm::ioctl::RENDER_ALLOW,
             name: as_char_ptr_in_const_context(kernel::c_str!(stringify!($ioctl))),
         }
     }};
 }
 
+/// None needs authentication on the primary node, as with panthor and xe: a client reaches nothing
+/// there that is not its own, or that the render node would not give it.
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
-    // Needs no authentication on the primary node, as the parameters are no secret.
-    ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params, 0),
+    ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params),
     ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
     ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),
     ioctl!(IOCTL_VM_DESTROY, VmDestroy, AsahiFile::vm_destroy),

@@ -201,6 +201,30 @@ static int asahi_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma
 					  asahi_gem_charge_and_mmap(obj, vma);
 }
 
+/*
+ * The table of an object's own pages, which has none yet: sg_table() of kernel::drm finds it. The
+ * caller has a lock for that. Returns 0 or a negative errno.
+ */
+int asahi_gem_make_table(struct drm_gem_object *obj);
+/* Drops what was made: sg_table() has failed, and may have dropped the table, not the pages. */
+void asahi_gem_drop_table(struct drm_gem_object *obj);
+
+int asahi_gem_make_table(struct drm_gem_object *obj)
+{
+	return PTR_ERR_OR_ZERO(drm_gem_shmem_get_pages_sgt(to_drm_gem_shmem_obj(obj)));
+}
+
+void asahi_gem_drop_table(struct drm_gem_object *obj)
+{
+	struct drm_gem_shmem_object *shmem = to_drm_gem_shmem_obj(obj);
+
+	dma_resv_lock(obj->resv, NULL);
+	if (shmem->sgt)
+		__drm_gem_shmem_free_sgt_locked(shmem);
+	drm_gem_shmem_put_pages_locked(shmem);
+	dma_resv_unlock(obj->resv);
+}
+
 /* In quota.rs: how much of that clients have, in bytes. */
 u64 asahi_pinned(void);
 

@@ -4,8 +4,8 @@
 //!
 //! Structures that only C accesses are `c_void` here.
 //!
-//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::suspend`], [`crate::shutdown`],
-//! [`crate::firmware`] and [`crate::driver`] use them.
+//! Only the wrappers in [`crate::mmu`], [`crate::alloc`], [`crate::domain`], [`crate::suspend`],
+//! [`crate::shutdown`], [`crate::firmware`] and [`crate::driver`] use them.
 
 use core::ffi::{
     c_int,
@@ -52,6 +52,9 @@ extern "C" {
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
+    pub(crate) fn asahi_domain_hold(dev: *mut c_void) -> *mut c_void;
+    pub(crate) fn asahi_domain_keep(holder: *mut c_void);
+    pub(crate) fn asahi_domain_release(holder: *mut c_void);
     pub(crate) fn asahi_shutdown_register(dev: *mut c_void, cookie: *mut c_void) -> c_int;
     pub(crate) fn asahi_shutdown_unregister(dev: *mut c_void);
     pub(crate) fn asahi_suspend_register(dev: *mut c_void, cookie: *mut c_void) -> *mut c_void;
@@ -65,6 +68,7 @@ extern "C" {
     pub(crate) fn asahi_time_ns() -> u64;
     pub(crate) fn asahi_killed() -> bool;
     pub(crate) fn asahi_current_process(name: *mut u8) -> c_int;
+    pub(crate) fn asahi_sort(pairs: *mut [u64; 2], count: usize);
     pub(crate) fn asahi_find_point(
         fence: *mut *mut bindings::dma_fence,
         point: u64,
@@ -98,5 +102,7 @@ extern "C" {
     pub(crate) fn asahi_spare_memory() -> u64;
     pub(crate) fn asahi_gem_mmap_charged(object: *mut c_void, vma: *mut c_void) -> c_int;
     pub(crate) fn asahi_gem_extend(object: *mut c_void) -> c_int;
+    pub(crate) fn asahi_gem_make_table(object: *mut c_void) -> c_int;
+    pub(crate) fn asahi_gem_drop_table(object: *mut c_void);
     pub(crate) fn asahi_imported_pages(object: *mut c_void) -> *mut c_void;
 }

@@ -108,10 +108,10 @@ impl drm::file::DriverFile for AsahiFile {
 /// driver's that has been registered.
 #[no_mangle]
 unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, file: *mut c_void) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `dev` is a registered device of this driver by the safety requirements.
     let dev: &drm::Device<AsahiDrmDriver, drm::Ioctl> =
         unsafe { drm::Device::from_raw(dev.cast()) };
-    // SAFETY: By the function's requirements.
+    // SAFETY: `file` is an open file of this driver by the safety requirements.
     let file: &File = unsafe { drm::File::from_raw(file.cast()) };
     // The frequency of a device that is unbound is not known any more.
     let khz = dev.registration_guard().and_then(|guard| {
@@ -119,7 +119,7 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
     });
     let max_hz = khz.map(|khz| u64::from(khz) * 1000);
     for engine in file.inner().engines.all() {
-        // SAFETY: By the function's requirements.
+        // SAFETY: `printer` is a `struct drm_printer` by the safety requirements.
         unsafe { engine.show(printer, max_hz) };
     }
 }
@@ -133,9 +133,9 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
 /// results.
 #[no_mangle]
 unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy: *mut bool) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `file` is an open file of this driver by the safety requirements.
     let file: &File = unsafe { drm::File::from_raw(file.cast()) };
-    // SAFETY: By the function's requirements.
+    // SAFETY: `closed` and `busy` are places for results by the safety requirements.
     unsafe {
         closed.write(file.inner().closed_memory());
         busy.write(

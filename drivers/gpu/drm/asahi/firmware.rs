@@ -317,8 +317,9 @@ impl Firmware {
             },
             GFP_KERNEL,
         )?;
-        this.spawn(event_task, logs)
-            .inspect_err(|_| this.shutdown())?;
+        this.spawn(event_task, logs).inspect_err(|_| {
+            this.shutdown();
+        })?;
         Ok(this)
     }
 

@@ -10,7 +10,6 @@ use crate::{
     ffi,
     file::AsahiFile,
     quota::{
-        Coming,
         Pinned,
         Share,
         OBJECT_BYTES, //
@@ -59,11 +58,19 @@ pub(crate) struct Buffer {
     /// The root object of the VM that it is private to, with which all private objects share their
     /// reservations. The reference keeps its address from being reused.
     private_to: Option<ARef<Object>>,
-    /// The charge for its pages, once they cannot be reclaimed.
     #[pin]
-    pinned: Mutex<Option<Pinned>>,
+    held: Mutex<Held>,
     /// The charge for the object itself.
     _own: Pinned,
+}
+
+/// What an object has of its pages.
+#[derive(Default)]
+struct Held {
+    /// The charge for them, once they cannot be reclaimed.
+    charge: Option<Pinned>,
+    /// Whether there is a table of them.
+    has_table: bool,
 }
 
 /// The arguments of a new buffer object.
@@ -79,7 +86,7 @@ impl DriverObject for Buffer {
     fn new(_dev: &AsahiDevice, _size: usize, args: Args) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             private_to: args.private_to,
-            pinned <- new_mutex!(None),
+            held <- new_mutex!(Held::default()),
             _own: args.own,
         })
     }
@@ -141,13 +148,13 @@ pub(crate) fn create(
 /// `raw` is an object of this driver's, and `vma` where a process is about to have it.
 #[no_mangle]
 unsafe extern "C" fn asahi_gem_charge_and_mmap(raw: *mut c_void, vma: *mut c_void) -> c_int {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `raw` is an object of this driver by the safety requirements.
     let object: &Object = unsafe { IntoGEMObject::from_raw(raw.cast()) };
-    match object.charge(size(object)) {
-        // SAFETY: By the function's requirements.
-        Ok(_coming) => unsafe { ffi::asahi_gem_mmap_charged(raw, vma) },
-        Err(e) => e.to_errno(),
-    }
+    let mapped = object.held.lock().charged(size(object), || {
+        // SAFETY: `vma` is where a process is about to have the object, by the safety requirements.
+        to_result(unsafe { ffi::asahi_gem_mmap_charged(raw, vma) })
+    });
+    mapped.map_or_else(|e| e.to_errno(), |()| 0)
 }
 
 /// Creates an object without pages of its own, for the import of a DMA-buf.
@@ -161,14 +168,14 @@ unsafe extern "C" fn asahi_gem_create_for_import(
     size: usize,
     object: *mut *mut c_void,
 ) -> c_int {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `drm` is a device of this driver by the safety requirements.
     let dev: &AsahiDevice = unsafe { drm::Device::from_raw(drm.cast()) };
     match create(dev, size as u64, 0, None) {
         Ok(new) => {
             let raw = IntoGEMObject::as_raw(&*new);
             // The reference goes with the pointer.
             let _ = ARef::into_raw(new);
-            // SAFETY: By the function's requirements.
+            // SAFETY: `object` is a place for a pointer by the safety requirements.
             unsafe { object.write(raw.cast()) };
             0
         }
@@ -181,23 +188,50 @@ pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Ob
     Object::lookup_handle(file, handle)
 }
 
-impl Buffer {
-    /// Charges the object's `size` bytes, unless they are already, until it is freed. The caller
-    /// allocates them, and drops what this returns.
+impl Held {
+    /// Has `allocate` allocate the object's `size` bytes. They are charged from before that until
+    /// the object is freed. If there is no charge yet and `allocate` fails, there is none
+    /// afterwards either.
     ///
     /// # Errors
     ///
-    /// `ENOMEM` if clients have pinned as much memory as they may, or the machine has too little.
-    fn charge(&self, size: u64) -> Result<Option<Coming>> {
-        let mut pinned = self.pinned.lock();
-        if pinned.is_some() {
-            return Ok(None);
+    /// `ENOMEM` if clients have pinned as much memory as they may, or the machine has too little;
+    /// and those of `allocate`.
+    fn charged<T>(&mut self, size: u64, allocate: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.charge.is_some() {
+            return allocate();
         }
-        let (charge, coming) = Pinned::reserve(size, Share::Clients)?;
-        *pinned = Some(charge);
-        Ok(Some(coming))
+        let (charge, _coming) = Pinned::reserve(size, Share::Clients)?;
+        let allocated = allocate()?;
+        self.charge = Some(charge);
+        Ok(allocated)
     }
+}
 
+/// Returns the table of an object's own pages, which it makes if there is none.
+fn table<'a>(object: &'a Object, dev: &'a Device<Bound>) -> Result<&'a SGTable> {
+    let mut held = object.held.lock();
+    if held.has_table {
+        drop(held);
+        return object.sg_table(dev);
+    }
+    let raw = IntoGEMObject::as_raw(object).cast();
+    let table = held.charged(size(object), || {
+        // `sg_table()` of 7.3 keeps the pages for good if it has made the table and then has no
+        // memory to keep that. So it finds one.
+        // SAFETY: It is an object of this driver with pages of its own, and has no table. The lock
+        // is held, so nothing else makes one.
+        to_result(unsafe { ffi::asahi_gem_make_table(raw) })?;
+        object.sg_table(dev).inspect_err(|_| {
+            // SAFETY: The table was just made, and what may have kept it has failed.
+            unsafe { ffi::asahi_gem_drop_table(raw) }
+        })
+    })?;
+    held.has_table = true;
+    Ok(table)
+}
+
+impl Buffer {
     /// Returns whether it may be bound in the VM with this root.
     pub(crate) fn may_be_bound_by(&self, root: &Object) -> bool {
         match &self.private_to {
@@ -221,8 +255,7 @@ impl<'a> PinnedPages<'a> {
         // SAFETY: The object is valid.
         let imported = unsafe { ffi::asahi_imported_pages(IntoGEMObject::as_raw(object).cast()) };
         if imported.is_null() {
-            let _coming = object.charge(size(object))?;
-            return Ok(Self(object.sg_table(dev)?));
+            return Ok(Self(table(object, dev)?));
         }
         // SAFETY: The table of an imported object is there as long as the object, and does not
         // change.

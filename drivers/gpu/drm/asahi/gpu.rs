@@ -12,6 +12,7 @@ use crate::{
     },
     collector::Collector,
     deferred_drop::DeferredDropQueue,
+    domain::PowerDomain,
     ffi,
     firmware::{
         without_allocation,
@@ -102,6 +103,7 @@ struct Parts {
     // Further mappings in the firmware's tables. They are dropped after the firmware.
     _control_page: ControlPage,
     _io: KVec<KernelMapping>,
+    domain: PowerDomain,
 }
 
 impl Gpu {
@@ -122,6 +124,10 @@ impl Gpu {
         let dev: &Device<Bound> = pdev.as_ref();
         let (version, abi) = find_abi(dev, chip)?;
         check_mailbox(dev)?;
+        // It may be the reason if the firmware does not come up.
+        if let Some(what) = chip.tentative {
+            dev_info!(dev, "not known for sure of this chip: {what}\n");
+        }
 
         let regs = Arc::new(Regs::map(pdev, chip)?, GFP_KERNEL)?;
         let room = UniqueArc::<Self>::new_uninit(GFP_KERNEL)?;
@@ -144,9 +150,6 @@ impl Gpu {
         tasks.0.start().detach();
         tasks.1.start().detach();
 
-        if let Some(what) = chip.tentative {
-            dev_info!(dev, "not known for sure of this chip: {what}\n");
-        }
         let [letter, digit] = id.revision_name();
         dev_info!(
             dev,
@@ -187,7 +190,8 @@ impl Gpu {
         self.parts.stop();
     }
 
-    /// Stops the GPU as [`Gpu::stop`] does, within some seconds, for a shutdown or kexec.
+    /// Stops the GPU as [`Gpu::stop`] does, for a shutdown or kexec: within some seconds, whatever
+    /// jobs wait for.
     ///
     /// Clients may still exist, and the next kernel may reuse the memory.
     pub(crate) fn shut_down(&self) {
@@ -238,6 +242,7 @@ impl Parts {
             fault_control,
         })?;
         let suspend = SuspendNotifier::new(dev, &firmware, &uat.slots)?;
+        let domain = PowerDomain::hold(dev)?;
         Ok(Self {
             dev: dev.into(),
             chip,
@@ -253,6 +258,7 @@ impl Parts {
             fault_control,
             _control_page: control_page,
             _io: mappings,
+            domain,
         })
     }
 
@@ -291,6 +297,7 @@ impl Parts {
     /// the buffers that the firmware asks for, whose sizes are not known before.
     async fn boot(&self, dev: &Device<Bound>) -> Result<GpuId> {
         let was_running = without_allocation(async {
+            self.domain.start();
             // The handshake needs the running CPU.
             let was_running = self.regs.start_cpu()?;
             self.uat.handshake().await?;

@@ -49,6 +49,5 @@ pub(crate) mod job {
     pub(crate) mod scene;
     pub(crate) mod sequence;
     pub(crate) mod structure;
-    pub(crate) mod sync;
     pub(crate) mod vertex;
 }

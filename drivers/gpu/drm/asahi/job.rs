@@ -34,7 +34,6 @@ pub(crate) mod ring;
 pub(crate) mod scene;
 pub(crate) mod sequence;
 pub(crate) mod structure;
-pub(crate) mod sync;
 pub(crate) mod tvb;
 pub(crate) mod tvb_memory;
 pub(crate) mod vertex;

@@ -276,7 +276,7 @@ impl Queue {
         };
         let common = Arc::new(common, GFP_KERNEL_ACCOUNT)?;
         let slots = &self.gpu.uat().slots;
-        let queues = RenderQueues::new(vertex, fragment, &tvb, slots, number)?;
+        let queues = RenderQueues::new(vertex, fragment, &tvb, slots)?;
         self.render_cell.put(KBox::new(queues, GFP_KERNEL_ACCOUNT)?);
         *renders = Some(common.clone());
         Ok(common)

@@ -14,8 +14,9 @@
 //! | available memory | a sixteenth of all, 256 MiB at most, has to be left | all | `ENOMEM` |
 //!
 //! Mesa needs one VM and a few queues for each file. Panthor has 32 VMs and 128 groups of up to 32
-//! queues, xe has 1000 jobs of a queue. What is allocated for a client is charged to its memory
-//! cgroup besides.
+//! queues, xe has 1000 jobs of a queue. What the driver allocates for a client is charged to its
+//! memory cgroup besides. Not charged is what others allocate on its behalf: kernel::drm the
+//! objects of buffers, without their pages, and exporters their fences.
 //!
 //! Memory that the GPU can reach cannot be reclaimed, and is not part of any process's RSS. So the
 //! OOM killer would choose another process. If it does choose the client, the memory comes back
@@ -56,7 +57,8 @@ pub(crate) const MAX_TIMESTAMPS: usize = 1024;
 /// Handles of buffer objects of a file.
 pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
 /// The divisor of the free timestamp addresses that gives the limit of one file. A file gets a part
-/// of what is free, so something is left for the next file whatever the others have taken.
+/// of what is free, so something is left for the next one. A client that opens file after file
+/// leaves less than a page to each after 86 of them.
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
 /// Upper bounds of the kernel's allocations for a file, a VM, a buffer object, a queue, a job, a

@@ -11,6 +11,7 @@
 #include <linux/math64.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sort.h>
 
 #include <asm/arch_timer.h>
 #include <asm/barrier.h>
@@ -28,7 +29,12 @@ struct apple_mbox *apple_mbox_get(struct device *dev, int index);
 /* Whether RTKit will find the mailbox: -EPROBE_DEFER if that has no driver yet. */
 int asahi_mailbox_check(struct device *dev)
 {
-	return PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
+	int ret = PTR_ERR_OR_ZERO(apple_mbox_get(dev, 0));
+
+	/* There was no memory for the link between the devices. The driver core logs no -ENODEV. */
+	if (ret == -ENODEV)
+		dev_err(dev, "no link to the mailbox\n");
+	return ret;
 }
 
 /*
@@ -90,6 +96,30 @@ int asahi_current_process(char *name)
 	/* The thread group does not lose its leader before this thread is gone. */
 	strscpy_pad(name, current->group_leader->comm, TASK_COMM_LEN);
 	return task_tgid_nr(current);
+}
+
+/*
+ * Sorting
+ */
+
+struct asahi_pair {
+	u64 first;
+	u64 second;
+};
+
+void asahi_sort(struct asahi_pair *pairs, size_t count);
+
+static int compare_pairs(const void *a, const void *b)
+{
+	const struct asahi_pair *x = a, *y = b;
+
+	return x->first != y->first ? cmp_int(x->first, y->first) : cmp_int(x->second, y->second);
+}
+
+/* Sorts by the first number, and by the second one where that is the same. */
+void asahi_sort(struct asahi_pair *pairs, size_t count)
+{
+	sort(pairs, count, sizeof(*pairs), compare_pairs, NULL);
 }
 
 /*

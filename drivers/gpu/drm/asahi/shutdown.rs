@@ -14,6 +14,8 @@
 //!                                                                      has is out of reach
 //! ```
 //!
+//! What waits for fences of other drivers is left as it is, see `gpu/stop.rs`.
+//!
 //! A kernel that starts after a panic does not come this way; it has memory of its own, which was
 //! never given to the coprocessor.
 
@@ -88,6 +90,6 @@ impl Drop for ShutdownHook {
 /// `cookie` is that of a [`ShutdownHook`] which lives.
 #[no_mangle]
 unsafe extern "C" fn asahi_shutdown_gpu(cookie: *const c_void) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `cookie` is the `Gpu` of a hook that lives, by the safety requirements.
     unsafe { &*cookie.cast::<Gpu>() }.shut_down();
 }

@@ -23,15 +23,19 @@
 //! others wait is up to its ring, which looks at [`SlotPool::is_contended`] before it starts
 //! another job.
 //!
-//! For a system suspend the pool is closed: no queue gets slots, and each queue that holds some is
-//! to give them back, as if others waited. When all slots are free nothing is in flight.
+//! For a system suspend, and before the GPU is stopped, the pool is closed: no queue gets slots,
+//! and each queue that holds some is to give them back, as if others waited. When all slots are
+//! free nothing is in flight.
 //!
 //! ```text
 //!          close()               the last slot is given back
 //!   open ───────────► closing ──────────────────────────────► closed, idle() returns
-//!     ▲                  │ open()                                │ open()
+//!     ▲                  │ open(), and nothing else closes it    │ the same
 //!     └──────────────────┴───────────────────────────────────────┘
 //! ```
+//!
+//! The two reasons may meet: a device can be unbound while the system is about to be suspended. The
+//! pool is closed as long as one is left, and only that of the suspend ends.
 
 pub(crate) mod table;
 
@@ -85,12 +89,9 @@ pub(crate) struct Tables {
     pub(crate) roots: [u64; VM_SLOTS],
     pub(crate) events: SlotTable<EVENT_SLOTS>,
     pub(crate) buffers: SlotTable<BUFFER_SLOTS>,
-    /// Number of the user queue whose buffer manager each slot was used for last; 0 if it was used
-    /// for none.
-    pub(crate) buffer_owners: [u32; BUFFER_SLOTS],
-    /// Number of the firmware's requests to grow the buffer in each slot, since its owner last read
-    /// it.
-    pub(crate) buffer_requests: [u32; BUFFER_SLOTS],
+    /// Of the buffer that each slot was used for last, the number of the firmware's requests to
+    /// grow it, which is that buffer's; `None` if the slot was used for none.
+    pub(crate) buffer_requests: [Option<Arc<Atomic<u32>>>; BUFFER_SLOTS],
 }
 
 impl Tables {
@@ -100,10 +101,20 @@ impl Tables {
     }
 }
 
+/// A reason to close the pool.
+#[derive(Clone, Copy)]
+#[repr(u8)]
+pub(crate) enum Closing {
+    /// The system is to be suspended. Ended by [`SlotPool::open`].
+    Suspend = 1 << 0,
+    /// The GPU is to be stopped. It does not end.
+    Stop = 1 << 1,
+}
+
 struct State {
     tables: Tables,
-    /// Whether the pool is closed: no queue gets slots.
-    closed: bool,
+    /// The reasons for which the pool is closed, bits of [`Closing`]: no queue gets slots.
+    closed: u8,
     /// The queues that wait, in the order in which they came.
     waiting: List<Waiter>,
 }
@@ -116,7 +127,7 @@ impl State {
 
     /// Returns the waiter whose turn it is.
     fn next(&self) -> Option<Arc<Waiter>> {
-        if self.closed {
+        if self.closed != 0 {
             return None;
         }
         self.first()
@@ -187,10 +198,9 @@ impl SlotPool {
                         roots: [0; VM_SLOTS],
                         events: SlotTable::new(),
                         buffers: SlotTable::new(),
-                        buffer_owners: [0; BUFFER_SLOTS],
-                        buffer_requests: [0; BUFFER_SLOTS],
+                        buffer_requests: [const { None }; BUFFER_SLOTS],
                     },
-                    closed: false,
+                    closed: 0,
                     waiting: List::new(),
                 }),
                 waiting: Atomic::new(0),
@@ -216,7 +226,7 @@ impl SlotPool {
         waiter.task.register(cx);
         let mut state = self.state.lock();
         let first = state.first();
-        if !state.closed && first.is_none_or(|first| Arc::ptr_eq(&first, waiter)) {
+        if state.closed == 0 && first.is_none_or(|first| Arc::ptr_eq(&first, waiter)) {
             if let Some(result) = take(&mut state.tables).transpose() {
                 let next = self.remove(&mut state, waiter);
                 drop(state);
@@ -244,7 +254,7 @@ impl SlotPool {
     pub(crate) fn release<R>(&self, change: impl FnOnce(&mut Tables) -> R) -> R {
         let mut state = self.state.lock();
         let result = change(&mut state.tables);
-        let drained = state.closed && state.tables.is_idle();
+        let drained = state.closed != 0 && state.tables.is_idle();
         let next = state.next();
         drop(state);
         if drained {
@@ -254,32 +264,43 @@ impl SlotPool {
         result
     }
 
-    /// Closes the pool: no queue gets slots until [`SlotPool::open`] is called. Queues that hold
-    /// slots start no more jobs. Idempotent.
-    pub(crate) fn close(&self) {
-        let mut state = self.state.lock();
-        if !core::mem::replace(&mut state.closed, true) {
-            self.count(&state, |n| n + 1);
-        }
+    /// Closes the pool for `why`: no queue gets slots, and queues that hold some start no more
+    /// jobs. Idempotent.
+    pub(crate) fn close(&self, why: Closing) {
+        self.set_closed(|closed| closed | why as u8);
     }
 
-    /// Opens the pool after [`SlotPool::close`]. Idempotent.
+    /// Ends [`Closing::Suspend`], which opens the pool unless the GPU is to be stopped. Idempotent.
     pub(crate) fn open(&self) {
+        self.set_closed(|closed| closed & !(Closing::Suspend as u8));
+    }
+
+    /// Changes the reasons for which the pool is closed, and wakes the first waiter if it is open.
+    fn set_closed(&self, change: impl FnOnce(u8) -> u8) {
         let mut state = self.state.lock();
-        if core::mem::replace(&mut state.closed, false) {
-            self.count(&state, |n| n - 1);
+        let was = state.closed;
+        state.closed = change(was);
+        match (was != 0, state.closed != 0) {
+            (false, true) => self.count(&state, |n| n + 1),
+            (true, false) => self.count(&state, |n| n - 1),
+            _ => (),
         }
         let next = state.next();
         drop(state);
         wake(next);
     }
 
-    /// Returns whether the pool is closed because the system is going to be suspended.
+    /// Returns whether the pool is closed.
     pub(crate) fn is_closed(&self) -> bool {
-        self.state.lock().closed
+        self.state.lock().closed != 0
     }
 
-    /// Waits until all slots of a closed pool are free. Cancel safe.
+    /// Returns whether the pool is closed as the GPU is to be stopped.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.state.lock().closed & Closing::Stop as u8 != 0
+    }
+
+    /// Waits until all slots of a pool are free that the caller has closed. Cancel safe.
     pub(crate) async fn idle(&self) {
         loop {
             // Made before it looks, so that what changes from here on is not missed.

@@ -16,13 +16,19 @@
 //! Jobs may be submitted at any time. Those that the firmware does not have wait, as if all slots
 //! were taken. So neither fences nor waits notice anything but the time that it takes.
 //!
+//! A firmware that has come up after `PM_SUSPEND_PREPARE` is not parked. Such a suspend ends with
+//! EBUSY when it comes to the device.
+//!
 //! A suspend in which the coprocessor would lose its power is refused, as the way to start it again
 //! is not known; see `suspend.c`.
 
 use crate::{
     ffi,
     firmware::Firmware,
-    slots::SlotPool, //
+    slots::{
+        Closing,
+        SlotPool, //
+    }, //
 };
 use core::{
     ffi::{
@@ -74,9 +80,9 @@ impl Target {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then. `EBUSY`
-    /// also while the firmware boots: its first command is that of the boot, and no question may
-    /// come before.
+    /// `EBUSY` if they take longer than [`DRAIN_LIMIT`]. The pool is opened again then, unless the
+    /// GPU is being stopped. `EBUSY` also while the firmware boots: its first command is that of
+    /// the boot, and no question may come before.
     fn prepare(&self) -> Result {
         if !self.is_alive() {
             return Ok(());
@@ -85,7 +91,7 @@ impl Target {
             dev_warn!(self.dev, "firmware boots: system suspend is refused\n");
             return Err(EBUSY);
         }
-        self.slots.close();
+        self.slots.close(Closing::Suspend);
         let drained = select(self.slots.idle(), time::sleep(DRAIN_LIMIT));
         match block_on(self.firmware.crash().or(drained)) {
             // The slots are free, or the firmware has crashed: no job is in flight.
@@ -116,9 +122,11 @@ impl Target {
             return;
         }
         self.parked.store(false, Relaxed);
-        if self.is_alive() {
+        if self.is_alive() && !self.slots.is_stopping() {
             match block_on(self.firmware.control().is_alive()) {
                 Ok(true) => dev_info!(self.dev, "firmware answers after system suspend\n"),
+                // It is put to sleep meanwhile, and need not answer.
+                Ok(false) if self.slots.is_stopping() => (),
                 Ok(false) => self
                     .firmware
                     .give_up(fmt!("firmware does not answer after system suspend")),
@@ -206,7 +214,7 @@ impl Drop for SuspendNotifier {
 /// `cookie` is that of a [`SuspendNotifier`] which lives.
 #[no_mangle]
 unsafe extern "C" fn asahi_suspend_is_alive(cookie: *const c_void) -> bool {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `cookie` is the `Target` of a notifier that lives, by the safety requirements.
     unsafe { &*cookie.cast::<Target>() }.is_alive()
 }
 
@@ -214,8 +222,17 @@ unsafe extern "C" fn asahi_suspend_is_alive(cookie: *const c_void) -> bool {
 ///
 /// `cookie` is that of a [`SuspendNotifier`] which lives.
 #[no_mangle]
+unsafe extern "C" fn asahi_suspend_is_parked(cookie: *const c_void) -> bool {
+    // SAFETY: `cookie` is the `Target` of a notifier that lives, by the safety requirements.
+    unsafe { &*cookie.cast::<Target>() }.parked.load(Relaxed)
+}
+
+/// # Safety
+///
+/// `cookie` is that of a [`SuspendNotifier`] which lives.
+#[no_mangle]
 unsafe extern "C" fn asahi_suspend_prepare(cookie: *const c_void) -> c_int {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `cookie` is the `Target` of a notifier that lives, by the safety requirements.
     match unsafe { &*cookie.cast::<Target>() }.prepare() {
         Ok(()) => 0,
         Err(e) => e.to_errno(),
@@ -227,6 +244,6 @@ unsafe extern "C" fn asahi_suspend_prepare(cookie: *const c_void) -> c_int {
 /// `cookie` is that of a [`SuspendNotifier`] which lives.
 #[no_mangle]
 unsafe extern "C" fn asahi_suspend_end(cookie: *const c_void) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `cookie` is the `Target` of a notifier that lives, by the safety requirements.
     unsafe { &*cookie.cast::<Target>() }.end();
 }

@@ -146,7 +146,8 @@ impl<'a> Blobs<'a> {
     /// Returns how many cores of `chip` the firmware is told that there are.
     pub(crate) fn cores(&self, chip: &Chip) -> Cores {
         Cores {
-            found: HwDataB::NUM_CORES.read_in(self.abi, self.hw_cal_b),
+            found: [HwDataB::NUM_CORES, HwDataB::NUM_FRAGS]
+                .map(|field| field.read_in(self.abi, self.hw_cal_b)),
             clusters: chip.max_clusters,
         }
     }
@@ -166,7 +167,8 @@ impl<'a> Blobs<'a> {
 /// The numbers of cores that the bootloader has found.
 #[derive(Clone, Copy)]
 pub(crate) struct Cores {
-    found: u32,
+    /// All of them, and those that shade fragments.
+    found: [u32; 2],
     /// Clusters that the bootloader knows the chip to have. It reads from the GPU only how many
     /// cores each has.
     clusters: u32,
@@ -176,14 +178,16 @@ impl Cores {
     /// Checks that the GPU has as many.
     pub(crate) fn check(self, id: &GpuId) -> Result<(), BlobError> {
         let expected = self.clusters * id.cores;
-        if self.found == expected {
-            return Ok(());
+        for (name, found) in ["num_cores", "num_frags"].into_iter().zip(self.found) {
+            if found != expected {
+                return Err(BlobError::Field {
+                    name,
+                    found: found.into(),
+                    expected: expected.into(),
+                });
+            }
         }
-        Err(BlobError::Field {
-            name: "num_cores",
-            found: self.found.into(),
-            expected: expected.into(),
-        })
+        Ok(())
     }
 }
 
@@ -218,6 +222,7 @@ mod tests {
         HwDataB::TIMESTAMP_AREA_BASE.write_in(ABI, &mut b, 0xffff_ffae_1000_0000);
         HwDataB::GPU_CORE_ID.write_in(ABI, &mut b, 11);
         HwDataB::NUM_CORES.write_in(ABI, &mut b, 8);
+        HwDataB::NUM_FRAGS.write_in(ABI, &mut b, 8);
         HwDataB::MAX_PSTATE.write_in(ABI, &mut b, 2);
         HwDataB::FREQUENCIES.at(2).write_in(ABI, &mut b, 1278);
         Globals::DO_INIT.write_in(ABI, &mut g, 1);
@@ -274,6 +279,10 @@ mod tests {
         assert_eq!(
             bad(|r| HwDataB::NUM_CORES.write_in(ABI, &mut r[1], 7)),
             "bootloader set num_cores to 0x7 instead of 0x8"
+        );
+        assert_eq!(
+            bad(|r| HwDataB::NUM_FRAGS.write_in(ABI, &mut r[1], 6)),
+            "bootloader set num_frags to 0x6 instead of 0x8"
         );
         assert_eq!(
             bad(|r| HwDataB::UAT_TTB_BASE.write_in(ABI, &mut r[1], 0)),

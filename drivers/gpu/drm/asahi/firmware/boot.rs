@@ -142,10 +142,13 @@ impl Firmware {
     ///
     /// The caller has closed the queues; other waits for the firmware end with `ENODEV`. May be
     /// repeated.
-    pub(crate) fn shutdown(&self) {
+    ///
+    /// Returns whether the firmware has gone to sleep now, and the GPU has nothing to do.
+    pub(crate) fn shutdown(&self) -> bool {
         let slept = self.link.sleep();
+        let is_still = slept.is_ok() && !self.uat.is_busy();
         // A firmware that never got any memory of the driver, or sleeps already, needs no report.
-        if slept.is_ok() && !self.uat.is_busy() {
+        if is_still {
             self.uat.set_lent(false);
         } else if self.uat.is_lent() && !self.uat.is_abandoned() {
             self.uat.abandon();
@@ -165,5 +168,6 @@ impl Firmware {
             dev_err!(self.dev, "firmware tasks do not end: {e:?}\n");
         }
         self.link.close();
+        is_still
     }
 }

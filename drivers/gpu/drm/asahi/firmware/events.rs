@@ -221,8 +221,8 @@ impl Events {
     /// Counts a request of the firmware to grow the buffer in buffer slot `index`.
     pub(super) fn grow_requested(&self, index: u32) {
         self.pool.release(|tables| {
-            if let Some(requests) = tables.buffer_requests.get_mut(index as usize) {
-                *requests = requests.saturating_add(1);
+            if let Some(Some(requests)) = tables.buffer_requests.get(index as usize) {
+                requests.add(1, Relaxed);
             }
         });
     }

@@ -31,15 +31,13 @@ use kernel::{
         Device, //
     },
     fmt,
+    new_mutex,
     prelude::*,
     sync::{
         aref::ARef,
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         Completion,
+        Mutex,
         SetOnce, //
     },
     time::{
@@ -154,8 +152,9 @@ impl Wakes {
 /// the two may run side by side is inferred [I].
 #[pin_data]
 struct Gate {
-    /// Whether memory may be given.
-    is_open: Atomic<bool>,
+    /// Whether memory may be given. Locked while some is.
+    #[pin]
+    is_open: Mutex<bool>,
     /// Completed when the gate is open, or will not open any more.
     #[pin]
     decided: Completion,
@@ -165,7 +164,7 @@ impl Gate {
     fn new() -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
-                is_open: Atomic::new(false),
+                is_open <- new_mutex!(false),
                 decided <- Completion::new(),
             }),
             GFP_KERNEL,
@@ -173,21 +172,23 @@ impl Gate {
     }
 
     fn open(&self) {
-        self.is_open.store(true, Relaxed);
+        *self.is_open.lock() = true;
         self.decided.complete_all();
     }
 
-    /// Ends all waits. Does nothing if the gate is open.
+    /// Ends all waits, after that for memory which is just being given. No more is given.
     fn close(&self) {
+        *self.is_open.lock() = false;
         self.decided.complete_all();
     }
 
-    /// Sleeps until the gate is open. Returns `ENODEV` if it will not be opened.
-    fn pass(&self) -> Result {
+    /// Gives memory by `give` when the gate is open. Returns `ENODEV` if it will not be opened, or
+    /// is closed again.
+    fn pass<R>(&self, give: impl FnOnce() -> Result<R>) -> Result<R> {
         self.decided.wait_for_completion();
-        // Ordered by the completion.
-        if self.is_open.load(Relaxed) {
-            Ok(())
+        let is_open = self.is_open.lock();
+        if *is_open {
+            give()
         } else {
             Err(ENODEV)
         }
@@ -241,8 +242,7 @@ impl rtkit::Operations for Callbacks {
             );
             return Err(EINVAL);
         }
-        self.gate.pass()?;
-        RtkitBuffer::new(&self.uat, size)
+        self.gate.pass(|| RtkitBuffer::new(&self.uat, size))
     }
 
     fn crashed(&self, log: Option<&[u8]>) {
@@ -386,9 +386,10 @@ impl Link {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if it does not run.
+    /// `ENODEV` if it does not run. A firmware that comes up after all gets no memory any more, so
+    /// what it has been given by now is all that it has.
     pub(super) fn sleep(&self) -> Result {
-        self.rtkit()?.shutdown()
+        self.rtkit()?.shutdown().inspect_err(|_| self.gate.close())
     }
 
     /// Closes the mailbox. No callback runs any more when it returns.

@@ -18,7 +18,7 @@ use agx_abi::channel::{
 };
 use agx_abi::{
     Abi,
-    Columns,
+    Numbers,
     Value, //
 };
 
@@ -161,7 +161,7 @@ impl DeviceControl {
 
     /// Returns the entry of the ring, of version `abi`.
     pub(crate) fn encode(&self, abi: Abi) -> DeviceControlMessage {
-        let kind = |types: Columns| types.of(abi) as u32;
+        let kind = |types: Numbers| types.of(abi) as u32;
         // All of them have the size of an entry.
         let any = |message: &[u8]| DeviceControlMessage::read_in(abi, message);
         match *self {

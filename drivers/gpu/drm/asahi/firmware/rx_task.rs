@@ -148,7 +148,8 @@ impl EventTask {
 
     /// Answers that the buffer has not grown, as this task may not wait for memory.
     ///
-    /// The firmware then makes room by a partial render [I]. The buffer is larger for the next job.
+    /// The firmware then makes room by a partial render [I]. The buffer is larger for the next job
+    /// that is submitted to the driver.
     ///
     /// The request is not expected: it is for memoryless render targets, which clients cannot use.
     async fn grow(&mut self, grow: GrowTvb) -> Result {

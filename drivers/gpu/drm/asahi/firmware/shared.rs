@@ -14,6 +14,7 @@ use crate::{
 };
 use agx_abi::{
     Abi,
+    Everywhere,
     Field,
     Value, //
 };
@@ -80,7 +81,10 @@ impl Shared {
     }
 
     /// Returns the word that is `field` of the structure `S` here.
-    pub(crate) fn field<S, T: AtomicType + Value>(&self, field: Field<S, T>) -> Result<Word<T>> {
+    pub(crate) fn field<S: Everywhere, T: AtomicType + Value>(
+        &self,
+        field: Field<S, T>,
+    ) -> Result<Word<T>> {
         self.word(field.offset_in(self.abi))
     }
 
@@ -101,7 +105,7 @@ impl Shared {
     }
 
     /// Writes `value` to `field` of the structure `S` at the start of the object.
-    pub(crate) fn put<S, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
+    pub(crate) fn put<S: Everywhere, T: Value>(&self, field: Field<S, T>, value: T) -> Result {
         let mut raw = [0; MAX_FIELD];
         let raw = raw.get_mut(..T::size_in(self.abi)).ok_or(EINVAL)?;
         value.write_in(self.abi, raw);

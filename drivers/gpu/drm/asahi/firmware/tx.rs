@@ -352,7 +352,7 @@ impl RoomWait {
     /// Returns a wait that has not begun.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
-            pause: KBox::pin(time::sleep(FIRST_PAUSE), GFP_KERNEL)?,
+            pause: KBox::pin(time::sleep(FIRST_PAUSE), GFP_KERNEL_ACCOUNT)?,
             next: FIRST_PAUSE,
             still: Still::default(),
         })

@@ -18,13 +18,19 @@
 //! stays as if it had not gone to sleep, and later drivers are refused.
 //!
 //! A shutdown waits so short a time that its jobs need not be endless. They run on beside the next
-//! kernel, whose jobs have their turn when those have ended.
+//! kernel, whose jobs have their turn when those have ended. They have no memory any more, but the
+//! roots that they were started with may be in registers [I]. These stay allocated, which the next
+//! kernel does not know: it may use their pages for anything, and the GPU would take that for
+//! tables. So the log warns of kexec.
 //!
 //! A job that has not begun is cancelled when the fences that it waits for have signalled, as its
-//! own fence stands for them as well. There is no limit for those: they are other drivers', and
-//! nothing but their signal allows what was waiting for them to go on.
+//! own fence stands for them as well. An unbinding has no limit for those: they are other drivers',
+//! and nothing but their signal allows what was waiting for them to go on. A shutdown leaves such
+//! jobs as they are after [`SHUTDOWN_LIMIT`]. Their queues are cancelled, so none of them is
+//! started, and nothing of theirs is freed before the kernel ends.
 
 use super::Parts;
+use crate::slots::Closing;
 use kasync::{
     block_on,
     select,
@@ -47,10 +53,12 @@ const UNBIND_LIMIT: Delta = Delta::from_millis(120_000);
 const NOTICE_AFTER: Delta = Delta::from_millis(5000);
 
 impl Parts {
-    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`SHUTDOWN_LIMIT`] fail.
+    /// Stops the GPU for a shutdown or kexec. Jobs that exceed [`SHUTDOWN_LIMIT`] fail, and those
+    /// that have not begun by then are left.
     pub(super) fn shut_down(&self) {
-        self.uat.slots.close();
-        match self.is_drained(SHUTDOWN_LIMIT) {
+        self.uat.slots.close(Closing::Stop);
+        let drained = self.is_drained(SHUTDOWN_LIMIT);
+        match drained {
             Ok(true) => (),
             Ok(false) => self.firmware.give_up(fmt!(
                 "jobs still run after {} s of shutdown",
@@ -60,13 +68,41 @@ impl Parts {
                 .firmware
                 .give_up(fmt!("jobs cannot be waited for at shutdown ({e:?})")),
         }
-        self.stop();
+        self.queues.cancel();
+        let sleeps = if self.has_ended_within(SHUTDOWN_LIMIT) {
+            self.end()
+        } else {
+            // The workers and tasks stay, as what is left may still need them.
+            self.put_to_sleep()
+        };
+        if drained != Ok(true) || !sleeps {
+            dev_warn!(
+                self.dev,
+                "GPU is not at rest: it may damage a kernel that kexec starts; a reset is safe\n"
+            );
+        }
+    }
+
+    /// Waits up to `limit` until no task of a queue is left, and returns whether that is so.
+    fn has_ended_within(&self, limit: Delta) -> bool {
+        match block_on(select(self.queues.join(), time::sleep(limit))) {
+            Ok(Either::Left(Ok(()))) => return true,
+            Ok(Either::Right(())) => dev_notice!(
+                self.dev,
+                "queues do not end within {} s of shutdown: they are left as they are\n",
+                limit.as_millis() / 1000
+            ),
+            Ok(Either::Left(Err(e))) | Err(e) => {
+                dev_err!(self.dev, "queues cannot be waited for at shutdown: {e:?}\n");
+            }
+        }
+        false
     }
 
     /// Stops the queues' tasks and the firmware. May be repeated.
     pub(super) fn stop(&self) {
         self.queues.cancel();
-        self.uat.slots.close();
+        self.uat.slots.close(Closing::Stop);
         // Without memory the waits have neither limit nor notice.
         let joined = self
             .wait_for_jobs()
@@ -75,13 +111,27 @@ impl Parts {
         if let Err(e) = joined {
             dev_err!(self.dev, "queues do not end: {e:?}\n");
         }
+        self.end();
+    }
+
+    /// Stops the firmware, and returns whether it sleeps. Nothing is in flight.
+    fn put_to_sleep(&self) -> bool {
+        let sleeps = self.firmware.shutdown();
+        self.uat.shutdown();
+        self.domain.end(sleeps);
+        sleeps
+    }
+
+    /// Stops the firmware, and returns whether it sleeps. Ends all workers and tasks; none is left
+    /// of a queue.
+    fn end(&self) -> bool {
         self.closing.close();
         self.deferred.close();
-        self.firmware.shutdown();
-        self.uat.shutdown();
+        let sleeps = self.put_to_sleep();
         if let Err(e) = self.executor.shutdown() {
             dev_err!(self.dev, "tasks do not end: {e:?}\n");
         }
+        sleeps
     }
 
     /// Waits until no job is in flight. Jobs that exceed [`UNBIND_LIMIT`] fail.

@@ -56,7 +56,7 @@ pub(crate) static T8112: Chip = Chip {
     max_cores: 10,
     max_gps: 4,
     oas: 40,
-    // The generation has no word for tiling control.
+    // The generation has no word for tiling control. The size for compute is a guess [?].
     buffers: buffers(0x20, 0x1_0000, 0xa041),
     firmwares: G14,
     tentative: Some("size of the compute preemption buffer"),
@@ -133,7 +133,8 @@ pub(crate) static T6021: Chip = Chip {
     ..T602X_LIKE
 };
 
-/// M2 Ultra.
+/// M2 Ultra. All that its second die makes different is a guess [?]: the clusters, and that the
+/// mappings are those of one die, once more for the other.
 pub(crate) static T6022: Chip = Chip {
     chip_id: 0x6022,
     variant: Variant::D,

@@ -116,6 +116,10 @@ impl GpuId {
             v => return Err(IdError::Revision(v)),
         };
 
+        let core_masks = split_core_masks(regs.core_masks, clusters, cores)?;
+        if core_masks.iter().all(|&mask| mask == 0) {
+            return Err(IdError::Count("working cores", 0));
+        }
         Ok(Self {
             generation,
             variant,
@@ -123,7 +127,7 @@ impl GpuId {
             clusters,
             cores,
             gps: (regs.counts_2 >> 16) & 0xff,
-            core_masks: split_core_masks(regs.core_masks, clusters, cores)?,
+            core_masks,
         })
     }
 
@@ -273,6 +277,13 @@ mod tests {
                 ..M1
             }),
             IdError::CoreMask(mask)
+        );
+        assert_eq!(
+            bad(IdRegisters {
+                core_masks: [0; 3],
+                ..M1
+            }),
+            IdError::Count("working cores", 0)
         );
         assert_eq!(
             bad(IdRegisters {

@@ -25,14 +25,16 @@ use crate::{
     },
     job::{
         command::{
-            BadTimestamp,
             Parser,
-            Timestamp,
-            Timestamps,
             Work, //
         },
         compute,
-        payload::Invalid,
+        payload::{
+            BadTimestamp,
+            Invalid,
+            Timestamp,
+            Timestamps, //
+        },
         planned::{
             Job,
             Planned, //
@@ -93,14 +95,14 @@ fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
     let job = read_commands(request, |buffer| plan(queue, file, buffer))?;
 
     let mut records = SyncRecords::new(request)?;
-    let mut waits = records.waits(file, request.in_sync_count)?;
+    let waits = records.waits(file, request.in_sync_count)?;
     let signals = records.signals(file, request.out_sync_count)?;
 
     if waits.len() > FEW || waits.iter().any(|fence| fence.is_container()) {
         // JOB_BYTES has room for a few fences. More are prepared only while the machine has memory
         // to spare. The check ends before the wait for room in the queue, which may be long.
         drop(Coming::new(
-            count_leaves(&mut waits)? as u64 * DEPENDENCY_BYTES,
+            count_leaves(&waits)? as u64 * DEPENDENCY_BYTES,
         )?);
     }
     let prepared = queue.prepare(job, waits)?;

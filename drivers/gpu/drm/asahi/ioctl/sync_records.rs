@@ -5,7 +5,7 @@
 use crate::{
     ffi,
     file::File,
-    job::sync::{
+    job::command::{
         BadSync,
         Point,
         Sync, //
@@ -16,10 +16,7 @@ use crate::{
 use core::{
     mem,
     ops::Range,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ptr::NonNull, //
 };
 use dma_fence::{
     ChainNode,
@@ -74,24 +71,37 @@ fn find_point(head: ARef<Fence>, point: u64, left: &mut u32) -> Result<Option<AR
     Ok(NonNull::new(fence).map(|fence| unsafe { Fence::from_raw(fence) }))
 }
 
+/// Sorts `pairs` by the first number, and by the second one where that is the same.
+fn sort(pairs: &mut [[u64; 2]]) {
+    // Code of `core` that sorts is several KiB for each type, and few submits need it.
+    if pairs.len() > 1 {
+        // SAFETY: The pairs are those of a slice, and any numbers are valid.
+        unsafe { ffi::asahi_sort(pairs.as_mut_ptr(), pairs.len()) };
+    }
+}
+
 /// Returns the number of fences that a job with the dependencies `fences` waits for, leaves of
-/// containers included. Containers that were named twice count once. Changes the order.
+/// containers included. Containers that were named twice count once.
 ///
 /// # Errors
 ///
-/// `E2BIG` if there are more than [`FenceSet::MAX_LEAVES`].
-pub(super) fn count_leaves(fences: &mut [ARef<Fence>]) -> Result<usize> {
-    fences.sort_unstable_by_key(|fence| fence.as_raw() as usize);
+/// `E2BIG` if there are more than [`FenceSet::MAX_LEAVES`], `ENOMEM`.
+pub(super) fn count_leaves(fences: &[ARef<Fence>]) -> Result<usize> {
+    let mut places = KVVec::with_capacity(fences.len(), GFP_KERNEL_ACCOUNT)?;
+    for (i, fence) in fences.iter().enumerate() {
+        places.push([fence.as_raw() as u64, i as u64], GFP_KERNEL_ACCOUNT)?;
+    }
+    sort(&mut places);
     let mut count = 0;
-    let mut before = ptr::null_mut();
-    for fence in fences {
-        let fence = fence.as_raw();
-        if mem::replace(&mut before, fence) == fence {
+    let mut before = 0;
+    for &[address, i] in &places {
+        if mem::replace(&mut before, address) == address {
             continue;
         }
+        let fence = &fences[i as usize];
         let most = FenceSet::MAX_LEAVES - count;
         // SAFETY: The fence is valid by its type invariant.
-        count += unsafe { ffi::asahi_count_leaves(fence, most as u32) } as usize;
+        count += unsafe { ffi::asahi_count_leaves(fence.as_raw(), most as u32) } as usize;
         if count > FenceSet::MAX_LEAVES {
             return Err(E2BIG);
         }
@@ -151,13 +161,13 @@ impl SyncRecords {
     /// [`FenceSet::MAX_LEAVES`] others would be visited on the way to them. `EINTR` if the thread
     /// is being killed.
     pub(super) fn waits(&mut self, file: &File, count: u32) -> Result<KVVec<ARef<Fence>>> {
-        let mut few = [(0, 0); FEW];
+        let mut few = [[0, 0]; FEW];
         let mut many = KVVec::new();
         let count = count as usize;
         let places = match few.get_mut(..count) {
             Some(places) => places,
             None => {
-                many.resize(count, (0, 0), GFP_KERNEL_ACCOUNT)?;
+                many.resize(count, [0, 0], GFP_KERNEL_ACCOUNT)?;
                 &mut many[..]
             }
         };
@@ -173,18 +183,18 @@ impl SyncRecords {
                     continue;
                 }
             };
-            places[wanted] = (sync.handle, point);
+            places[wanted] = [u64::from(sync.handle), point];
             wanted += 1;
         }
         let wanted = &mut places[..wanted];
         // The order of a job's dependencies is irrelevant.
-        wanted.sort_unstable();
+        sort(wanted);
 
         let mut fences = KVVec::new();
         let mut left = FenceSet::MAX_LEAVES as u32;
-        for (i, &(handle, point)) in wanted.iter().enumerate() {
+        for (i, &[handle, point]) in wanted.iter().enumerate() {
             // Point 0 is the object's fence itself, whatever that is.
-            let covered = |&(next_handle, next): &(u32, u64)| {
+            let covered = |&[next_handle, next]: &[u64; 2]| {
                 next_handle == handle && (point != 0 || next == 0)
             };
             if wanted.get(i + 1).is_some_and(covered) {
@@ -195,7 +205,7 @@ impl SyncRecords {
                 return Err(EINTR);
             }
             // SAFETY: The file is open: we are in an ioctl on it.
-            let head = unsafe { SyncObj::find_fence(as_raw(file), handle, 0)? };
+            let head = unsafe { SyncObj::find_fence(as_raw(file), handle as u32, 0)? };
             let fence = match point {
                 0 => Some(head),
                 _ => find_point(head, point, &mut left)?,

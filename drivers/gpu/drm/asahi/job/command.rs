@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Commands of a submit, as a client writes them.
+//! Commands and sync records of a submit, as a client writes them.
 //!
 //! A command buffer is a sequence of headers, each followed by a payload. Hardware commands have a
 //! structure that may be shorter than ours, of an older client, or longer, of a newer one, if what
@@ -18,7 +18,8 @@ use super::{
     payload::{
         Helper,
         Invalid,
-        Payload, //
+        Payload,
+        Timestamps, //
     },
     render::Render, //
 };
@@ -36,71 +37,6 @@ const CMD_COMPUTE: u16 = 1;
 const SET_VERTEX_ATTACHMENTS: u16 = 2;
 const SET_FRAGMENT_ATTACHMENTS: u16 = 3;
 const SET_COMPUTE_ATTACHMENTS: u16 = 4;
-
-/// The destination of a timestamp.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Timestamp {
-    /// Handle of the object; never 0.
-    pub(crate) handle: u32,
-    /// Offset into it.
-    pub(crate) offset: u32,
-}
-
-/// Bytes of a timestamp.
-const TIMESTAMP_SIZE: u64 = 8;
-
-/// A timestamp that cannot be written where a client wants it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BadTimestamp {
-    /// Outside of the object: `ERANGE`.
-    Range,
-    /// Not aligned: `EINVAL`.
-    Unaligned,
-}
-
-impl Timestamp {
-    /// Returns its address, in an object of `size` bytes at address `base`.
-    pub(crate) fn address(self, base: u64, size: u64) -> Result<u64, BadTimestamp> {
-        let offset = u64::from(self.offset);
-        if offset + TIMESTAMP_SIZE > size {
-            return Err(BadTimestamp::Range);
-        }
-        if offset % TIMESTAMP_SIZE != 0 {
-            return Err(BadTimestamp::Unaligned);
-        }
-        Ok(base + offset)
-    }
-}
-
-/// The timestamps of a command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Timestamps {
-    pub(crate) start: Option<Timestamp>,
-    pub(crate) end: Option<Timestamp>,
-}
-
-impl Timestamps {
-    /// Returns those that there are, in order.
-    pub(crate) fn all(&self) -> impl Iterator<Item = Timestamp> {
-        [self.start, self.end].into_iter().flatten()
-    }
-
-    #[inline(always)]
-    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
-        let one = |at| match payload.u32(at) {
-            // No timestamp. The offset is not used.
-            0 => None,
-            handle => Some(Timestamp {
-                handle,
-                offset: payload.u32(at + 4),
-            }),
-        };
-        Self {
-            start: one(offset),
-            end: one(offset + 8),
-        }
-    }
-}
 
 /// `drm_asahi_cmd_compute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -305,6 +241,58 @@ impl<'a> Found<'a> {
     #[inline(always)]
     fn compute(&self, attachments: Attachments<'a>) -> Result<Compute<'a>, Invalid> {
         Compute::parse(&Payload::new(self.payload)?, attachments)
+    }
+}
+
+/// The rule that a record breaks. The errno is `EINVAL`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadSync(pub(crate) &'static str);
+
+/// The fence of a sync object that a record refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Point {
+    /// The one fence of a binary object.
+    Binary,
+    /// A point of a timeline; never 0.
+    Timeline(u64),
+}
+
+/// `drm_asahi_sync`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Sync {
+    pub(crate) handle: u32,
+    /// The fence; `None` for point 0 of a timeline, which has always signalled.
+    pub(crate) point: Option<Point>,
+}
+
+const SYNCOBJ: u32 = 0;
+const TIMELINE_SYNCOBJ: u32 = 1;
+
+impl Sync {
+    /// Bytes of a record.
+    pub(crate) const SIZE: usize = 16;
+
+    /// Reads a record.
+    pub(crate) fn parse(bytes: &[u8; Self::SIZE]) -> Result<Self, BadSync> {
+        let [t0, t1, t2, t3, h0, h1, h2, h3, value @ ..] = *bytes;
+        let value = u64::from_le_bytes(value);
+        let point = match u32::from_le_bytes([t0, t1, t2, t3]) {
+            SYNCOBJ if value != 0 => return Err(BadSync("a binary object has no points")),
+            SYNCOBJ => Some(Point::Binary),
+            TIMELINE_SYNCOBJ if value == 0 => None,
+            TIMELINE_SYNCOBJ => Some(Point::Timeline(value)),
+            _ => return Err(BadSync("no such type")),
+        };
+        Ok(Self {
+            handle: u32::from_le_bytes([h0, h1, h2, h3]),
+            point,
+        })
+    }
+
+    /// Returns the point to be signalled, which is not one that has been reached from the start.
+    pub(crate) fn out(&self) -> Result<Point, BadSync> {
+        self.point
+            .ok_or(BadSync("point 0 of a timeline cannot be signalled"))
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
 use agx_abi::{
     queue::Barrier,
     Abi,
+    Everywhere,
     Value, //
 };
 use kernel::prelude::*;
@@ -81,7 +82,7 @@ impl Memory for CommandMemory<'_> {
     type Error = Error;
 
     #[inline(always)]
-    fn structure<S: Value>(
+    fn structure<S: Everywhere>(
         &mut self,
         abi: Abi,
         part: Part,

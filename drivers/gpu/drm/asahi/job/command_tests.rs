@@ -3,7 +3,13 @@
 //! Tests of the command buffer's reader. Buffers are put together from the UAPI header's offsets.
 
 use super::*;
-use crate::job::barrier::Wait;
+use crate::job::{
+    barrier::Wait,
+    payload::{
+        BadTimestamp,
+        Timestamp, //
+    }, //
+};
 use agx_abi::uat::USER_END;
 
 const NONE: u16 = 0xffff;
@@ -362,4 +368,31 @@ fn any_bytes() {
         }
     }
     assert!(parsed > 100, "{parsed}");
+}
+
+fn parse_sync(kind: u32, handle: u32, value: u64) -> Result<Sync, BadSync> {
+    let mut bytes = [0; Sync::SIZE];
+    bytes[..4].copy_from_slice(&kind.to_le_bytes());
+    bytes[4..8].copy_from_slice(&handle.to_le_bytes());
+    bytes[8..].copy_from_slice(&value.to_le_bytes());
+    Sync::parse(&bytes)
+}
+
+#[test]
+fn sync_records() {
+    let binary = parse_sync(0, 7, 0).unwrap();
+    assert_eq!((binary.handle, binary.out()), (7, Ok(Point::Binary)));
+    let timeline = parse_sync(1, 8, u64::MAX).unwrap();
+    assert_eq!(timeline.point, Some(Point::Timeline(u64::MAX)));
+    assert!(parse_sync(0, 7, 1).is_err());
+    assert!(parse_sync(0, 7, 1 << 63).is_err());
+    assert!(parse_sync(2, 7, 0).is_err());
+    assert!(parse_sync(!0, 7, 0).is_err());
+}
+
+#[test]
+fn point_zero() {
+    let zero = parse_sync(1, 8, 0).unwrap();
+    assert_eq!(zero.point, None);
+    assert!(zero.out().is_err());
 }

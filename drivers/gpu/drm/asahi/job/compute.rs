@@ -168,10 +168,6 @@ fn write_command<M: Memory>(
         let mut registers = RegisterList::new(&mut out, list);
         put_registers(command, common, place, &mut registers);
         registers.finish(RunCompute::REGISTER_INFO, of.field(list));
-        out.part(RunCompute::JOB_PARAMS2).set(
-            JobParameters2::UNK_G14X,
-            JobParameters2::UNK_G14X_VALUE.of(sequence.abi()) as u32,
-        );
     }
 
     out.part(RunCompute::JOB_PARAMS2)
@@ -179,6 +175,10 @@ fn write_command<M: Memory>(
         .set(
             JobParameters2::CDM_CTRL_STREAM_END,
             command.cdm_ctrl_stream_end,
+        )
+        .set(
+            JobParameters2::UNK_54,
+            JobParameters2::UNK_54_VALUE.of(sequence.abi()) as u32,
         );
 
     out.part(RunCompute::ENCODER_PARAMS)

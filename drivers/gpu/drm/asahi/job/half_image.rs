@@ -71,14 +71,20 @@ pub(crate) const TIMESTAMPS: u64 = 0xffff_ffa8_0000_0200;
 pub(crate) struct Fields(pub(crate) Vec<u8>);
 
 impl Fields {
+    fn range<S, T: Value>(field: Field<S, T>) -> core::ops::Range<usize> {
+        let start = field.place_in(ABI);
+        start..start + T::size_in(ABI)
+    }
+
     #[track_caller]
     pub(crate) fn take<S, T: Value + PartialEq + core::fmt::Debug>(
         &mut self,
         field: Field<S, T>,
         value: T,
     ) {
-        assert_eq!(field.read_in(ABI, &self.0), value);
-        self.0[field.range_in(ABI)].fill(0);
+        let range = Self::range(field);
+        assert_eq!(T::read_in(ABI, &self.0[range.clone()]), value);
+        self.0[range].fill(0);
     }
 
     /// Does the same as [`Fields::take`] for a field that some versions lack.
@@ -99,7 +105,7 @@ impl Fields {
     }
 
     pub(crate) fn part<S, T: Value>(&mut self, field: Field<S, T>) -> Self {
-        let range = field.range_in(ABI);
+        let range = Self::range(field);
         let part = self.0[range.clone()].to_vec();
         self.0[range].fill(0);
         Self(part)

@@ -13,7 +13,7 @@ use super::{
 };
 use agx_abi::{
     Abi,
-    Value, //
+    Everywhere, //
 };
 use std::convert::Infallible;
 
@@ -51,7 +51,7 @@ pub(crate) struct Image {
 impl Memory for Image {
     type Error = Infallible;
 
-    fn structure<S: Value>(
+    fn structure<S: Everywhere>(
         &mut self,
         abi: Abi,
         part: Part,

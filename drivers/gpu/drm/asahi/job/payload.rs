@@ -134,3 +134,68 @@ impl Helper {
         }
     }
 }
+
+/// The destination of a timestamp.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Timestamp {
+    /// Handle of the object; never 0.
+    pub(crate) handle: u32,
+    /// Offset into it.
+    pub(crate) offset: u32,
+}
+
+/// Bytes of a timestamp.
+const TIMESTAMP_SIZE: u64 = 8;
+
+/// A timestamp that cannot be written where a client wants it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadTimestamp {
+    /// Outside of the object: `ERANGE`.
+    Range,
+    /// Not aligned: `EINVAL`.
+    Unaligned,
+}
+
+impl Timestamp {
+    /// Returns its address, in an object of `size` bytes at address `base`.
+    pub(crate) fn address(self, base: u64, size: u64) -> Result<u64, BadTimestamp> {
+        let offset = u64::from(self.offset);
+        if offset + TIMESTAMP_SIZE > size {
+            return Err(BadTimestamp::Range);
+        }
+        if offset % TIMESTAMP_SIZE != 0 {
+            return Err(BadTimestamp::Unaligned);
+        }
+        Ok(base + offset)
+    }
+}
+
+/// The timestamps of a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Timestamps {
+    pub(crate) start: Option<Timestamp>,
+    pub(crate) end: Option<Timestamp>,
+}
+
+impl Timestamps {
+    /// Returns those that there are, in order.
+    pub(crate) fn all(&self) -> impl Iterator<Item = Timestamp> {
+        [self.start, self.end].into_iter().flatten()
+    }
+
+    #[inline(always)]
+    pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
+        let one = |at| match payload.u32(at) {
+            // No timestamp. The offset is not used.
+            0 => None,
+            handle => Some(Timestamp {
+                handle,
+                offset: payload.u32(at + 4),
+            }),
+        };
+        Self {
+            start: one(offset),
+            end: one(offset + 8),
+        }
+    }
+}

@@ -156,9 +156,9 @@ impl Queues {
         idle
     }
 
-    /// Writes `job` to the rings, for the VM in slot `vm_slot`. Returns its commands, and their
-    /// number as the firmware counts.
-    pub(super) fn push(&mut self, job: &Job, vm_slot: u32) -> Result<(Commands, u64)> {
+    /// Writes `job` to the rings, for the VM in slot `vm_slot`, and what it has written to
+    /// `commands`. Returns the number of commands as the firmware counts.
+    pub(super) fn push(&mut self, job: &Job, vm_slot: u32, commands: &mut Commands) -> Result<u64> {
         let start = self.count;
         let before = Before::new(self)?;
         let (mut computes, mut renders) = (0, 0);
@@ -187,10 +187,8 @@ impl Queues {
                 }
             }
         }
-        Ok((
-            before.commands(self, computes, renders)?,
-            self.count - start,
-        ))
+        before.add_commands(self, computes, renders, commands)?;
+        Ok(self.count - start)
     }
 
     /// Sends the messages that announce the written commands to the firmware.
@@ -251,10 +249,15 @@ impl Before {
         ])
     }
 
-    /// Returns the commands of a job that has so many of them.
-    fn commands(&self, queues: &Queues, computes: usize, renders: usize) -> Result<Commands> {
+    /// Adds those of a job with as many compute commands and renders to `commands`.
+    fn add_commands(
+        &self,
+        queues: &Queues,
+        computes: usize,
+        renders: usize,
+        commands: &mut Commands,
+    ) -> Result {
         let [compute, fragment, vertex] = self.first;
-        let mut commands = Commands::default();
         if computes > 0 {
             commands.add(queues.compute.slot()?, compute.ok_or(EINVAL)?);
         }
@@ -263,6 +266,6 @@ impl Before {
             commands.add(halves.vertex.slot()?, vertex.ok_or(EINVAL)?);
             commands.add(halves.fragment.slot()?, fragment.ok_or(EINVAL)?);
         }
-        Ok(commands)
+        Ok(())
     }
 }

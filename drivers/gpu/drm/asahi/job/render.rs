@@ -8,11 +8,11 @@
 
 use super::{
     attachments::Attachments,
-    command::Timestamps,
     payload::{
         Helper,
         Invalid,
-        Payload, //
+        Payload,
+        Timestamps, //
     }, //
 };
 use agx_abi::tiling::{

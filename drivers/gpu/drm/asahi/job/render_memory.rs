@@ -6,10 +6,12 @@
 //! |---|---|---|
 //! | commands | read by the GPU, private to the firmware | `RunVertex`, `RunFragment` |
 //! | sequences | private to the firmware | two microsequences, barriers before each half |
-//! | start | private to the firmware | one `InitBuffer` for the job |
-//! | timestamps | shared | two `JobTimestamps` |
-//! | scene | shared | `Scene` |
+//! | | | at the end one `InitBuffer` for the job |
+//! | scenes | shared | `Scene`, two `JobTimestamps` |
 //! | tiles | of the client's VM | what [`Layout`] says |
+//!
+//! To allocate a block takes longer than to write what is in it, so what has the same kind is in
+//! one block.
 
 use super::{
     command_memory::{
@@ -82,6 +84,11 @@ const SEQUENCE_STRIDE: usize = 2 * HALF_STRIDE;
 
 const _: () = assert!(Sequence::max::<StartVertex, FinalizeVertex>() <= SEQUENCE);
 
+/// Returns the bytes that the scene and the timestamps of a render take.
+fn scene_stride(abi: Abi) -> usize {
+    (Scene::size_in(abi) + 2 * JobTimestamps::SIZE).next_multiple_of(ALIGN)
+}
+
 /// Returns the bytes that a `RunVertex` takes.
 fn vertex_size(abi: Abi) -> usize {
     RunVertex::size_in(abi).next_multiple_of(ALIGN)
@@ -118,11 +125,10 @@ pub(crate) struct RenderCommon {
     pub(crate) tvb: Arc<Tvb>,
 }
 
-/// The memory of one scene.
+/// The memory of one scene, without the firmware's `Scene`.
 struct SceneMemory {
-    scene: Shared,
     /// What the GPU writes of the scene, in versions that have it do so.
-    _control_word: Option<Shared>,
+    control_word: Option<Shared>,
     tiles: GpuBox,
     tpc: Arc<Tpc>,
     tiling: Tiling,
@@ -141,21 +147,28 @@ impl SceneMemory {
             Some(heap) => Some(Shared::new(heap, CONTROL_WORD_SIZE)?),
             None => None,
         };
-        let control_word_va = control_word.as_ref().map_or(0, Shared::va);
-        let mut scene = Scene::new(heaps.abi);
-        scene
-            .put(Scene::CONTROL_WORD, control_word_va)
-            .put(Scene::CONTROL_WORD_2, control_word_va)
-            .set(Scene::USER_BUFFER, layout.user_buffer.at(tiles.va()))
-            .set(Scene::STATS, common.tvb.stats_va());
         Ok(Self {
-            scene: Shared::copy_of(&heaps.shared, scene.as_bytes())?,
-            _control_word: control_word,
+            control_word,
             tiles,
             tpc,
             tiling,
             layout,
         })
+    }
+
+    /// Returns the `Scene` of version `abi`. `stats`: address of the statistics of its buffers.
+    fn scene(&self, abi: Abi, stats: u64) -> Scene {
+        let control_word = self.control_word.as_ref().map_or(0, Shared::va);
+        let mut scene = Scene::new(abi);
+        scene
+            .put(Scene::CONTROL_WORD, control_word)
+            .put(Scene::CONTROL_WORD_2, control_word)
+            .set(
+                Scene::USER_BUFFER,
+                self.layout.user_buffer.at(self.tiles.va()),
+            )
+            .set(Scene::STATS, stats);
+        scene
     }
 }
 
@@ -166,8 +179,8 @@ impl SceneMemory {
 pub(crate) struct RenderMemory {
     commands: Shared,
     sequences: Shared,
-    start: Shared,
-    timestamps: Shared,
+    /// What is [`scene_stride`] bytes for each of `scenes`.
+    shared: Shared,
     scenes: KVec<SceneMemory>,
     common: Arc<RenderCommon>,
     // Behind the scenes: fields are dropped in order.
@@ -196,12 +209,17 @@ impl RenderMemory {
             scenes.push(scene, GFP_KERNEL_ACCOUNT)?;
             Ok(())
         })?;
-        let count = scenes.len();
+        let (abi, count) = (heaps.abi, scenes.len());
+        let shared = Shared::new(&heaps.shared, count * scene_stride(abi))?;
+        for (i, scene) in scenes.iter().enumerate() {
+            let scene = scene.scene(abi, common.tvb.stats_va());
+            shared.write(i * scene_stride(abi), scene.as_bytes())?;
+        }
+        let sequences = count * SEQUENCE_STRIDE + InitBuffer::SIZE;
         Ok(Self {
-            commands: Shared::new(&heaps.gpu_ro, count * command_stride(heaps.abi))?,
-            sequences: Shared::new(&heaps.private, count * SEQUENCE_STRIDE)?,
-            start: Shared::new(&heaps.private, InitBuffer::SIZE)?,
-            timestamps: Shared::new(&heaps.shared, count * 2 * JobTimestamps::SIZE)?,
+            commands: Shared::new(&heaps.gpu_ro, count * command_stride(abi))?,
+            sequences: Shared::new(&heaps.private, sequences)?,
+            shared,
             scenes,
             common: common.clone(),
             _use: TvbUse::new(&common.tvb, vm.heap(), least)?,
@@ -219,27 +237,32 @@ impl RenderMemory {
     ) -> Result<PlannedRender> {
         let memory = self.scenes.get(index).ok_or(EINVAL)?;
         let tvb = &self.common.tvb;
+        let abi = self.shared.abi();
+        let scene_va = self.shared.va() + (index * scene_stride(abi)) as u64;
+        let timestamps = scene_va + Scene::size_in(abi) as u64;
         let scene = ScenePlace {
-            scene: memory.scene.va(),
+            scene: scene_va,
             buffer: tvb.info_va(),
             kernel_buffer: tvb.kernel_buffer_va(),
             block: memory.tiles.va(),
             tpc: memory.tpc.va(),
         };
-        let half =
-            |which, own: &CommandMemory<'_>, common, [user_start, user_end]: [u64; 2]| Half {
-                render,
-                common,
-                machine: &self.common.machine,
-                tiling: &memory.tiling,
-                layout: &memory.layout,
-                scene: &scene,
-                command: own.va(),
-                sequence: own.sequence_va(),
-                timestamps: self.timestamps.va() + timestamps_offset(index, which) as u64,
-                user_start,
-                user_end,
-            };
+        let half = |which: Which,
+                    own: &CommandMemory<'_>,
+                    common,
+                    [user_start, user_end]: [u64; 2]| Half {
+            render,
+            common,
+            machine: &self.common.machine,
+            tiling: &memory.tiling,
+            layout: &memory.layout,
+            scene: &scene,
+            command: own.va(),
+            sequence: own.sequence_va(),
+            timestamps: timestamps + (which as usize * JobTimestamps::SIZE) as u64,
+            user_start,
+            user_end,
+        };
         let [vertex_times, fragment_times] = times;
         let mut vertex = self.memory(index, Which::Vertex)?;
         let mut fragment = self.memory(index, Which::Fragment)?;
@@ -271,12 +294,8 @@ impl RenderMemory {
 
     /// Writes the command that initialises the buffer manager, and returns its address.
     pub(crate) fn write_start(&self, start: &InitBuffer) -> Result<u64> {
-        self.start.write(0, start.as_bytes())?;
-        Ok(self.start.va())
+        let offset = self.scenes.len() * SEQUENCE_STRIDE;
+        self.sequences.write(offset, start.as_bytes())?;
+        Ok(self.sequences.va() + offset as u64)
     }
-}
-
-/// Returns where the timestamps of one half of render `index` are.
-fn timestamps_offset(index: usize, which: Which) -> usize {
-    (2 * index + which as usize) * JobTimestamps::SIZE
 }

@@ -46,13 +46,10 @@ use crate::{
     }, //
 };
 use agx_abi::queue::InitBuffer;
-use core::{
-    mem,
-    task::{
-        self,
-        ready,
-        Poll, //
-    }, //
+use core::task::{
+    self,
+    ready,
+    Poll, //
 };
 use kernel::{
     new_spinlock,
@@ -82,8 +79,6 @@ pub(crate) struct RenderQueues {
     pub(crate) fragment: WorkQueue,
     tvb: Arc<Tvb>,
     pool: Arc<SlotPool>,
-    /// Number of the user queue.
-    number: u32,
     slot: Option<BufferSlot>,
     /// The last slot, and the VM's slot at the last initialisation of the buffer manager.
     last_slot: Option<usize>,
@@ -100,20 +95,18 @@ pub(crate) struct RenderRooms {
 }
 
 impl RenderQueues {
-    /// Returns the queues of the user queue with number `number`, whose buffer is `tvb`.
+    /// Returns the queues of a user queue whose buffer is `tvb`.
     pub(crate) fn new(
         vertex: WorkQueue,
         fragment: WorkQueue,
         tvb: &Arc<Tvb>,
         pool: &Arc<SlotPool>,
-        number: u32,
     ) -> Result<Self> {
         Ok(Self {
             vertex,
             fragment,
             tvb: tvb.clone(),
             pool: pool.clone(),
-            number,
             slot: None,
             last_slot: None,
             started_in: None,
@@ -167,12 +160,10 @@ impl RenderQueues {
         let Some(index) = tables.buffers.take(self.last_slot) else {
             return;
         };
-        let requests = mem::take(&mut tables.buffer_requests[index]);
-        if tables.buffer_owners[index] != self.number {
-            tables.buffer_owners[index] = self.number;
+        let (requests, own) = (&mut tables.buffer_requests[index], self.tvb.requests());
+        if !requests.as_ref().is_some_and(|last| Arc::ptr_eq(last, own)) {
+            *requests = Some(own.clone());
             self.started_in = None;
-        } else if requests > 0 {
-            self.tvb.request(requests);
         }
         self.last_slot = Some(index);
         self.slot = Some(BufferSlot {

@@ -215,15 +215,14 @@ impl QueueRing {
         }
     }
 
-    /// Writes `job` to the rings, and tells the firmware.
-    fn hand_over(&mut self, job: &Job) -> Result<Commands> {
+    /// Writes `job` to the rings, and tells the firmware. Adds the job's commands to `commands`.
+    fn hand_over(&mut self, job: &Job, commands: &mut Commands) -> Result {
         let rooms = mem::take(&mut self.rooms);
         let vm_slot = self.vm_slot.as_ref().ok_or(EINVAL)?.context();
-        let (commands, count) = self.queues.push(job, vm_slot)?;
+        let count = self.queues.push(job, vm_slot, commands)?;
         // Raised only now, see `firmware::notifier`.
         self.context.notifier.expect(count);
-        self.queues.send(rooms)?;
-        Ok(commands)
+        self.queues.send(rooms)
     }
 
     /// Counts a timeout, the `n`th in a row. Returns the number of timeouts since the firmware has
@@ -275,14 +274,15 @@ impl Ring for QueueRing {
     fn submit(&mut self, job: &mut Self::Job) -> InFlight {
         let pending = self.firmware.begin_submission();
         self.is_known = true;
-        let commands = self.hand_over(job).inspect_err(|e| {
+        let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
+        let mut commands = Commands::default();
+        let handed_over = self.hand_over(job, &mut commands).inspect_err(|e| {
             // Half of it may be in the ring, and cannot be taken back.
             self.firmware
                 .give_up(fmt!("a job could not be written to its ring: {e:?}"));
         });
-        let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         InFlight {
-            commands: commands.ok(),
+            commands: handed_over.is_ok().then_some(commands),
             _pending: pending,
             _work: self.engines.begin(computes, renders),
         }

@@ -3,7 +3,13 @@
 //! Tests of the layout of scenes.
 
 use super::*;
-use crate::job::render::Framebuffer;
+use crate::{
+    hw::{
+        chips,
+        Chip, //
+    },
+    job::render::Framebuffer, //
+};
 
 const M1: Machine = Machine {
     abi: Abi::G13V13_5,
@@ -53,7 +59,11 @@ fn parts(layout: &Layout) -> Vec<Span> {
 
 #[test]
 fn parts_do_not_overlap() {
-    for (machine, clusters) in [(M1, 1), (M1_MAX, 4), (M1_MAX, 1)] {
+    let chips = chips::ALL
+        .into_iter()
+        .flat_map(|chip| chip.firmwares.iter().map(move |&(_, abi)| (chip, abi)))
+        .flat_map(|(chip, abi)| [chip.max_clusters, 1].map(|shared| (machine(chip, abi), shared)));
+    for (machine, clusters) in chips {
         for (width, height, layers) in [(1, 1, 1), (800, 600, 1), (1920, 1080, 6)] {
             let layout = Layout::new(&tiling(width, height, layers, clusters), &machine);
             let parts = parts(&layout);
@@ -118,6 +128,64 @@ fn several_clusters() {
         .meta
         .iter()
         .all(|span| span.offset % META_ALIGN == 0));
+}
+
+/// Returns what renders know of a `chip` that has all its clusters, with its firmware of `abi`.
+fn machine(chip: &Chip, abi: Abi) -> Machine {
+    let buffers = &chip.buffers;
+    Machine {
+        abi,
+        clusters: chip.max_clusters,
+        clustering: buffers.clustering,
+        preempt: buffers.preempt,
+        tiling_control: buffers.tiling_control,
+        core_mask: [0; 2],
+    }
+}
+
+/// A chip, and sizes of a frame there.
+type Sizes = (u32, u64, u64, u64, Option<[u64; 2]>);
+
+/// The sizes on each chip of a frame of 1920 × 1080 pixels, worked out by hand: tile pointer cache,
+/// user buffer, preemption buffer, and of several clusters the tile maps and the metadata.
+const SIZES: [Sizes; 8] = [
+    (0x8103, 0x6000, 0x80, 0x7e0, None),
+    (0x8112, 0x6000, 0x80, 0x7e0, None),
+    (0x6000, 0xc000, 0x1_0080, 0x17a0, Some([0x3_c000, 0x1d80])),
+    (0x6001, 0x1_8000, 0x1_0080, 0x2760, Some([0x3_c000, 0x1d80])),
+    (0x6002, 0x3_0000, 0x1_0080, 0x46e0, Some([0x3_c000, 0x1d80])),
+    (0x6020, 0xc000, 0x1_0080, 0x1800, Some([0xf_0000, 0x3c80])),
+    (0x6021, 0x1_8000, 0x1_0080, 0x2800, Some([0xf_0000, 0x3c80])),
+    (0x6022, 0x3_0000, 0x1_0080, 0x4800, Some([0xf_0000, 0x3c80])),
+];
+
+#[test]
+fn each_chip_has_its_sizes() {
+    for chip in chips::ALL {
+        let sizes = SIZES.iter().find(|sizes| sizes.0 == chip.chip_id);
+        let &(_, tpc, user_buffer, preempt, clusters) = sizes.unwrap();
+        for &(_, abi) in chip.firmwares {
+            let what = format!("{:#x} {abi:?}", chip.chip_id);
+            let tiling = tiling(1920, 1080, 1, chip.max_clusters);
+            assert_eq!(tiling.tpc_size(), tpc, "{what}");
+            let layout = Layout::new(&tiling, &machine(chip, abi));
+            assert_eq!(layout.user_buffer.size, user_buffer, "{what}");
+            let [first, .., last] = layout.preempt;
+            let parts: u64 = layout.preempt.iter().map(|span| span.size).sum();
+            let all = last.offset + last.size - first.offset;
+            assert_eq!((parts, all), (preempt, preempt), "{what}");
+            let of_clusters = layout.clusters.map(|clusters| {
+                let [first, .., last] = clusters.meta;
+                let meta = last.offset + last.size - first.offset;
+                [clusters.tilemaps.size, meta]
+            });
+            assert_eq!(of_clusters, clusters, "{what}");
+            if clusters.is_some() {
+                assert_eq!(tiling.meta1_layer_stride(), 1, "{what}");
+                assert_eq!(tiling.meta1_blocks(abi), 1, "{what}");
+            }
+        }
+    }
 }
 
 /// The largest frame is more than any machine has, and is said to be.

@@ -28,6 +28,7 @@ use agx_abi::{
         MAX_ATTACHMENTS, //
     },
     Abi,
+    Everywhere,
     Field,
     Opt,
     Value, //
@@ -97,7 +98,7 @@ pub(crate) trait Memory {
     type Error;
 
     /// Returns the structure of version `abi` at `offset` of `part`.
-    fn structure<S: Value>(
+    fn structure<S: Everywhere>(
         &mut self,
         abi: Abi,
         part: Part,
@@ -106,13 +107,13 @@ pub(crate) trait Memory {
 
     /// Returns the command.
     #[inline(always)]
-    fn command<S: Value>(&mut self, abi: Abi) -> Result<Structure<'_, S>, Self::Error> {
+    fn command<S: Everywhere>(&mut self, abi: Abi) -> Result<Structure<'_, S>, Self::Error> {
         self.structure(abi, Part::Command, 0)
     }
 
     /// Returns the operation at `offset` of the sequence.
     #[inline(always)]
-    fn operation<S: Value>(
+    fn operation<S: Everywhere>(
         &mut self,
         abi: Abi,
         offset: usize,
@@ -223,7 +224,7 @@ impl Sequence {
     /// Writes the operations that all kinds of commands share, for a command of `pipe` at address
     /// `of`.
     #[inline(always)]
-    pub(crate) fn write_common<C, M: Memory>(
+    pub(crate) fn write_common<C: Everywhere, M: Memory>(
         self,
         pipe: PipeKind,
         common: &Common,
@@ -273,7 +274,7 @@ pub(crate) struct TimestampFields<C> {
     pub(crate) unk_ts: Field<C, Opt<u64>>,
 }
 
-impl<C> TimestampFields<C> {
+impl<C: Everywhere> TimestampFields<C> {
     /// Writes an operation of a command at address `of`.
     fn write(
         &self,
@@ -351,7 +352,7 @@ impl Place {
 
     /// Returns the address of `field`.
     #[inline(always)]
-    pub(crate) fn field<S, T: Value>(self, field: Field<S, T>) -> u64 {
+    pub(crate) fn field<S: Everywhere, T: Value>(self, field: Field<S, T>) -> u64 {
         // All of what is there has addresses, so the sum does not wrap; it need not be checked.
         self.base.wrapping_add(field.offset_in(self.abi) as u64)
     }

@@ -8,6 +8,7 @@
 
 use agx_abi::{
     Abi,
+    Everywhere,
     Field,
     Opt,
     Value, //
@@ -30,8 +31,8 @@ pub(crate) const WORD: usize = size_of::<u32>();
 ///
 /// # Invariants
 ///
-/// `at` is aligned to [`WORD`], and valid for writes, for `'a`, of as many bytes as `S` has in
-/// version `abi`.
+/// Version `abi` has `S`. `at` is aligned to [`WORD`], and valid for writes, for `'a`, of as many
+/// bytes as `S` has in that version.
 pub(crate) struct Structure<'a, S> {
     at: NonNull<u8>,
     abi: Abi,
@@ -83,7 +84,7 @@ impl Room<'_> {
     /// Returns the structure `S` of version `abi` at `offset`, or `None` if it is not inside, or
     /// not aligned to words.
     #[inline(always)]
-    pub(crate) fn structure<S: Value>(
+    pub(crate) fn structure<S: Everywhere>(
         &mut self,
         abi: Abi,
         offset: usize,
@@ -93,8 +94,8 @@ impl Room<'_> {
         if end > self.size || offset % WORD != 0 {
             return None;
         }
-        // SAFETY: By the type invariant there is room for it, as just checked, for as long as
-        // `self` is borrowed, and it is aligned.
+        // SAFETY: The version has a size of `S`. By the type invariant there is room for it, as
+        // just checked, for as long as `self` is borrowed, and it is aligned.
         Some(unsafe { Structure::new(abi, self.at.add(offset)) })
     }
 
@@ -117,8 +118,8 @@ impl<S: Value> Structure<'_, S> {
     ///
     /// # Safety
     ///
-    /// `at` is aligned to [`WORD`], and valid for writes of as many bytes as `S` has in that
-    /// version, as long as the result lives.
+    /// The version has `S`. `at` is aligned to [`WORD`], and valid for writes of as many bytes as
+    /// `S` has in it, as long as the result lives.
     #[inline(always)]
     pub(crate) unsafe fn new(abi: Abi, at: NonNull<u8>) -> Self {
         // INVARIANT: By the function's requirements.
@@ -168,8 +169,9 @@ impl<S: Value> Structure<'_, S> {
     #[inline(always)]
     pub(crate) fn part<T: Value>(&mut self, field: Field<S, T>) -> Structure<'_, T> {
         assert!(field.offsets().are_multiples_of(WORD));
-        // SAFETY: By the type invariant and `place()` there is room for it, for as long as `self`
-        // is borrowed, and as just checked it is aligned.
+        // SAFETY: The version has what is in a field that it has. By the type invariant and
+        // `place()` there is room for it, for as long as `self` is borrowed, and as just checked it
+        // is aligned.
         unsafe { Structure::new(self.abi, self.place(field)) }
     }
 
@@ -191,8 +193,8 @@ impl<S: Value> Structure<'_, S> {
     #[inline(always)]
     fn place<T: Value>(&self, field: Field<S, T>) -> NonNull<u8> {
         // SAFETY: By the type invariant there is all of `S`, and by that of `Field` it is inside of
-        // that.
-        unsafe { self.at.add(field.offset_in(self.abi)) }
+        // that in each version that has both. All that have `S` have a field that is no `Opt`.
+        unsafe { self.at.add(field.place_in(self.abi)) }
     }
 }
 
@@ -202,7 +204,8 @@ impl<'a, S: Value> Structure<'a, S> {
     pub(crate) fn of(abi: Abi, bytes: &'a mut [u8]) -> Self {
         let bytes = &mut bytes[..S::size_in(abi)];
         assert!(bytes.as_ptr().cast::<u32>().is_aligned());
-        // SAFETY: There are that many bytes, which are aligned, and borrowed for as long.
+        // SAFETY: The version has a size of `S`. There are that many bytes, which are aligned, and
+        // borrowed for as long.
         unsafe { Self::new(abi, NonNull::from(bytes).cast()) }
     }
 }

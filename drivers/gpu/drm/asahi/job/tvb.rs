@@ -82,8 +82,6 @@ struct State {
     /// Number of blocks in the firmware's lists.
     linked: usize,
     growth: Growth,
-    /// Number of further blocks that the firmware has requested.
-    requested: u32,
 }
 
 /// A tiled vertex buffer.
@@ -107,6 +105,8 @@ pub(crate) struct Tvb {
     reset: Word<u32>,
     renders: Word<u32>,
     _counter: Shared,
+    /// Number of the firmware's requests to grow it, which [`Tvb::reserve`] has not yet granted.
+    requests: Arc<Atomic<u32>>,
     /// Number of jobs that have reserved blocks.
     users: Atomic<u32>,
     /// Held while blocks are added or removed.
@@ -154,6 +154,7 @@ impl Tvb {
                 kernel_buffer: Shared::new(&heaps.shared, KERNEL_BUFFER_SIZE)?,
                 renders: counter.field(Counter::COUNT)?,
                 _counter: counter,
+                requests: Arc::new(Atomic::new(0), GFP_KERNEL_ACCOUNT)?,
                 users: Atomic::new(0),
                 resizing <- new_mutex!(()),
                 tpc <- new_mutex!(None),
@@ -161,7 +162,6 @@ impl Tvb {
                     blocks: KVVec::new(),
                     linked: 0,
                     growth,
-                    requested: 0,
                 }),
             }),
             GFP_KERNEL_ACCOUNT,
@@ -201,7 +201,8 @@ impl Tvb {
             if wanted > limit {
                 return Err(ENOMEM);
             }
-            let requested = have.saturating_add(mem::take(&mut state.requested));
+            let requests = self.requests.xchg(0, Relaxed);
+            let requested = have.saturating_add(requests.saturating_mul(REQUESTED));
             (have, wanted.max(requested.min(share)), least > share)
         };
         if lent {
@@ -298,11 +299,10 @@ impl Tvb {
         self.renders.store(count, Relaxed);
     }
 
-    /// Notes `times` requests of the firmware for more blocks. The next job reserves more.
-    pub(crate) fn request(&self, times: u32) {
-        let mut state = self.state.lock();
-        let more = times.saturating_mul(REQUESTED);
-        state.requested = state.requested.saturating_add(more);
+    /// Returns where requests of the firmware for more blocks are counted. The next job that is
+    /// submitted to the driver reserves more.
+    pub(crate) fn requests(&self) -> &Arc<Atomic<u32>> {
+        &self.requests
     }
 
     /// Frees blocks that have not been needed for long, if no job has reserved them.

@@ -45,6 +45,11 @@ use kernel::{
             dma_mb,
             Full, //
         }, //
+    },
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
     }, //
 };
 
@@ -56,8 +61,10 @@ const TURN_FIRMWARE: u32 = 1;
 /// instructions at a time.
 const SPINS: usize = 10_000;
 
-/// Number of attempts of as many polls after which the firmware is taken for dead.
-const ATTEMPTS: usize = 1000;
+/// Time after which the firmware is taken for dead. It passes under the spinlocks of the callers,
+/// so it can neither be much longer: the kernel complains of a processor that is kept for some tens
+/// of seconds.
+const PATIENCE: Delta = Delta::from_millis(1000);
 
 /// The error of a firmware that does not release the lock.
 #[derive(Debug, PartialEq, Eq)]
@@ -157,17 +164,32 @@ impl Handoff {
 
     /// Takes the lock. Returns the guard that keeps interrupts disabled until after the unlocking.
     fn lock(&self) -> Result<LocalInterruptDisabled, Stuck> {
-        for _ in 0..ATTEMPTS {
-            let interrupts = local_interrupt_disable();
-            if self.try_lock() {
+        if let Some(interrupts) = self.try_lock() {
+            return Ok(interrupts);
+        }
+        let start = Instant::<Monotonic>::now();
+        loop {
+            // Looked at before the attempt: whatever has kept this thread from running, there is
+            // one when the time is over.
+            let is_last = start.elapsed() > PATIENCE;
+            if let Some(interrupts) = self.try_lock() {
                 return Ok(interrupts);
             }
+            if is_last {
+                return Err(Stuck);
+            }
         }
-        Err(Stuck)
     }
 
-    /// Returns whether the lock was taken within [`SPINS`] polls. If not, the lock is idle.
-    fn try_lock(&self) -> bool {
+    /// Takes the lock if that is possible within [`SPINS`] polls. If not, the lock is idle. Returns
+    /// the guard that keeps interrupts disabled until after the unlocking.
+    fn try_lock(&self) -> Option<LocalInterruptDisabled> {
+        let interrupts = local_interrupt_disable();
+        self.poll_lock().then_some(interrupts)
+    }
+
+    /// Returns whether the lock was taken. Called with interrupts disabled.
+    fn poll_lock(&self) -> bool {
         let (ours, theirs) = (self.flag(Layout::LOCK_AP), self.flag(Layout::LOCK_FW));
         let turn = self.u32(Layout::TURN);
         let mut left = SPINS;
@@ -209,7 +231,10 @@ impl Handoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kernel::host::are_interrupts_disabled;
+    use kernel::host::{
+        are_interrupts_disabled,
+        World, //
+    };
     use std::{
         sync::Arc,
         thread, //
@@ -251,6 +276,22 @@ mod tests {
         ours.store(0, Release);
     }
 
+    /// Runs `f` while time passes, which it does not in tests otherwise.
+    fn while_time_passes<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+        let world = World::manual();
+        thread::scope(|threads| {
+            let f = threads.spawn(|| {
+                let _entered = world.enter();
+                f()
+            });
+            while !f.is_finished() {
+                world.advance(Delta::from_millis(10));
+                thread::yield_now();
+            }
+            f.join().unwrap()
+        })
+    }
+
     #[test]
     fn handshake() {
         let mut region = Region::new();
@@ -288,9 +329,10 @@ mod tests {
             let (h, count) = (h.clone(), count.clone());
             move || (0..20_000).for_each(|_| firmware_locked(&h, || step(&count)))
         });
+        // In this world the firmware has all the time.
+        let _entered = World::manual().enter();
         let mut done = 0;
         while done < 20_000 || !firmware.is_finished() {
-            // The peer may be preempted by the host's scheduler while it holds the lock.
             if h.locked(|| (done < 20_000).then(|| step(&count))) == Ok(Some(())) {
                 done += 1;
             }
@@ -307,8 +349,32 @@ mod tests {
         assert_eq!(h.locked(are_interrupts_disabled), Ok(true));
         assert!(!are_interrupts_disabled());
         h.flag(Layout::LOCK_FW).store(1, Relaxed);
-        assert_eq!(h.locked(|| ()), Err(Stuck));
-        assert!(!are_interrupts_disabled());
+        let (stuck, disabled) = while_time_passes(|| (h.locked(|| ()), are_interrupts_disabled()));
+        assert_eq!(stuck, Err(Stuck));
+        assert!(!disabled);
+    }
+
+    /// Time is what counts, however fast this processor polls.
+    #[test]
+    fn a_slow_firmware_is_waited_for() {
+        let mut region = Region::new();
+        let h = region.handoff();
+        let world = World::manual();
+        h.flag(Layout::LOCK_FW).store(1, Relaxed);
+        thread::scope(|threads| {
+            let driver = threads.spawn(|| {
+                let _entered = world.enter();
+                h.locked(|| ())
+            });
+            let polling = std::time::Instant::now();
+            while polling.elapsed().as_secs() < 2 {
+                assert!(!driver.is_finished(), "no time has passed");
+                thread::yield_now();
+            }
+            world.advance(PATIENCE);
+            h.flag(Layout::LOCK_FW).store(0, Release);
+            assert_eq!(driver.join().unwrap(), Ok(()));
+        });
     }
 
     #[test]
@@ -316,10 +382,10 @@ mod tests {
         let mut region = Region::new();
         let h = region.handoff();
         h.flag(Layout::LOCK_FW).store(1, Relaxed);
-        assert_eq!(h.locked(|| ()), Err(Stuck));
+        assert_eq!(while_time_passes(|| h.locked(|| ())), Err(Stuck));
         // And in the other wait.
         h.u32(Layout::TURN).store(TURN_FIRMWARE, Relaxed);
-        assert_eq!(h.locked(|| ()), Err(Stuck));
+        assert_eq!(while_time_passes(|| h.locked(|| ())), Err(Stuck));
         assert_eq!(h.flag(Layout::LOCK_AP).load(Relaxed), 0);
     }
 }

@@ -49,7 +49,7 @@ impl Pages {
         }
     }
 
-    /// Returns memory for the tables of a client's address space. `share`: who needs a table.
+    /// Returns memory for the tables of a client's address space. `share` says what needs a table.
     pub(super) const fn for_client(share: Share) -> Self {
         Self {
             region: None,
@@ -97,7 +97,7 @@ unsafe impl TableMemory for Pages {
     }
 
     unsafe fn free(&self, table: u64) {
-        // SAFETY: By the function's requirements.
+        // SAFETY: `table` is from `alloc()` and unused by the safety requirements of the trait.
         unsafe { ffi::asahi_table_free(table) };
         if self.counted.is_some() {
             unpin(PAGE_SIZE);

@@ -109,8 +109,8 @@ impl AddressSpace {
         Ok(())
     }
 
-    /// Allocates the page tables for `range`, so that mapping in it needs no memory. `share`: who
-    /// needs them.
+    /// Allocates the page tables for `range`, so that mapping in it needs no memory. `share` says
+    /// what needs them.
     pub(crate) fn prepare(&self, range: Range<u64>, share: Share) -> Result {
         self.table.prepare(&Pages::for_client(share), range)
     }
