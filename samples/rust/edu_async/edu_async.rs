@@ -18,9 +18,8 @@
 //! that it is done (`kasync::in_flight`). A client that is dropped, cancelled or out of time gives
 //! up an answer, and no memory.
 //!
-//! `Documentation/firstdriver.rst` goes through these files from the top to the end. Binding the
-//! driver runs some operations and says what became of them; unbinding it says what became of the
-//! rest.
+//! `Documentation/firstdriver.rst` goes through these files part by part. Binding the driver runs
+//! some operations and says what became of them; unbinding it says what became of the rest.
 
 use kasync::{
     block_on,
@@ -92,9 +91,14 @@ impl<'bound> Driver<'bound> {
         }
         pdev.enable_device_mem()?;
         pdev.set_master();
-        // The registers are accessed by 32 bits, of whichever width they are.
+        // The registers are accessed by 32 bits, of whichever width they are. The device does not
+        // fail an address of more bits. It leaves them out, and copies elsewhere.
+        let bits = module_parameters::dma_bits.value();
+        let mask = DmaMask::try_new(bits.into())?;
         // SAFETY: Nothing is mapped for DMA yet.
-        unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<32>())? };
+        unsafe { pdev.dma_set_mask_and_coherent(mask) }.inspect_err(|_| {
+            pr_err!("no memory has an address of {bits} bits, see dma_bits\n");
+        })?;
         let bar = pdev
             .iomap_region_sized::<{ regs::END }>(0, c"edu_async")?
             .into_devres()?;
@@ -121,7 +125,7 @@ impl<'bound> Driver<'bound> {
             irq::request(
                 vector.into(),
                 c"edu_async",
-                irq::Kind::Hard,
+                irq::Kind::Shared,
                 Line(edu.clone()),
             )?
         };
@@ -230,4 +234,10 @@ kernel::module_pci_driver! {
     authors: ["The asahi-async authors"],
     description: "A driver on kasync, for QEMU's edu device",
     license: "Dual MIT/GPL",
+    params: {
+        dma_bits: u8 {
+            default: 28,
+            description: "Bits of the device's addresses: 28, or as its property dma_mask says",
+        },
+    },
 }

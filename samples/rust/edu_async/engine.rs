@@ -68,8 +68,8 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the device goes, `ETIME` if it has not said that it is done. Those of `tell`:
-    /// the device was not told then.
+    /// `ETIME` if the device has not said that it is done: it counts as dead. `ENODEV` if it does,
+    /// or if it goes. Those of `tell`: the device was not told then.
     pub(crate) async fn run(&self, memory: T, tell: impl FnOnce() -> Result) -> Result<(T, R)>
     where
         R: Default,
@@ -89,6 +89,8 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         result.map_err(|_| {
             self.is_at(State::Dead);
             pr_err!("the device is dead\n");
+            // Nobody waits for it any more.
+            self.work.close();
             ETIME
         })
     }

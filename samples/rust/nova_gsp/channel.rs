@@ -158,8 +158,8 @@ impl Hardware {
         // No job is submitted meanwhile: this is the queue's end, or a time limit's.
         let _flushed = self.gsp.rpc.registers.flush();
         match self.objects.free_channel().await {
-            // The firmware does not have it, or not any more.
-            Ok(()) | Err(EINVAL) => {
+            // The firmware does not have it, or not any more. No other error says that.
+            Ok(()) | Err(ENOENT) => {
                 self.gsp.channels.ends(self.id, &[RUNS, FAULTED], STOPPED);
                 Ok(())
             }

@@ -298,6 +298,23 @@ impl Clients {
         )
     }
 
+    /// The firmware says that a channel has faulted, and not which: it is reset, and none has.
+    pub(crate) fn cut_fault(&self, device: &Device<Bound>) -> Result {
+        let client = Client::new(self, device, LONG)?;
+        let fence = client.submit(Job {
+            acquire: Some(word(device, 1)?),
+            ..Job::new()
+        })?;
+        let told = block_on(async { self.open().await?.echo(1, 10).await })?;
+        let ended = result(&fence);
+        client.end()?;
+        block_on(self.gsp.is_up())??;
+        check(
+            "a fault of no channel is none of a channel that runs",
+            ended == Err(ENODEV) && told == Err(EIO) && self.gsp.deaths.load(Relaxed) == 1,
+        )
+    }
+
     /// Leaves a channel with a job that never ends, and others behind it.
     pub(crate) fn leave_stuck(&self, device: &Device<Bound>) -> Result<Client> {
         let client = Client::new(self, device, SHORT)?;

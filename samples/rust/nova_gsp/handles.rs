@@ -124,7 +124,7 @@ async fn reap_all(rpc: &Rpc) {
     let handles = &rpc.handles;
     while let Some(index) = handles.next_orphan() {
         let at = match free_client(rpc, index).await {
-            Err(e @ (EBUSY | ENOMEM | EPROTO)) => {
+            Err(e @ (EBUSY | EINVAL | EMSGSIZE | ENOMEM | EPROTO)) => {
                 pr_warn!("the firmware does not free a client: {e:?}\n");
                 KEPT
             }

@@ -35,8 +35,10 @@ use kernel::{
 };
 
 const CLIENTS: u32 = 8;
-/// What a call may echo.
-const LARGEST: usize = 5000;
+/// What most calls may echo, and what one of so many may: its reply comes in several messages.
+const SMALL: usize = 5000;
+const LARGEST: usize = 150_000;
+const ONE_OF: u32 = 64;
 /// What a call may take.
 const LIMIT: Delta = Delta::from_secs(1);
 
@@ -74,7 +76,11 @@ async fn client(gsp: Arc<Gsp>, left: Arc<Left>, mut scratch: Scratch, mut seed: 
         };
         loop {
             seed = seed.wrapping_add(CLIENTS);
-            let call = subdevice.echo_in(&mut scratch, seed, seed as usize % LARGEST);
+            let length = match seed % ONE_OF {
+                0 => seed as usize * 97 % LARGEST,
+                _ => seed as usize % SMALL,
+            };
+            let call = subdevice.echo_in(&mut scratch, seed, length);
             match timeout(LIMIT, call).await {
                 Ok(Ok(true)) => count(&left.right),
                 Ok(Ok(false)) => count(&left.wrong),

@@ -57,6 +57,9 @@ const REFUSED: u8 = 3;
 const STORM: u8 = 4;
 const SILENT: u8 = 5;
 const POSTED: u8 = 6;
+const CUT: u8 = 7;
+const KEPT: u8 = 8;
+const STUTTER: u8 = 9;
 
 impl Clients {
     /// Runs what goes with a fault.
@@ -68,6 +71,9 @@ impl Clients {
             STORM => self.event_storm(),
             SILENT => self.silent(),
             POSTED => self.posted(device),
+            CUT => self.cut_fault(device),
+            KEPT => self.kept(),
+            STUTTER => self.stutter(),
             _ => Err(EINVAL),
         }
     }
@@ -182,6 +188,27 @@ impl Clients {
         )?;
         let works = block_on(async { self.open().await?.echo(1, 10).await })?;
         check("and calls are answered", works == Ok(true))
+    }
+
+    /// The firmware does not free a client that nobody owns: its handle is nobody else's.
+    fn kept(&self) -> Result {
+        let again = block_on(async {
+            drop(self.open().await?);
+            self.gsp.rpc.handles.settled().await;
+            self.open().await?.close().await
+        })?;
+        check(
+            "a client that the firmware does not free keeps its handle",
+            again == Ok(()),
+        )?;
+        // It goes with the processor.
+        self.crash_until(|life| matches!(life, Life::Up(_)))
+    }
+
+    /// The first message of an answer comes twice, and the second never: that is no answer.
+    fn stutter(&self) -> Result {
+        let answer = block_on(async { self.open().await?.echo(1, 150_000).await })?;
+        check("an answer in the wrong pieces is none", answer.is_err())
     }
 
     /// There is always one more event: calls are answered, and unbinding is to be noticed.

@@ -51,6 +51,8 @@ mod rpc;
 mod sequencer;
 mod server;
 mod subdevice;
+#[path = "../vectors.rs"]
+mod vectors;
 mod wire;
 
 use clients::{
@@ -68,24 +70,9 @@ use rpc::Rpc;
 use server::Server;
 use wire::Framing;
 
-/// The emulated processor.
+/// The emulated processor. Neither number was assigned to it: it takes the vendor's as agxemu does,
+/// and this one as no device of theirs is known to have it.
 const DEVICE: u32 = 0xa65b;
-
-/// Allocates the vector of the device's messages (MSI).
-///
-/// # Errors
-///
-/// `ENOTSUPP` if the machine has no MSI, `ENOSPC` if no vector is left, `ENOMEM`.
-fn allocate_vector<'a>(
-    pdev: &'a pci::Device<device::Core<'_>>,
-) -> Result<pci::IrqVectorRegistration<'a>> {
-    let types = pci::IrqTypes::default().with(pci::IrqType::Msi);
-    // `pci_setup_msi_device_domain()` makes the device's interrupt domain, or fails for lack of
-    // memory, and cannot say why: its caller says `ENODEV`. A probe that ends with that is one of
-    // a device which is not there, and the kernel does not report it.
-    pdev.alloc_irq_vectors(1, 1, types)
-        .map_err(|e| if e == ENODEV { ENOMEM } else { e })
-}
 
 /// The driver's side of a bound device.
 struct Driver<'bound> {
@@ -121,7 +108,8 @@ impl<'bound> Driver<'bound> {
         let executor = Executor::new(c"nova_gsp")?;
         let root = executor.root();
         let gsp = Gsp::new(Rpc::new(registers, memory)?, root.child(c"lives")?)?;
-        let vectors = KBox::new(allocate_vector(pdev)?, GFP_KERNEL)?;
+        let vectors = vectors::allocate(pdev, pci::IrqType::Msi, 1, 1)?;
+        let vectors = KBox::new(vectors, GFP_KERNEL)?;
         let content = &raw const *vectors;
         // SAFETY: The box does not move, and is dropped after the registration.
         let vector = unsafe { &*content }.index(0)?;

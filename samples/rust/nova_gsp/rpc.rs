@@ -189,7 +189,7 @@ impl Rpc {
     }
 
     fn write(&self, function: u32, call: u32, payload: &[u8]) -> Result {
-        // Only who has the turn changes it, so that it can be copied out of the lock.
+        // Only the owner of the turn changes it, so that it can be copied out of the lock.
         let mut commands = self.table.lock().commands;
         for (i, piece) in pieces(payload, self.memory.framing.payload()) {
             let function = if i == 0 {
@@ -241,7 +241,7 @@ impl Rpc {
         })
     }
 
-    /// Waits until so many pages can be written. The caller has the turn.
+    /// Waits until `pages` pages can be written. The caller has the turn.
     async fn wait_for_room(&self, pages: u32) -> Result {
         loop {
             let room = self.room.notified();
@@ -263,7 +263,7 @@ impl Rpc {
         }
     }
 
-    /// Returns whether so many pages can be written. The caller has the turn.
+    /// Returns whether `pages` pages can be written. The caller has the turn.
     ///
     /// # Errors
     ///

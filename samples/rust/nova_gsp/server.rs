@@ -18,7 +18,7 @@ use crate::{
         event,
         function,
         put,
-        word,
+        Poison,
         COPIED,
         HEADERS, //
     }, //
@@ -273,8 +273,9 @@ impl Server {
                 }
                 event::CHANNEL_FAULT => {
                     // {engine, channel, kind, scope, partition}
-                    let payload = &message[HEADERS..];
-                    gsp.channels.faulted(word(payload, 4));
+                    let id = message[HEADERS..].get(4..).and_then(|b| b.first_chunk());
+                    let id = id.ok_or(Poison::Length)?;
+                    gsp.channels.faulted(u32::from_le_bytes(*id));
                     gsp.events.give(&header, message);
                 }
                 f if f >= event::FIRST => gsp.events.give(&header, message),

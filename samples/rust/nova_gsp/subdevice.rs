@@ -74,10 +74,12 @@ pub(crate) mod control {
     pub(super) const CLIENTS: u32 = 0x2080_ff0a;
 }
 
-/// What the firmware says of a call as errno.
+/// What the firmware says of a call as errno: `EINVAL` for what has no meaning here.
 fn status(status: u32) -> Result {
     match status {
         0 => Ok(()),
+        // The object is not there. Inferred, as all results but 0 are.
+        0x33 => Err(ENOENT),
         0x55 | 0x66 => Err(EBUSY),
         0x51 => Err(ENOMEM),
         _ => Err(EINVAL),
@@ -271,8 +273,8 @@ async fn free_object(rpc: &Rpc, client: u32, object: u32) -> Result {
 ///
 /// # Errors
 ///
-/// Those of [`Rpc::call`]: the client goes with the processor. `EINVAL` if there is none; `EBUSY`,
-/// `ENOMEM` or `EPROTO` if the firmware does not free it.
+/// Those of [`Rpc::call`]: the client goes with the processor. `ENOENT` if there is none; `EBUSY`,
+/// `EINVAL`, `EMSGSIZE`, `ENOMEM` or `EPROTO` if the firmware does not say that it has freed it.
 pub(crate) async fn free_client(rpc: &Rpc, index: usize) -> Result {
     free_object(rpc, client(index), client(index)).await
 }
@@ -318,7 +320,7 @@ impl Subdevice {
     ///
     /// # Errors
     ///
-    /// As [`Self::open`]: `EINVAL` if there is none.
+    /// As [`Self::open`]: `ENOENT` if there is none, with any other it may still access memory.
     pub(crate) async fn free_channel(&self) -> Result {
         free_object(&self.rpc, self.client, CHANNEL).await
     }

@@ -91,7 +91,7 @@ pub(crate) mod event {
 pub(crate) enum Poison {
     /// A pointer past the end of the ring, or one that went backwards.
     Pointer,
-    /// A message of so many pages, or of more than were written.
+    /// A number of pages that no message has, or that were not written.
     Pages,
     /// A length that does not fit the pages.
     Length,

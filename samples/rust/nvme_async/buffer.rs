@@ -81,6 +81,7 @@ impl Pool {
     }
 
     /// Gives as many buffers to `take` as there are, `most` at most, if nobody waits for one.
+    /// `take` runs with the pool's lock: it keeps them, and neither sleeps nor drops one.
     pub(crate) fn try_take(self: &Arc<Self>, most: usize, mut take: impl FnMut(Buffer)) {
         // Others may take some between the two. Then one is waited for, or the next time is
         // better.

@@ -68,7 +68,7 @@ impl Command {
         }
     }
 
-    /// Read or write so many blocks. There is at least one.
+    /// Read or write `blocks` blocks, one or more.
     pub(crate) fn transfer(write: bool, nsid: u32, block: u64, blocks: u16) -> Self {
         Self {
             nsid: nsid.to_le(),

@@ -272,18 +272,6 @@ impl Controller {
         }
     }
 
-    /// Ends everything in flight without asking the controller, which is cut off from memory.
-    pub(crate) fn cut_off(&self) {
-        for queue in self.queues() {
-            queue.take_down();
-        }
-        self.registers.cut_off();
-        for queue in self.queues() {
-            // SAFETY: The device accesses no memory any more. All queues were taken down.
-            unsafe { queue.stopped() };
-        }
-    }
-
     /// Resets the controller, after which it is live.
     ///
     /// # Errors
@@ -366,10 +354,18 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Those of [`admin`] and of the command.
+    /// `ENODEV` if the controller has gone, `ETIMEDOUT` if it does not answer; those of the
+    /// command.
     pub(crate) async fn warn_from(&self, temperature: u32) -> Result {
         let value = temperature & 0xffff;
         let command = Command::set_feature(Feature::TemperatureThreshold, value);
-        self.admin(command).await.map(|_| ())
+        loop {
+            self.live().await?;
+            match self.admin(command).await {
+                // It was reset meanwhile.
+                Err(EAGAIN) => (),
+                result => return result.map(|_| ()),
+            }
+        }
     }
 }

@@ -17,6 +17,11 @@ use crate::{
 use kasync::block_on_interruptible;
 use kernel::{
     fs::{
+        file::flags::{
+            O_ACCMODE,
+            O_RDONLY,
+            O_WRONLY, //
+        },
         File,
         Kiocb, //
     },
@@ -108,6 +113,13 @@ impl Node {
     }
 }
 
+/// What a file was opened for.
+#[derive(Clone, Copy)]
+pub(crate) struct For {
+    pub(crate) reading: bool,
+    pub(crate) writing: bool,
+}
+
 /// The disk as one who has opened it sees it. Nothing of the device is in it.
 pub(crate) struct Opened {
     door: Arc<Door>,
@@ -137,8 +149,13 @@ impl MiscDevice for Opened {
         Ok(bytes)
     }
 
-    fn ioctl(this: &Self, _file: &File, cmd: u32, arg: usize) -> Result<isize> {
-        this.door.enter()?.ioctl(cmd, arg)
+    fn ioctl(this: &Self, file: &File, cmd: u32, arg: usize) -> Result<isize> {
+        let mode = file.flags() & O_ACCMODE;
+        let opened = For {
+            reading: mode != O_WRONLY,
+            writing: mode != O_RDONLY,
+        };
+        this.door.enter()?.ioctl(cmd, arg, opened)
     }
 }
 
@@ -236,7 +253,7 @@ impl Controller {
         let mut entries = KVec::with_capacity(count, GFP_KERNEL)?;
         let mut take = |buffer| {
             if let Some(part) = parts.next() {
-                // Cannot fail: there is room for so many.
+                // Cannot fail: there is room for `count` entries.
                 let _room = entries.push_within_capacity(Entry::new(part, buffer));
             }
         };

@@ -148,7 +148,7 @@ impl Disk {
         bytes.filter(|&n| n <= i64::MAX as u64).ok_or(ENXIO)
     }
 
-    /// Returns the blocks at that place, of a transfer of so many bytes.
+    /// Returns the blocks of a transfer, by its place and its number of bytes.
     ///
     /// # Errors
     ///

@@ -5,13 +5,13 @@
 use crate::{
     buffer::Buffer,
     controller::Controller,
-    file::PARTS,
+    file::{
+        For,
+        PARTS, //
+    },
     io::Part, //
 };
-use kasync::{
-    block_on,
-    block_on_interruptible, //
-};
+use kasync::block_on_interruptible;
 use kernel::{
     ioctl::{
         _IO,
@@ -81,14 +81,20 @@ const BATCH: u32 = _IOW::<uapi::Batch>('N' as u32, 0xa3);
 const TEMPERATURE: u32 = _IOW::<u32>('N' as u32, 0xa4);
 
 impl Controller {
-    pub(crate) fn ioctl(&self, cmd: u32, arg: usize) -> Result<isize> {
+    /// # Errors
+    ///
+    /// `EBADF` if the file was not opened for that, as what changes the device is writing.
+    pub(crate) fn ioctl(&self, cmd: u32, arg: usize, opened: For) -> Result<isize> {
+        if matches!(cmd, RESET | TEMPERATURE) && !opened.writing {
+            return Err(EBADF);
+        }
         let user = UserSlice::new(UserPtr::from_addr(arg), _IOC_SIZE(cmd));
         match cmd {
             INFO => user.writer().write(&self.info()?)?,
             RESET => block_on_interruptible(self.ask_for_reset())??,
             FLUSH => block_on_interruptible(self.flush())??,
-            BATCH => return self.batch(user.reader().read()?),
-            TEMPERATURE => block_on(self.warn_from(user.reader().read()?))??,
+            BATCH => return self.batch(user.reader().read()?, opened),
+            TEMPERATURE => block_on_interruptible(self.warn_from(user.reader().read()?))??,
             _ => return Err(ENOTTY),
         }
         Ok(0)
@@ -116,7 +122,7 @@ impl Controller {
     }
 
     /// Has the device do many requests, and returns how many, from the first on, it has done.
-    fn batch(&self, batch: uapi::Batch) -> Result<isize> {
+    fn batch(&self, batch: uapi::Batch, opened: For) -> Result<isize> {
         let count = usize::try_from(batch.count)?;
         if count > PARTS {
             return Err(EINVAL);
@@ -131,6 +137,15 @@ impl Controller {
                 return Err(EINVAL);
             }
             requests.push(request, GFP_KERNEL)?;
+        }
+        // Most files are opened for both.
+        let both = opened.reading && opened.writing;
+        let may = |request: &uapi::Request| match request.write {
+            0 => opened.reading,
+            _ => opened.writing,
+        };
+        if !both && !requests.iter().all(may) {
+            return Err(EBADF);
         }
         let memory = |request: uapi::Request| {
             let address = usize::try_from(request.address)?;

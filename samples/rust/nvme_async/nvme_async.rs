@@ -11,6 +11,7 @@
 //!  controller.rs  brought up, reset, shut down          sleep, timeout
 //!  state.rs       which of these it is at               watch
 //!  tasks.rs       recover, abort, watch, events         tasks
+//!  ending.rs      stops it, without memory             a task, made before it is needed
 //!  identify.rs, command.rs, regs.rs, buffer.rs          what the device says and is told
 //! ```
 //!
@@ -54,6 +55,7 @@ mod buffer;
 mod command;
 mod controller;
 mod door;
+mod ending;
 mod file;
 mod identify;
 mod io;
@@ -62,12 +64,15 @@ mod queue;
 mod regs;
 mod state;
 mod tasks;
+#[path = "../vectors.rs"]
+mod vectors;
 
 use controller::{
     Controller,
     Counts, //
 };
 use door::Door;
+use ending::Ending;
 use file::Node;
 use identify::Identity;
 use queue::{
@@ -94,27 +99,12 @@ struct Driver<'bound> {
     /// What resets, aborts and watches.
     tasks: Scope,
     controller: Arc<Controller>,
+    /// Stops the controller, after those.
+    ending: Ending,
     _lines: KVec<irq::Registration<'bound, Line>>,
     _vectors: KBox<pci::IrqVectorRegistration<'bound>>,
     /// Waits for all tasks that are left.
     _executor: Executor,
-}
-
-/// Allocates a vector (MSI-X) for the admin queue and up to one for each processor, at least one.
-///
-/// # Errors
-///
-/// `ENOTSUPP` if the machine has no MSI-X, `ENOSPC` if fewer vectors are left, `ENOMEM`.
-fn allocate_vectors<'a>(
-    pdev: &'a pci::Device<device::Core<'_>>,
-    processors: u32,
-) -> Result<pci::IrqVectorRegistration<'a>> {
-    let types = pci::IrqTypes::default().with(pci::IrqType::MsiX);
-    // `pci_setup_msix_device_domain()` makes the device's interrupt domain, or fails for lack of
-    // memory, and cannot say why: its caller says `ENODEV`. A probe that ends with that is one of
-    // a device which is not there, and the kernel does not report it.
-    pdev.alloc_irq_vectors(2, processors + 1, types)
-        .map_err(|e| if e == ENODEV { ENOMEM } else { e })
 }
 
 /// Requests the line of a queue, and has it delivered to a processor.
@@ -130,9 +120,13 @@ fn request<'bound>(
     if let Some(cpu) = cpu.and_then(CpuId::from_u32) {
         let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
         mask.set(cpu);
-        // A processor that is offline: the interrupt comes wherever it comes.
         // SAFETY: The line is requested, and the mask valid.
-        let _kept = to_result(unsafe { bindings::irq_set_affinity(number, mask.as_raw()) });
+        let moved = to_result(unsafe { bindings::irq_set_affinity(number, mask.as_raw()) });
+        if let Err(e) = moved {
+            // Such as a processor that is offline.
+            let id = queue.id;
+            pr_info!("queue {id}: interrupts come wherever they come: {e:?}\n");
+        }
     }
     Ok(line)
 }
@@ -147,13 +141,15 @@ impl<'bound> Driver<'bound> {
         let registers = Arc::new(Registers::new(pdev.into(), bar)?, GFP_KERNEL)?;
         let trouble = Arc::new(Notify::new(), GFP_KERNEL)?;
         let device: &device::Device<device::Bound> = pdev.as_ref();
-        let processors = nr_cpu_ids();
-        let vectors = KBox::new(allocate_vectors(pdev, processors)?, GFP_KERNEL)?;
+        // A vector for the admin queue, and up to one for each processor, at least one.
+        let vectors = vectors::allocate(pdev, pci::IrqType::MsiX, 2, nr_cpu_ids() + 1)?;
+        let vectors = KBox::new(vectors, GFP_KERNEL)?;
         let content = &raw const *vectors;
         // SAFETY: The box does not move, and is dropped after the registrations.
         let content = unsafe { &*content };
         let executor = Executor::new(c"nvme_async")?;
         let tasks = executor.root().child(c"tasks")?;
+        let ending = executor.root().child(c"ending")?;
 
         // Whatever the boot loader has left: its queues are gone when this returns.
         block_on(controller::disable(&registers))??;
@@ -162,68 +158,49 @@ impl<'bound> Driver<'bound> {
         let admin = new(0, ADMIN)?;
         let mut lines = KVec::new();
         lines.push(request(content.index(0)?.into(), &admin, None)?, GFP_KERNEL)?;
-        // From here on the device accesses memory: if anything fails it is stopped again.
-        let up = (|| {
-            block_on(controller::enable(&registers, &admin))??;
-            let identity = block_on(Identity::ask(&admin, &trouble))??;
-            let wanted = u16::try_from(content.len() - 1)?;
-            let count = block_on(controller::set_queues(&admin, &trouble, wanted))??;
-            let mut io = KVec::new();
-            for id in 1..=count {
-                let queue = new(id, IO)?;
-                let cpu = Some(u32::from(id - 1));
-                let vector = content.index(id.into())?.into();
-                lines.push(request(vector, &queue, cpu)?, GFP_KERNEL)?;
-                io.push(queue, GFP_KERNEL)?;
-            }
-            let down = At {
-                state: State::Down,
-                resets: 0,
-            };
-            let (state, receiver) = watch::channel(down)?;
-            let (registers, admin) = (registers.clone(), admin.clone());
-            let trouble = trouble.clone();
-            let controller = pin_init!(Controller {
-                registers,
-                admin,
-                io,
-                disk: identity.disk,
-                transfer: identity.transfer,
-                trouble,
-                state,
-                states <- new_mutex!(receiver, "nvme_async::states"),
-                aborts: Semaphore::new(identity.aborts),
-                counts: Counts::new(),
-            });
-            let controller = Arc::pin_init(controller, GFP_KERNEL)?;
-            // The lines have the queues, too: they stay until the controller has stopped.
-            block_on(controller.create_queues())??;
-            controller.is_at(State::Live);
-            Ok::<_, Error>(controller)
-        })();
-        let up = up.and_then(|controller| Ok((Door::new(controller.clone())?, controller)));
-        let (door, controller) = match up {
-            Ok(both) => both,
-            Err(e) => {
-                admin.take_down();
-                if let Err(e) =
-                    block_on(controller::disable(&registers)).and_then(|stopped| stopped)
-                {
-                    registers.cut_off();
-                    pr_err!("the controller does not stop: {e:?}\n");
-                }
-                // SAFETY: The controller has stopped or is cut off from memory, and the queue was
-                // taken down. The others have had no command.
-                unsafe { admin.stopped() };
-                return Err(e);
-            }
+        // From here on the device accesses memory. When this goes it has stopped. The lines go
+        // after that: they have the queues, too.
+        let mut ending = Ending::new(ending, registers.clone(), admin.clone())?;
+        block_on(controller::enable(&registers, &admin))??;
+        let identity = block_on(Identity::ask(&admin, &trouble))??;
+        let wanted = u16::try_from(content.len() - 1)?;
+        let count = block_on(controller::set_queues(&admin, &trouble, wanted))??;
+        let mut io = KVec::new();
+        for id in 1..=count {
+            let queue = new(id, IO)?;
+            let cpu = Some(u32::from(id - 1));
+            let vector = content.index(id.into())?.into();
+            lines.push(request(vector, &queue, cpu)?, GFP_KERNEL)?;
+            io.push(queue, GFP_KERNEL)?;
+        }
+        let down = At {
+            state: State::Down,
+            resets: 0,
         };
-        // From here on `drop` stops it.
+        let (state, receiver) = watch::channel(down)?;
+        let controller = pin_init!(Controller {
+            registers: registers.clone(),
+            admin,
+            io,
+            disk: identity.disk,
+            transfer: identity.transfer,
+            trouble: trouble.clone(),
+            state,
+            states <- new_mutex!(receiver, "nvme_async::states"),
+            aborts: Semaphore::new(identity.aborts),
+            counts: Counts::new(),
+        });
+        let controller = Arc::pin_init(controller, GFP_KERNEL)?;
+        block_on(controller.create_queues())??;
+        ending.told(&controller);
+        controller.is_at(State::Live);
+        let door = Door::new(controller.clone())?;
         let mut driver = Self {
             node: None,
             door,
             tasks,
             controller,
+            ending,
             _lines: lines,
             _vectors: vectors,
             _executor: executor,
@@ -260,31 +237,21 @@ impl<'bound> Driver<'bound> {
         self.node = Some(KBox::pin_init(node, GFP_KERNEL)?);
         Ok(())
     }
+}
 
-    /// Ends all that the device has, and stops it.
-    fn end(&mut self) -> Result {
+impl Drop for Driver<'_> {
+    /// Ends all that the device has, and stops it. Needs no memory.
+    fn drop(&mut self) {
         // Nobody opens it any more. Those that have are told that it has gone.
         self.node = None;
         self.door.shut();
         self.controller.go();
         self.tasks.cancel();
-        let ended = self.tasks.join_blocking();
-        let stopped = block_on(self.controller.shut_down()).unwrap_or_else(|e| {
-            // There is no memory to wait with.
-            self.controller.cut_off();
-            Err(e)
-        });
+        // Cannot fail: this is neither in a poll nor in a signalling section.
+        let _joined = self.tasks.join_blocking();
+        self.ending.end();
         // All that they wait for is over. What is left of the device goes with this.
         self.door.wait_until_empty();
-        ended.and(stopped)
-    }
-}
-
-impl Drop for Driver<'_> {
-    fn drop(&mut self) {
-        if let Err(e) = self.end() {
-            pr_err!("the controller does not stop: {e:?}\n");
-        }
     }
 }
 

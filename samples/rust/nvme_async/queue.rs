@@ -141,7 +141,7 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Makes a pair of queues, with so many buffers, that the device knows nothing of.
+    /// Makes a pair of queues with their buffers, of which the device knows nothing.
     ///
     /// # Errors
     ///

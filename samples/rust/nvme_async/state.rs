@@ -5,7 +5,7 @@
 //! # States
 //!
 //! ```text
-//!           bring_up()                  trouble, or a client asks
+//!            bound                      trouble, or a client asks
 //!  Down ──────────────► Live ─────────────────────────────────────► Resetting
 //!                        │ ▲                                         │     │
 //!                        │ └──── what was in flight has ended ───────┘     │ does not stop, or

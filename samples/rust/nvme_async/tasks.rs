@@ -163,8 +163,8 @@ pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Se
         let ended: Either<(), Result> = select(cancelled(), round).await;
         match ended {
             Either::Left(()) | Either::Right(Err(ENODEV)) => return,
-            // The controller was reset, and forgot that it was asked.
-            Either::Right(Err(EAGAIN)) => (),
+            // The controller was reset, or is going to be, and forgets that it was asked.
+            Either::Right(Err(EAGAIN | ETIMEDOUT)) => (),
             Either::Right(result) => {
                 pr_warn!("no more events: {result:?}\n");
                 return;

@@ -81,15 +81,10 @@ impl Client {
         credits: usize,
         after: &[&Fence],
     ) -> Result<ARef<Fence>> {
-        let mut dependencies = KVVec::with_capacity(after.len(), GFP_KERNEL)?;
-        for &fence in after {
-            dependencies.push(fence.into(), GFP_KERNEL)?;
-        }
         let job = Job {
             hangs,
             retired: self.retired.clone(),
         };
-        let prepared = self.queue.prepare(job, credits, dependencies)?;
-        prepared.commit()
+        self.queue.prepare(job, credits, after)?.commit()
     }
 }

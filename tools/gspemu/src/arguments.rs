@@ -30,6 +30,9 @@ fault rules (N: the N-th reply since the start)
   crash:N               the processor halts instead
   event-flood:N:K       K events come before
   refuse:N              says that the processor is busy, and nothing was done
+  refuse:N:CODE         has this result instead
+  cut-fault:N:BYTES     an event that channel 0 has faulted comes before, of so many bytes
+  stutter:N             of its messages the first comes twice, and the second never
   event-storm           events come whenever there is room for one
   slow:MS               time between two commands
   posted:MS             a channel's doorbell arrives so late, or with the next read of a register
@@ -38,7 +41,7 @@ fault rules (N: the N-th reply since the start)
   crash-boot:N          from its N-th start on
   no-init               never says that it has
   sequencer             has the driver write registers first
-  fuzz:SEED:N           one of N messages is changed at random";
+  fuzz:SEED:N           one of N messages is changed at random, or the pointer after it";
 
 /// The arguments.
 #[derive(Default)]

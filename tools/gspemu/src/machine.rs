@@ -25,15 +25,14 @@ use emulated_guest::ram::Ram;
 use emulated_guest::Lines;
 
 use crate::boot::{find_queues, sequence};
-use crate::channel::ENGINE_COPY;
 use crate::counters::Counters;
-use crate::outgoing::Outgoing;
+use crate::outgoing::{self, Outgoing};
 use crate::queue::{Pointers, Queues};
 use crate::registers::{self as regs, Tree};
 use crate::rm::{self, Rm};
 use crate::script::{Fate, Random, Rule, Script};
 use crate::violation::Violation;
-use crate::wire::{self, event, function, Framing, Message};
+use crate::wire::{event, function, Framing, Message};
 
 /// Microseconds.
 pub type Time = u64;
@@ -347,11 +346,7 @@ impl Machine {
             self.counters.faults += 1;
             self.note(&format!("channel {id} faults: {why}"));
             if self.is_working() {
-                // {engine, channel, kind, scope, partition}
-                let mut payload = vec![0; 20];
-                for (i, value) in [ENGINE_COPY, id, fault as u32].into_iter().enumerate() {
-                    wire::put(&mut payload, 4 * i, value);
-                }
+                let payload = outgoing::fault(id, fault as u32);
                 self.event(event::RC_TRIGGERED, payload, now);
             }
         }
@@ -472,7 +467,8 @@ impl Machine {
             }
             (State::Running, f) if Rm::knows(f) => {
                 let next = self.counters.replies + 1;
-                let answer = match self.script.fates(next).any(|f| f == Fate::Refused) {
+                let is_refused = |fate| matches!(fate, Fate::Refused(_));
+                let answer = match self.script.fates(next).any(is_refused) {
                     true => payload.into(),
                     false => self.rm.call(f, payload).map_err(Violation::Call)?,
                 };

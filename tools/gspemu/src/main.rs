@@ -17,8 +17,8 @@ use pci_function::{Identity, MsiLines, Socket};
 
 use crate::arguments::Arguments;
 
-/// A function of our own: never the vendor's, whose drivers would bind to it. A processing
-/// accelerator.
+/// A function of our own: never Nvidia's, whose drivers would bind to it. The numbers were not
+/// assigned to it: the vendor is Apple's, as agxemu's is. A processing accelerator.
 const IDENTITY: Identity = Identity {
     vendor: 0x106b,
     device: 0xa65b,

@@ -2,10 +2,10 @@
 
 //! What the processor sends: replies and events, and what becomes of them on their way.
 
+use crate::channel::ENGINE_COPY;
 use crate::machine::{Machine, State, Time, MS};
 use crate::queue::COUNT;
 use crate::registers as regs;
-use crate::rm::status;
 use crate::script::{Fate, Random};
 use crate::violation::Violation;
 use crate::wire::{self, event, function, Damage, Framing, Message, PAGE};
@@ -17,6 +17,18 @@ const MOST_HELD: u32 = 64;
 pub struct Outgoing {
     message: Message,
     damage: Option<Damage>,
+    stutters: bool,
+}
+
+impl Outgoing {
+    fn new(message: Message, damage: Option<Damage>) -> Self {
+        let stutters = false;
+        Self {
+            message,
+            damage,
+            stutters,
+        }
+    }
 }
 
 impl Machine {
@@ -29,8 +41,7 @@ impl Machine {
             result: 0,
             payload,
         };
-        let damage = None;
-        self.later.push((now, Outgoing { message, damage }));
+        self.later.push((now, Outgoing::new(message, None)));
     }
 
     pub(crate) fn reply(
@@ -53,7 +64,7 @@ impl Machine {
             result: 0,
             payload,
         };
-        let (mut at, mut copies, mut damage) = (now, 1, None);
+        let (mut at, mut copies, mut damage, mut stutters) = (now, 1, None, false);
         for fate in fates {
             match fate {
                 Fate::Late(ms) => at = now + ms * MS,
@@ -61,7 +72,13 @@ impl Machine {
                 Fate::Twice => copies = 2,
                 Fate::Astray => message.call ^= 0x8000_0000,
                 Fate::Broken(how) => damage = Some(how),
-                Fate::Refused => message.result = status::TIMEOUT_RETRY,
+                Fate::Refused(result) => message.result = result,
+                Fate::Stutter => stutters = true,
+                Fate::CutFault(bytes) => {
+                    let mut payload = fault(0, 0);
+                    payload.truncate(bytes as usize);
+                    self.event(event::RC_TRIGGERED, payload, now);
+                }
                 Fate::Crash => {
                     self.note("crash, as it is told");
                     return self.halt();
@@ -80,7 +97,11 @@ impl Machine {
         }
         for _ in 0..copies {
             let message = message.clone();
-            let outgoing = Outgoing { message, damage };
+            let outgoing = Outgoing {
+                message,
+                damage,
+                stutters,
+            };
             match &mut self.held {
                 Some((_, held)) => held.push(outgoing),
                 None => self.later.push((at, outgoing)),
@@ -120,27 +141,48 @@ impl Machine {
             }
             outgoing.message.sequence = queues.number();
             let mut bytes = outgoing.message.encode(self.framing);
-            let bad_pointer = outgoing.damage == Some(Damage::Pointer);
+            let mut pointer = match (outgoing.damage, self.framing) {
+                (Some(Damage::Pointer), Framing::V0) => Some(COUNT + 1),
+                (Some(Damage::Pointer), Framing::V2) => Some(2 * COUNT),
+                _ => None,
+            };
             if let Some(how) = outgoing.damage {
                 how.apply(self.framing, &mut bytes);
             }
             if let Some((random, of)) = &mut self.random {
                 if random.below(*of) == 0 {
-                    fuzz(self.framing, random, &mut bytes, end);
+                    match random.below(4) {
+                        // A small number or a large one.
+                        0 => {
+                            let number = random.number() as u32 >> random.below(32);
+                            pointer = Some(match self.framing {
+                                Framing::V0 => number,
+                                // Messages have no number: nothing tells one that may be right.
+                                Framing::V2 => number.saturating_add(COUNT + 1),
+                            });
+                        }
+                        _ => fuzz(self.framing, random, &mut bytes, end),
+                    }
                     self.counters.fuzzed += 1;
                 }
             }
             self.counters.pages += (bytes.len() / PAGE) as u64;
-            queues.send(&ram, &mut self.pointers, &bytes, bad_pointer)?;
+            queues.send(&ram, &mut self.pointers, &bytes, pointer)?;
             debug_assert!(bytes.len() / PAGE < COUNT as usize);
-            if let Some(payload) = rest {
+            if let Some(mut payload) = rest {
+                if outgoing.stutters {
+                    payload.drain(..largest.min(payload.len()));
+                }
                 let message = Message {
                     function: function::CONTINUATION_RECORD,
                     payload,
                     ..outgoing.message.clone()
                 };
-                let damage = None;
-                self.outbox.push_front(Outgoing { message, damage });
+                self.outbox.push_front(Outgoing::new(message, None));
+                if outgoing.stutters {
+                    let again = Outgoing::new(outgoing.message.clone(), None);
+                    self.outbox.push_front(again);
+                }
             }
             match outgoing.message.function {
                 event::GSP_INIT_DONE => self.state = State::Running,
@@ -154,6 +196,15 @@ impl Machine {
         }
         Ok(())
     }
+}
+
+/// The event that channel `id` has faulted: {engine, channel, kind, scope, partition}.
+pub(crate) fn fault(id: u32, kind: u32) -> Vec<u8> {
+    let mut payload = vec![0; 20];
+    for (i, value) in [ENGINE_COPY, id, kind].into_iter().enumerate() {
+        wire::put(&mut payload, 4 * i, value);
+    }
+    payload
 }
 
 /// Changes a message at random; sometimes so that its checksum is right.

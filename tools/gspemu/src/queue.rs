@@ -293,7 +293,8 @@ impl Queues {
         number
     }
 
-    /// Writes a message, for which there has to be room, and then the write pointer.
+    /// Writes a message, for which there has to be room, and then the write pointer: `wrong`
+    /// instead of it, or so much past it if pointers run freely.
     ///
     /// # Errors
     ///
@@ -303,7 +304,7 @@ impl Queues {
         ram: &Ram,
         pointers: &mut Pointers,
         bytes: &[u8],
-        bad_pointer: bool,
+        wrong: Option<u32>,
     ) -> Result<(), Violation> {
         for page in bytes.chunks(PAGE) {
             let at = self
@@ -319,12 +320,11 @@ impl Queues {
         let what = "the write pointer of the status queue";
         match self.framing {
             Framing::V0 => {
-                let value = if bad_pointer { COUNT + 1 } else { self.write };
+                let value = wrong.unwrap_or(self.write);
                 self.area.store(ram, what, STATUS + WRITE_POINTER, value)
             }
             Framing::V2 => {
-                let bad = if bad_pointer { 2 * COUNT } else { 0 };
-                pointers.messages[0] = self.write.wrapping_add(bad);
+                pointers.messages[0] = self.write.wrapping_add(wrong.unwrap_or(0));
                 Ok(())
             }
         }

@@ -53,8 +53,9 @@ pub mod control {
     pub const CLIENTS: u32 = 0x2080_ff0a;
 }
 
-/// Results. All but OK are inferred: nothing in the kernel source names them, and the driver asks
-/// only whether a result is OK.
+/// Results. All but OK are inferred: nothing in the kernel source names them, and its driver asks
+/// only whether a result is OK. The sample asks for some, that of an object which is not there
+/// among them.
 pub mod status {
     pub const OK: u32 = 0;
     pub const DUPLICATE_NAME: u32 = 0x19;

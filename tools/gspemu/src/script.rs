@@ -4,6 +4,7 @@
 
 use std::str::FromStr;
 
+use crate::rm::status;
 use crate::wire::Damage;
 
 /// What becomes of a reply.
@@ -25,8 +26,12 @@ pub enum Fate {
     Crash,
     /// So many events come before it.
     Flood(u32),
-    /// It says that the processor is busy, and nothing was done.
-    Refused,
+    /// It has this result, and nothing was done.
+    Refused(u32),
+    /// An event that a channel has faulted comes before it, of which so many bytes are there.
+    CutFault(u32),
+    /// The first message of it comes twice, and the second never.
+    Stutter,
 }
 
 /// A rule of `--fault`.
@@ -95,7 +100,10 @@ impl FromStr for Rule {
             ("poison", 3) => nth(Fate::Broken(parts[2].parse()?)),
             ("crash", 2) => nth(Fate::Crash),
             ("event-flood", 3) => nth(Fate::Flood(small(2)?)),
-            ("refuse", 2) => nth(Fate::Refused),
+            ("refuse", 2) => nth(Fate::Refused(status::TIMEOUT_RETRY)),
+            ("refuse", 3) if small(2)? != status::OK => nth(Fate::Refused(small(2)?)),
+            ("cut-fault", 3) => nth(Fate::CutFault(small(2)?)),
+            ("stutter", 2) => nth(Fate::Stutter),
             ("event-storm", 1) => Ok(Self::EventStorm),
             ("crash-boot", 1) => Ok(Self::CrashBoot(1)),
             ("crash-boot", 2) => Ok(Self::CrashBoot(number(1)?)),
@@ -214,7 +222,15 @@ mod tests {
         );
         assert_eq!(rule("crash-boot"), Ok(Rule::CrashBoot(1)));
         assert_eq!(rule("crash-boot:3"), Ok(Rule::CrashBoot(3)));
-        assert_eq!(rule("refuse:4"), Ok(Rule::Reply(Some(4), Fate::Refused)));
+        for (text, code) in [("refuse:4", 0x66), ("refuse:4:86", 0x56)] {
+            let refused = Rule::Reply(Some(4), Fate::Refused(code));
+            assert_eq!(rule(text), Ok(refused));
+        }
+        assert_eq!(
+            rule("cut-fault:8:4"),
+            Ok(Rule::Reply(Some(8), Fate::CutFault(4)))
+        );
+        assert_eq!(rule("stutter:4"), Ok(Rule::Reply(Some(4), Fate::Stutter)));
         assert_eq!(rule("posted:9"), Ok(Rule::Posted(9)));
         assert_eq!(rule("fuzz:7:10"), Ok(Rule::Fuzz { seed: 7, of: 10 }));
         for bad in [
@@ -226,6 +242,8 @@ mod tests {
             "crash:1:2",
             "delay:-1",
             "refuse",
+            "refuse:4:0",
+            "cut-fault:4",
             "event-storm:1",
         ] {
             assert!(rule(bad).is_err(), "{bad}");

@@ -62,6 +62,29 @@ static int show(void)
 	return 0;
 }
 
+/* A file may be used for what it was opened for, as by read() and write(). */
+static void modes(char *data)
+{
+	struct nvme_request request = { (uintptr_t)data, 0, BLOCK, 0 };
+	struct nvme_batch batch = { (uintptr_t)&request, 1 };
+	int reads = open(FILE_NAME, O_RDONLY | O_CLOEXEC);
+	int writes = open(FILE_NAME, O_WRONLY | O_CLOEXEC);
+	uint32_t high = 400;
+
+	say(reads >= 0 && writes >= 0, "opened for reading, and for writing");
+	say(ioctl(reads, NVME_BATCH, &batch) == 1, "one for reading reads");
+	say(ioctl(writes, NVME_BATCH, &batch) < 0 && errno == EBADF, "the other does not");
+	request.write = 1;
+	say(ioctl(reads, NVME_BATCH, &batch) < 0 && errno == EBADF,
+	    "one for reading does not write");
+	say(ioctl(writes, NVME_BATCH, &batch) == 1, "the other does");
+	say(ioctl(reads, NVME_RESET) < 0 && errno == EBADF, "nor resets the controller");
+	say(ioctl(reads, NVME_TEMPERATURE, &high) < 0 && errno == EBADF, "nor changes a threshold");
+	say(ioctl(writes, NVME_TEMPERATURE, &high) == 0, "the other does");
+	close(reads);
+	close(writes);
+}
+
 /* What is refused, and with what. */
 static int limits(void)
 {
@@ -93,8 +116,39 @@ static int limits(void)
 	batch.count = 0;
 	say(ioctl(disk, NVME_BATCH, &batch) == 0, "none at all");
 	say(ioctl(disk, _IO('N', 0xff)) < 0 && errno == ENOTTY, "no other ioctl");
+	modes(data);
 	say(ioctl(disk, NVME_FLUSH) == 0, "flushed");
 	say(info(disk).in_flight == 0, "nothing is in flight");
+	return 0;
+}
+
+/* A command that is not for the disk's blocks waits for the controller as those do that are. */
+static int resets(void)
+{
+	int disk = open_disk(), error = 0, rounds = 0, status;
+	uint64_t before = info(disk).resets, after;
+	uint32_t high = 400;
+	pid_t child = fork();
+
+	if (child == 0) {
+		for (int i = 0; i < 20; i++)
+			if (ioctl(disk, NVME_RESET))
+				_exit(1);
+		_exit(0);
+	}
+	while (!waitpid(child, &status, WNOHANG)) {
+		rounds++;
+		if (ioctl(disk, NVME_TEMPERATURE, &high)) {
+			error = errno;
+			break;
+		}
+	}
+	if (error)
+		waitpid(child, &status, 0);
+	after = info(disk).resets;
+	say(WIFEXITED(status) && WEXITSTATUS(status) == 0 && after >= before + 20, "20 resets");
+	say(!error && rounds, "a threshold is set all the while, %d times: %s", rounds,
+	    strerror(error));
 	return 0;
 }
 
@@ -205,6 +259,8 @@ int main(int argc, char **argv)
 		return show();
 	if (!strcmp(what, "limits"))
 		return limits();
+	if (!strcmp(what, "resets"))
+		return resets();
 	if (!strcmp(what, "events"))
 		return events();
 	if (!strcmp(what, "killed"))
@@ -222,7 +278,7 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
-		"usage: nvme info | limits | events | killed | failing | allocations | monitored |\n"
+		"usage: nvme info | limits | resets | events | killed | failing | allocations | monitored |\n"
 		"       gone DEVICE | held DEVICE |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;

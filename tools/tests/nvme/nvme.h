@@ -38,9 +38,12 @@ struct nvme_info info(int disk);
 void say(bool ok, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int open_disk(void);
 
-/* What a block has: the generation that is known to be there, and one that may be. */
+/*
+ * What a block has: the generation that is known to be there, one that may be since its write was
+ * cut short, and the one that is being written anew after that.
+ */
 struct block {
-	uint32_t there, maybe;
+	uint32_t there, maybe, anew;
 };
 
 void fill(void *data, uint64_t block, uint32_t generation);

@@ -49,21 +49,33 @@ void fill(void *data, uint64_t block, uint32_t generation)
 /* Whether each sector is one that the block may have. */
 bool check(const void *data, uint64_t block, const struct block *expected)
 {
-	char is[BLOCK], was[BLOCK];
+	const uint32_t generations[] = { expected->there, expected->maybe, expected->anew };
+	unsigned int right = 0;
 
-	fill(was, block, expected->there);
-	if (!expected->there)
-		memset(was, 0, BLOCK);
-	if (!memcmp(data, was, BLOCK))
-		return true;
-	if (!expected->maybe)
-		return false;
-	fill(is, block, expected->maybe);
-	for (int at = 0; at < BLOCK; at += SECTOR)
-		if (memcmp((char *)data + at, is + at, SECTOR) &&
-		    memcmp((char *)data + at, was + at, SECTOR))
-			return false;
-	return true;
+	for (unsigned int i = 0; i < 3; i++) {
+		char is[BLOCK];
+
+		/* What was never written is zero. The others are none if they are 0. */
+		if (generations[i])
+			fill(is, block, generations[i]);
+		else if (i == 0)
+			memset(is, 0, BLOCK);
+		else
+			continue;
+		for (int sector = 0; sector < BLOCK / SECTOR; sector++) {
+			size_t at = sector * SECTOR;
+
+			if (!memcmp((const char *)data + at, is + at, SECTOR))
+				right |= 1u << sector;
+		}
+	}
+	return right == (1u << BLOCK / SECTOR) - 1;
+}
+
+/* What is known of a block is right at each moment: the process may be killed between two. */
+static void store(uint32_t *to, uint32_t generation)
+{
+	__atomic_store_n(to, generation, __ATOMIC_SEQ_CST);
 }
 
 static void nothing(int signal)
@@ -93,7 +105,7 @@ static void settle(int disk, int process, uint32_t *generation)
 		uint64_t block = (uint64_t)process * BLOCKS + i;
 		ssize_t n;
 
-		if (!b->maybe)
+		if (!b->maybe && !b->anew)
 			continue;
 		while ((n = pread(disk, data, BLOCK, (off_t)block * BLOCK)) < 0 && errno == EINTR)
 			;
@@ -101,14 +113,17 @@ static void settle(int disk, int process, uint32_t *generation)
 			bad(process, "read of what was cut short", block);
 		if (!check(data, block, b))
 			bad(process, "what was cut short is torn", block);
-		fill(data, block, ++*generation);
-		b->maybe = 0;
-		/* Anything may be there until this is acknowledged. */
-		b->there = *generation;
+		/* The same if it was being written anew already, and was killed. */
+		if (!b->anew)
+			store(&b->anew, ++*generation);
+		fill(data, block, b->anew);
 		while ((n = pwrite(disk, data, BLOCK, (off_t)block * BLOCK)) < 0 && errno == EINTR)
 			;
 		if (n != BLOCK)
 			bad(process, "write of what was cut short", block);
+		store(&b->there, b->anew);
+		store(&b->maybe, 0);
+		store(&b->anew, 0);
 	}
 }
 
@@ -141,7 +156,7 @@ static bool operate(int disk, int process, unsigned int *seed, uint32_t *generat
 		};
 		if (write) {
 			fill(data + i * BLOCK, block, *generation);
-			shared->blocks[process][first + i * stride].maybe = *generation;
+			store(&shared->blocks[process][first + i * stride].maybe, *generation);
 		}
 	}
 	batch.count = count;
@@ -162,8 +177,8 @@ static bool operate(int disk, int process, unsigned int *seed, uint32_t *generat
 		struct block *b = &shared->blocks[process][first + i * stride];
 
 		if (write) {
-			b->there = *generation;
-			b->maybe = 0;
+			store(&b->there, *generation);
+			store(&b->maybe, 0);
 		} else if (!check(data + i * BLOCK, requests[i].offset / BLOCK, b)) {
 			bad(process, "what was acknowledged is lost", requests[i].offset / BLOCK);
 		}
@@ -193,6 +208,8 @@ static void work(int process, unsigned int seed)
 			generation = b->there;
 		if (b->maybe > generation)
 			generation = b->maybe;
+		if (b->anew > generation)
+			generation = b->anew;
 	}
 	settle(disk, process, &generation);
 	while (!__atomic_load_n(&shared->stop, __ATOMIC_ACQUIRE))

@@ -32,7 +32,7 @@ pub(crate) enum Wrong {
     Nothing,
     /// A method that the engine does not have.
     Method,
-    /// An address that is no memory.
+    /// An address behind all memory: at address 0 some machines have some.
     Address,
 }
 
@@ -73,7 +73,7 @@ impl Job {
         match self.wrong {
             Wrong::Nothing => {}
             Wrong::Method => methods.unknown(),
-            Wrong::Address => methods.copy(0, 0, 4),
+            Wrong::Address => methods.copy(1 << 39, 1 << 39, 4),
         }
         if let Some(word) = &self.release {
             methods.release(word.address(), word.value);

@@ -31,9 +31,10 @@ impl Rpc {
             };
             index.and_then(|index| {
                 let slot = table.slots.get_mut(index)?;
-                let is_its = slot.is_in_flight()
-                    && slot.call == header.call
-                    && (slot.function == header.function || is_rest);
+                // One reply has one first message.
+                let is_first = slot.function == header.function && slot.reply.is_empty();
+                let is_its =
+                    slot.is_in_flight() && slot.call == header.call && (is_first || is_rest);
                 // Out of the lock while it is filled. It remains in flight, and nobody else looks
                 // at its memory then.
                 is_its.then(|| (index, slot.expects, take(&mut slot.reply)))
