@@ -21,8 +21,6 @@ pub struct Behaviour {
     pub stamps: Option<u32>,
 }
 
-/// Bytes of the fragment statistics in the larger table.
-pub const LARGE_STATISTICS: u64 = 0x1124;
 /// Bits of the information word of a pending stamp above the event slot. Their meaning is not
 /// known: the driver in the field masks them away.
 pub const STAMP_BITS: u32 = 0x5a5 << 11;

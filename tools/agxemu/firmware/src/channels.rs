@@ -8,7 +8,7 @@ use agx_abi::init::{FwStatus, RuntimePointers};
 use agx_abi::message::{self, DOORBELL_DEVICE_CONTROL, DOORBELL_KICK};
 use agx_abi::stats::StatsMessage;
 use agx_abi::uat::Protection;
-use agx_abi::{Abi, Field, Value};
+use agx_abi::{Abi, Everywhere, Field, Value};
 
 use crate::memory::{Memory, Record};
 use crate::panic::{ensure, Fw};
@@ -122,7 +122,7 @@ pub struct Places {
     stats: Place,
 }
 
-fn place<S>(r: &Record, field: Field<S, ChannelInfo>) -> Place {
+fn place<S: Everywhere>(r: &Record, field: Field<S, ChannelInfo>) -> Place {
     Place {
         state: r.get(field.then(ChannelInfo::STATE)),
         ring: r.get(field.then(ChannelInfo::RING)),

@@ -7,6 +7,7 @@
 
 mod io;
 mod table;
+mod tuning;
 
 use std::fmt;
 
@@ -14,6 +15,7 @@ use agx_abi::Abi;
 
 pub use io::Required;
 pub use table::{ALL, T6000, T6001, T6002, T6020, T6021, T6022, T8103, T8112};
+pub use tuning::Tuning;
 
 /// A firmware of a chip.
 #[derive(Debug)]
@@ -35,6 +37,9 @@ pub struct Sharing {
     pub others: [u64; 3],
     /// Parts that the work may be split into.
     pub parts: u64,
+    /// Whether the layers have a first metadata each. The command then has their distance in its
+    /// address, and a tag in that of the fourth.
+    pub is_of_layers: bool,
 }
 
 /// Where registers of the GPU are that move between generations.
@@ -87,6 +92,10 @@ pub struct Chip {
     pub long_launches: bool,
     /// Memory of the GPU's own that the firmware is told of: physical address and size.
     pub sram: Option<(u64, u64)>,
+    /// What the device tree calls the power manager, and a domain of it.
+    pub power: [[&'static str; 2]; 2],
+    /// What the boot loader tells the firmware of the power of the chip.
+    pub tuning: &'static Tuning,
     /// The identification registers from 0xd04000 on: version, unknown, two of counts, unknown,
     /// clusters.
     pub identification: [u32; 6],
@@ -179,8 +188,12 @@ impl Part {
     pub fn with_cores(self, mask: &str) -> Result<Self, String> {
         let digits = mask.strip_prefix("0x").unwrap_or(mask);
         let all = (1u128 << self.chip.cores()) - 1;
+        let is_number = digits.chars().all(|digit| digit.is_ascii_hexdigit());
         match u128::from_str_radix(digits, 16) {
-            Ok(working) if working != 0 && working & !all == 0 => Ok(Self { working, ..self }),
+            // A sign is no digit, though what reads numbers takes one.
+            Ok(working) if is_number && working != 0 && working & !all == 0 => {
+                Ok(Self { working, ..self })
+            }
             _ => Err(format!(
                 "{mask:?} is no mask of the {} cores of {}",
                 self.chip.cores(),
@@ -216,6 +229,10 @@ impl fmt::Display for Part {
 }
 
 #[cfg(test)]
+#[path = "chip/names_tests.rs"]
+mod names_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -226,7 +243,9 @@ mod tests {
         assert_eq!((part.share(6), part.share(7)), (0.0, 1.0));
         assert_eq!(part.to_string(), "t6002 (G13D) with 13.5, 56 of 64 cores");
         assert_eq!(Part::default().share(0), 7.0 / 8.0);
-        for mask in ["0", "1ff", "", "x", "-1", "100"] {
+        for mask in [
+            "0", "1ff", "", "x", "-1", "100", "+ff", "0x+f", "0x", "0x0xf",
+        ] {
             let error = Part::default().with_cores(mask).unwrap_err();
             assert!(error.ends_with("is no mask of the 8 cores of t8103"));
         }

@@ -133,9 +133,9 @@ fn parameters2(r: &Record, preempt: u64) -> Fw<()> {
     let p = RunCompute::JOB_PARAMS2;
     r.zero(r.offset(p)..r.offset(p.then(P::PREEMPT1)))?;
     r.want("second preemption buffer", p.then(P::PREEMPT1), preempt)?;
-    let word = p.then(P::UNK_G14X);
+    let word = p.then(P::UNK_54);
     r.zero_between(p.then(P::CDM_CTRL_STREAM_END), word)?;
-    match P::UNK_G14X_VALUE.of(r.abi()) {
+    match P::UNK_54_VALUE.of(r.abi()) {
         0 => r.zeros(&[word])?,
         value => r.want("parameter 0x58", word, value as u32)?,
     }

@@ -7,9 +7,8 @@
 use agx_abi::channel::{device_control as dc, DestroyContext, DeviceControlMessage};
 use agx_abi::channel::{GrowTvbAck, IdlePowerOff, RecoverChannel};
 use agx_abi::queue::GpuContextData;
-use agx_abi::{Columns, Field, Value};
+use agx_abi::{init, Field, Numbers, Value};
 
-use crate::behaviour::LARGE_STATISTICS;
 use crate::core::{Core, MS};
 use crate::machine::Level;
 use crate::memory::Record;
@@ -52,7 +51,7 @@ impl Core {
 
     fn control_message(&mut self, r: &Record, kind: u32) -> Fw<()> {
         let abi = self.mem.abi;
-        let is = |types: Columns| types.of(abi) == kind as usize;
+        let is = |types: Numbers| types.of(abi) == kind as usize;
         match kind {
             _ if is(dc::INITIALIZE) => self.initialize(r),
             _ if is(dc::DESTROY_CONTEXT) => self.destroy_context(r),
@@ -100,7 +99,8 @@ impl Core {
         if !self.behaviour.large_statistics {
             return Ok(());
         }
-        let tail = crate::init::STATS_FRAGMENT_TOUCHED..LARGE_STATISTICS as usize;
+        let abi = self.mem.abi;
+        let tail = init::STATS_FRAGMENT_SMALL.of(abi)..init::STATS_FRAGMENT_LARGE.of(abi);
         let bytes = vec![0x5a; tail.len()];
         let at = self.init.fragment_stats + tail.start as u64;
         self.mem.write(at, &bytes)

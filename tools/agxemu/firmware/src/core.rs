@@ -9,7 +9,7 @@ use agx_abi::globals::Globals;
 
 use crate::behaviour::Behaviour;
 use crate::channels::{Channels, Doorbell, PIPES};
-use crate::chip::{Chip, Part};
+use crate::chip::Part;
 use crate::gpu::{Epoch, Options, Renderer};
 use crate::halt::Halt;
 use crate::init::Init;
@@ -31,7 +31,7 @@ pub const MS: u64 = 24_000;
 /// Everything that exists between INIT and the end.
 pub struct Core {
     pub(crate) mem: Memory,
-    pub(crate) chip: &'static Chip,
+    pub(crate) part: Part,
     pub(crate) script: Script,
     pub(crate) gpu: Options,
     pub(crate) renderer: Arc<dyn Renderer>,
@@ -88,7 +88,7 @@ impl Core {
         let power = Power::new(&mem);
         let mut core = Self {
             mem,
-            chip: part.chip,
+            part,
             script,
             gpu,
             renderer,

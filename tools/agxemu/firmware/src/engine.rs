@@ -116,9 +116,10 @@ impl Core {
     }
 
     fn read_command(&self, kind: PipeKind, va: u64, uuid: u32) -> Fw<Command> {
-        let (mem, chip, init) = (&self.mem, self.chip, &self.init);
+        let (mem, part, init) = (&self.mem, &self.part, &self.init);
+        let chip = part.chip;
         Ok(match kind {
-            PipeKind::Vertex => Command::Vertex(Box::new(Vertex::read(mem, chip, init, va, uuid)?)),
+            PipeKind::Vertex => Command::Vertex(Box::new(Vertex::read(mem, part, init, va, uuid)?)),
             PipeKind::Fragment => {
                 Command::Fragment(Box::new(Fragment::read(mem, chip, init, va, uuid)?))
             }

@@ -333,7 +333,7 @@ fn constants(mem: &Memory, r: &Record, parameters: &P1<'_>) -> Fw<()> {
         info.then(AuxFbInfo::UNK_10),
         AuxFbInfo::UNK_10_VALUE,
     )?;
-    r.want_if("word of the generation", p.then(P::UNK_G14), word)
+    r.want_if("word of the generation", p.then(P::UNK_58), word)
 }
 
 fn parameters1(mem: &Memory, r: &Record, p: &P1<'_>, slot: u8) -> Fw<Setup> {

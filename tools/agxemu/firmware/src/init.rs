@@ -22,7 +22,6 @@ use agx_abi::init::{self, FaultInfo, FwStatus, InitData, RuntimePointers, UatLev
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
 
-use crate::behaviour::LARGE_STATISTICS;
 use crate::channels::Places;
 use crate::chip::Chip;
 use crate::iomap;
@@ -32,9 +31,6 @@ use crate::panic::{bail, ensure, field, Fw};
 /// Bytes of the vertex statistics that the firmware touches: a driver that has drawn on Macs gives
 /// so many, with nothing mapped behind them.
 const STATS_VERTEX_TOUCHED: usize = 0x690;
-/// Bytes of the fragment statistics by the smaller of the two tables that are known; `--hardware
-/// statistics` writes the larger one.
-pub(crate) const STATS_FRAGMENT_TOUCHED: usize = 0x748;
 /// Bytes of the compute statistics that the firmware touches as it starts, found as for vertices.
 /// Of a driver that runs compute only the larger [`init::STATS_COMPUTE_SIZE`] is known.
 const STATS_COMPUTE_TOUCHED: usize = 0x1180;
@@ -148,8 +144,9 @@ impl Init {
     pub fn check_large_statistics(&self, mem: &Memory) -> Fw<()> {
         let what = "fragment statistics";
         let start = self.fragment_stats;
-        let end = start.wrapping_add(LARGE_STATISTICS);
-        mem.expect(what, start, LARGE_STATISTICS, &[Protection::FW_PRIV_RW])?;
+        let size = init::STATS_FRAGMENT_LARGE.of(mem.abi) as u64;
+        let end = start.wrapping_add(size);
+        mem.expect(what, start, size, &[Protection::FW_PRIV_RW])?;
         let pointers = mem.record(
             "runtime pointers",
             self.pointers,
@@ -223,7 +220,8 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
         (
             "fragment statistics",
             RuntimePointers::STATS_FRAGMENT,
-            STATS_FRAGMENT_TOUCHED,
+            // `--hardware statistics` writes more.
+            init::STATS_FRAGMENT_SMALL.of(mem.abi),
             private,
         ),
         (
@@ -287,6 +285,14 @@ fn buffers(mem: &Memory, p: &Record) -> Fw<()> {
     }
     for (name, field, size, allowed) in buffers {
         mem.expect(name, p.get(field), size as u64, allowed)?;
+    }
+    let statistics = p.get(RuntimePointers::STATS_FRAGMENT);
+    for offset in init::STATS_FRAGMENT_MINUS_ONE.map(|at| at.of(mem.abi)) {
+        let word = mem.u32(statistics + offset as u64)?;
+        ensure!(
+            word == u32::MAX,
+            "fragment statistics: word {offset:#x} is {word:#x}, expected 0xffffffff"
+        );
     }
     let b = p.get(RuntimePointers::HWDATA_B);
     p.want(

@@ -108,6 +108,8 @@ pub struct Counters {
     pub halts: u64,
     /// Scenes that did not fit their buffers.
     pub overflows: u64,
+    /// The most blocks that a tiled vertex buffer was set up with.
+    pub tvb_blocks: u64,
     /// Flushes of the whole cache.
     pub flushes: u64,
     /// Primitives that vertex halves have left for fragment halves.

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use agx_abi::uat::{pte, Access, Protection, PAGE_SIZE};
-use agx_abi::{Abi, Field, Layout, Opt, Value};
+use agx_abi::{Abi, Everywhere, Field, Layout, Opt, Value};
 
 use crate::cache::Cache;
 use crate::machine::{Level, Machine, OutsideRam, Role};
@@ -83,12 +83,12 @@ pub struct Record {
 
 impl Record {
     /// Returns what `field` holds.
-    pub fn get<S, T: Value>(&self, field: Field<S, T>) -> T {
+    pub fn get<S: Everywhere, T: Value>(&self, field: Field<S, T>) -> T {
         field.read_in(self.abi, &self.bytes)
     }
 
     /// Returns what `field` holds; `None` if the version lacks it.
-    pub fn find<S, T: Value>(&self, field: Field<S, Opt<T>>) -> Option<T> {
+    pub fn find<S: Everywhere, T: Value>(&self, field: Field<S, Opt<T>>) -> Option<T> {
         field.present(self.abi).map(|field| self.get(field))
     }
 
@@ -97,7 +97,11 @@ impl Record {
     /// # Errors
     ///
     /// The version lacks it.
-    pub fn present<S, T: Value>(&self, name: &str, field: Field<S, Opt<T>>) -> Fw<Field<S, T>> {
+    pub fn present<S: Everywhere, T: Value>(
+        &self,
+        name: &str,
+        field: Field<S, Opt<T>>,
+    ) -> Fw<Field<S, T>> {
         match field.present(self.abi) {
             Some(field) => Ok(field),
             None => bail!("{self}: no {name} in this version"),
@@ -110,12 +114,12 @@ impl Record {
     }
 
     /// Returns where `field` is.
-    pub fn offset<S, T: Value>(&self, field: Field<S, T>) -> usize {
+    pub fn offset<S: Everywhere, T: Value>(&self, field: Field<S, T>) -> usize {
         field.offset_in(self.abi)
     }
 
     /// Returns the first offset behind `field`.
-    pub fn end<S, T: Value>(&self, field: Field<S, T>) -> usize {
+    pub fn end<S: Everywhere, T: Value>(&self, field: Field<S, T>) -> usize {
         field.range_in(self.abi).end
     }
 
@@ -130,7 +134,7 @@ impl Record {
     }
 
     /// Panics unless `field` holds `want`.
-    pub fn want<S, T>(&self, name: &str, field: Field<S, T>, want: T) -> Fw<()>
+    pub fn want<S: Everywhere, T>(&self, name: &str, field: Field<S, T>, want: T) -> Fw<()>
     where
         T: Value + PartialEq + fmt::LowerHex,
     {
@@ -142,7 +146,7 @@ impl Record {
     }
 
     /// Panics unless `field` holds `want`, or the version lacks it.
-    pub fn want_if<S, T>(&self, name: &str, field: Field<S, Opt<T>>, want: T) -> Fw<()>
+    pub fn want_if<S: Everywhere, T>(&self, name: &str, field: Field<S, Opt<T>>, want: T) -> Fw<()>
     where
         T: Value + PartialEq + fmt::LowerHex,
     {
@@ -181,20 +185,20 @@ impl Record {
     }
 
     /// Panics unless all of `fields` are zero.
-    pub fn zeros<S, T: Value>(&self, fields: &[Field<S, T>]) -> Fw<()> {
+    pub fn zeros<S: Everywhere, T: Value>(&self, fields: &[Field<S, T>]) -> Fw<()> {
         fields
             .iter()
             .try_for_each(|field| self.zero(field.range_in(self.abi)))
     }
 
     /// Panics unless all of `fields` are zero that the version has.
-    pub fn zeros_if<S, T: Value>(&self, fields: &[Field<S, Opt<T>>]) -> Fw<()> {
+    pub fn zeros_if<S: Everywhere, T: Value>(&self, fields: &[Field<S, Opt<T>>]) -> Fw<()> {
         let mut present = fields.iter().filter_map(|field| field.present(self.abi));
         present.try_for_each(|field| self.zero(field.range_in(self.abi)))
     }
 
     /// Panics unless everything from behind `first` up to `next` is zero.
-    pub fn zero_between<S, T: Value, U: Value>(
+    pub fn zero_between<S: Everywhere, T: Value, U: Value>(
         &self,
         first: Field<S, T>,
         next: Field<S, U>,
@@ -270,7 +274,7 @@ impl Memory {
 
     /// Logs, once for each `name`, that `field` of `r` does not hold what the driver in the field
     /// writes.
-    pub fn usual<S, T>(&self, r: &Record, name: &str, field: Field<S, T>, usual: T)
+    pub fn usual<S: Everywhere, T>(&self, r: &Record, name: &str, field: Field<S, T>, usual: T)
     where
         T: Value + PartialEq + fmt::LowerHex,
     {
@@ -358,12 +362,12 @@ impl Memory {
     }
 
     /// Returns the address of `field` in the structure at `base`.
-    pub fn at<S, T: Value>(&self, base: u64, field: Field<S, T>) -> u64 {
+    pub fn at<S: Everywhere, T: Value>(&self, base: u64, field: Field<S, T>) -> u64 {
         base.wrapping_add(field.offset_in(self.abi) as u64)
     }
 
     /// Returns the address of `field` in the structure at `base`; 0 if the version lacks it.
-    pub fn find_at<S, T: Value>(&self, base: u64, field: Field<S, Opt<T>>) -> u64 {
+    pub fn find_at<S: Everywhere, T: Value>(&self, base: u64, field: Field<S, Opt<T>>) -> u64 {
         match field.offset_in(self.abi) {
             Some(offset) => base.wrapping_add(offset as u64),
             None => 0,

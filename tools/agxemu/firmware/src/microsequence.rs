@@ -13,7 +13,7 @@ use agx_abi::event::Notifier;
 use agx_abi::microsequence::{Attachment, FinalizeCompute, RetireStamp, StartCompute};
 use agx_abi::microsequence::{FinalizeFragment, FinalizeVertex, StartFragment, StartVertex};
 use agx_abi::microsequence::{Timestamp, WaitForIdle, MAX_ATTACHMENTS, OPCODE_MASK};
-use agx_abi::{Abi, Field, Opt, Value};
+use agx_abi::{Abi, Everywhere, Field, Opt, Value};
 
 use crate::memory::{Memory, Record};
 use crate::panic::{bail, ensure, Fw};
@@ -223,7 +223,7 @@ impl Start {
 }
 
 /// Checks the attachments at `list`, and returns how many there are.
-fn attachments<S>(
+fn attachments<S: Everywhere>(
     r: &Record,
     list: Field<S, [Attachment; MAX_ATTACHMENTS]>,
     count: Field<S, u32>,
@@ -247,7 +247,12 @@ fn attachments<S>(
 }
 
 /// Checks the restart of a finish operation, and what it says of attachments.
-fn restart<S>(r: &Record, offset: Field<S, i32>, has: Field<S, u32>, start: Start) -> Fw<()> {
+fn restart<S: Everywhere>(
+    r: &Record,
+    offset: Field<S, i32>,
+    has: Field<S, u32>,
+    start: Start,
+) -> Fw<()> {
     let target = r.va.wrapping_add_signed(r.get(offset).into());
     ensure!(
         start.at == Some(target),
@@ -283,7 +288,7 @@ fn notifier_tail(work: &Work) -> u64 {
 }
 
 /// Checks the running number and the notifier that a start operation names, if it does.
-fn tail<S>(
+fn tail<S: Everywhere>(
     r: &Record,
     work: &Work,
     counter: Field<S, Opt<u64>>,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use agx_abi::registers::{Register, RegisterArray, RegisterEntry, RegisterInfo, MAX};
-use agx_abi::{Field, Opt, Value};
+use agx_abi::{Everywhere, Field, Opt, Value};
 
 use crate::memory::Record;
 use crate::panic::{bail, ensure, field, Fw};
@@ -34,7 +34,7 @@ pub struct Registers {
 impl Registers {
     /// Reads the list in fields `list` and `info` of the command `r`; `None` if the version has
     /// structures instead.
-    pub fn read<S>(
+    pub fn read<S: Everywhere>(
         r: &Record,
         list: Field<S, Opt<RegisterArray>>,
         info: Field<S, Opt<RegisterInfo>>,
@@ -139,7 +139,7 @@ enum Place<'a, S, P> {
     List(&'a Registers),
 }
 
-impl<'a, S, P: Value> Parameters<'a, S, P> {
+impl<'a, S: Everywhere, P: Value> Parameters<'a, S, P> {
     /// Returns the parameters `name` of the command `r`: those of `registers`, if there is a list,
     /// or else the structure in `field`.
     pub fn new(

@@ -114,7 +114,7 @@ impl Core {
                 let stream = Stream {
                     base: compute.stream,
                     usc_base: compute.usc_base,
-                    long_launches: self.chip.long_launches,
+                    long_launches: self.part.chip.long_launches,
                 };
                 context.compute(stream, settings, limits)
             }
@@ -148,7 +148,7 @@ impl Core {
     }
 
     /// Adds 1 to the word `field` of the statistics at `base`.
-    fn count<S>(&self, base: u64, field: agx_abi::Field<S, u32>) -> Fw<()> {
+    fn count<S: agx_abi::Everywhere>(&self, base: u64, field: agx_abi::Field<S, u32>) -> Fw<()> {
         let place = self.mem.at(base, field);
         self.mem
             .set_u32(place, self.mem.u32(place)?.wrapping_add(1))

@@ -6,6 +6,7 @@
 //! client cannot be a reason to panic: the GPU refuses such a command when it is started.
 
 mod clusters;
+mod places;
 
 use agx_abi::buffer::{self, BufferInfo, Scene};
 use agx_abi::channel::PipeKind;
@@ -16,7 +17,7 @@ use agx_abi::vertex::{JobParameters1, JobParameters2, RunVertex, TilingParameter
 use agx_abi::{Field, Value};
 use agxemu_gpu::render::{Frame, VertexJob};
 
-use crate::chip::Chip;
+use crate::chip::{Chip, Part};
 use crate::init::Init;
 use crate::machine::Role;
 use crate::memory::{Memory, Record, PAGE};
@@ -24,6 +25,7 @@ use crate::panic::{ensure, Fw, Panic};
 use crate::parameters::{Parameters, Registers};
 use crate::tiling::Tiling;
 use crate::work::{Fields, Work};
+use places::Places;
 
 /// Tag of the command.
 pub const TAG: u32 = RunVertex::TAG_VALUE;
@@ -93,8 +95,9 @@ pub struct Vertex {
 
 impl Vertex {
     /// Reads the command at `va` of the user queue `uuid`.
-    pub fn read(mem: &Memory, chip: &Chip, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
+    pub fn read(mem: &Memory, part: &Part, init: &Init, va: u64, uuid: u32) -> Fw<Self> {
         type C = RunVertex;
+        let chip = part.chip;
         let what = "vertex command";
         let size = C::USED.of(mem.abi);
         mem.expect(what, va, size as u64, &[Protection::GPU_RO_FW_PRIV_RW])?;
@@ -129,7 +132,7 @@ impl Vertex {
         let clusters = clusters::sharing(chip, &r, &p)?;
         let tiling = Tiling::of(&frame, clusters);
         tiling_parameters(&t, &tiling)?;
-        let setup = parameters1(mem, chip, &r, &p, work.vm_slot, &tiling)?;
+        let setup = parameters1(mem, part, &r, &p, work.vm_slot, &tiling)?;
         let p2 = C::JOB_PARAMS2;
         r.zero_gaps::<JobParameters2>(r.offset(p2))?;
         r.want(
@@ -410,7 +413,7 @@ fn constants(r: &Record, parameters: &P1<'_>, tiling: &Tiling) -> Fw<()> {
 
 fn parameters1(
     mem: &Memory,
-    chip: &Chip,
+    part: &Part,
     r: &Record,
     p: &P1<'_>,
     slot: u8,
@@ -418,16 +421,21 @@ fn parameters1(
 ) -> Fw<Setup> {
     type P = JobParameters1;
     constants(r, p, tiling)?;
-    clusters::check(mem, chip, r, p, slot, tiling)?;
+    let chip = part.chip;
+    let mut places = Places::new(mem, r, slot);
+    clusters::check(&mut places, chip, r, p, tiling)?;
     // Any helper will do.
     p.word(P::HELPER_BINARY, registers::HELPER_BINARY)?;
     p.get(P::HELPER_DATA, registers::HELPER_DATA)?;
     let mask = p.structure().map(|p| r.find(p.then(P::CORE_MASK)));
     if let Some(cores) = mask.flatten() {
-        let mask = u128::from(cores[0]) | u128::from(cores[1]) << 32;
-        if mask == 0 || mask >> chip.cores() != 0 {
-            mem.remark("core mask", &format!("{r}: {cores:x?}"));
-        }
+        // The driver in the field names all that work, and has two words for it.
+        let [first, second, _] = part.mask_words();
+        ensure!(
+            cores == [first, second],
+            "{r}: core mask is {cores:x?}, {:x?} work",
+            [first, second]
+        );
     }
 
     // The parts of the preemption buffer may stand anywhere.
@@ -441,10 +449,13 @@ fn parameters1(
         p.get(P::PREEMPT2, registers::PREEMPT2)?,
         third & !P::PREEMPT3_TAG,
     ];
-    for (i, (va, len)) in parts.into_iter().zip(chip.render_preempt).enumerate() {
-        let name = format!("preemption buffer part {}", i + 1);
-        let len = len * chip.preempt_copies();
-        mem.expect_in(slot, &name, va, len, TILER)?;
+    let names = [
+        "preemption buffer part 1",
+        "preemption buffer part 2",
+        "preemption buffer part 3",
+    ];
+    for ((name, va), len) in names.into_iter().zip(parts).zip(chip.render_preempt) {
+        places.take(name, va, len * chip.preempt_copies(), TILER)?;
     }
 
     let heapmeta = p.get(P::TVB_HEAPMETA, registers::TVB_HEAPMETA)?;
@@ -458,14 +469,14 @@ fn parameters1(
         layermeta: p.get(P::TVB_LAYERMETA, registers::TVB_LAYERMETA)?,
     };
     let tpc = p.get(P::TPC, registers::TPC)?;
-    mem.expect_in(slot, "tile map", setup.tilemap, tiling.tile_map(), TILER)?;
-    mem.expect_in(slot, "heap metadata", setup.heapmeta, HEAPMETA_SIZE, TILER)?;
+    places.take("tile map", setup.tilemap, tiling.tile_map(), TILER)?;
+    places.take("heap metadata", setup.heapmeta, HEAPMETA_SIZE, TILER)?;
     let layers = tiling.layer_metadata();
     if layers != 0 {
-        mem.expect_in(slot, "layer metadata", setup.layermeta, layers, TILER)?;
+        places.take("layer metadata", setup.layermeta, layers, TILER)?;
     }
     // The firmware cleans it between uses, so it is mapped for the firmware too. Inferred.
     let private = &[Protection::GPU_FW_PRIV_RW];
-    mem.expect_in(slot, "tile pointer cache", tpc, tiling.cache(), private)?;
+    places.take("tile pointer cache", tpc, tiling.cache(), private)?;
     Ok(setup)
 }

@@ -6,7 +6,7 @@ use agx_abi::channel::PipeKind;
 use agx_abi::compute::{EncoderParams, JobMeta, TimestampPointers};
 use agx_abi::event::{Notifier, SLOTS, STAMP_STEP};
 use agx_abi::uat::{clients_have_kernel_half, ttb_asid, ttb_table, Protection, TTB_VALID};
-use agx_abi::{Abi, Field, Opt, Value};
+use agx_abi::{Abi, Everywhere, Field, Opt, Value};
 
 use crate::compute::Compute;
 use crate::fragment::Fragment;
@@ -104,7 +104,7 @@ pub struct Fields<S> {
 
 impl Work {
     /// Reads the common part of the command in `r` of the user queue `uuid`.
-    pub fn read<S>(
+    pub fn read<S: Everywhere>(
         mem: &Memory,
         init: &Init,
         r: &Record,
@@ -164,12 +164,12 @@ impl Work {
     }
 
     /// Returns the address of a field of the command.
-    pub fn field<S, T: Value>(&self, field: Field<S, T>) -> u64 {
+    pub fn field<S: Everywhere, T: Value>(&self, field: Field<S, T>) -> u64 {
         self.va.wrapping_add(field.offset_in(self.abi) as u64)
     }
 
     /// Returns the address of a field of the command; 0 if the version lacks it.
-    pub fn find<S, T: Value>(&self, field: Field<S, Opt<T>>) -> u64 {
+    pub fn find<S: Everywhere, T: Value>(&self, field: Field<S, Opt<T>>) -> u64 {
         let offset = field.offset_in(self.abi);
         offset.map_or(0, |offset| self.va.wrapping_add(offset as u64))
     }
@@ -243,7 +243,7 @@ fn asid_fits(ttb1: u64, slot: u32) -> bool {
     [u64::from(slot), 0].contains(&ttb_asid(ttb1))
 }
 
-fn encoder<S>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, u32)> {
+fn encoder<S: Everywhere>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, u32)> {
     let id = p.then(EncoderParams::SYNC_GROW);
     r.zero(r.offset(p)..r.offset(id))?;
     mem.usual(r, "encoder id", id, 0);
@@ -260,7 +260,7 @@ fn encoder<S>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, 
     Ok((heap, samplers))
 }
 
-fn meta<S>(mem: &Memory, r: &Record, m: Field<S, JobMeta>) -> Fw<Stamps> {
+fn meta<S: Everywhere>(mem: &Memory, r: &Record, m: Field<S, JobMeta>) -> Fw<Stamps> {
     r.zero(r.offset(m)..r.offset(m.then(JobMeta::STAMP)))?;
     r.want(
         "event control index",
@@ -293,7 +293,7 @@ fn meta<S>(mem: &Memory, r: &Record, m: Field<S, JobMeta>) -> Fw<Stamps> {
 }
 
 /// Returns the addresses at `field`. Those of the user, which may be 0, lie behind `user`.
-fn times<S>(
+fn times<S: Everywhere>(
     mem: &Memory,
     r: &Record,
     field: Field<S, TimestampPointers>,

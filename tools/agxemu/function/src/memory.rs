@@ -19,7 +19,7 @@ pub struct Mapping {
     len: usize,
 }
 
-// SAFETY: It is memory, and nothing is thread local about it.
+// SAFETY: By the type invariant this owns the mapping, which any thread may access and unmap.
 unsafe impl Send for Mapping {}
 // SAFETY: By the type invariant the mapping stays, and all access is by copies and atomics.
 unsafe impl Sync for Mapping {}

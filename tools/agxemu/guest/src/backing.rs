@@ -67,7 +67,7 @@ impl Drop for Anonymous {
     }
 }
 
-// SAFETY: It is memory, and nothing is thread local about it.
+// SAFETY: By the type invariant this owns the memory, which any thread may access and free.
 unsafe impl Send for Anonymous {}
 // SAFETY: By the type invariant the memory stays, and all access is atomic.
 unsafe impl Sync for Anonymous {}

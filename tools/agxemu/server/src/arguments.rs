@@ -6,24 +6,36 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use agxemu_firmware::chip::{Chip, Part, T8103};
+use agxemu_firmware::chip::{self, Chip, Part};
 use agxemu_firmware::gpu;
 use agxemu_firmware::script::{Rule, Script};
 use agxemu_soc::hardware::Hardware;
 use agxemu_soc::options::{Regions, Trouble};
 
-/// What is printed with an error.
-pub const USAGE: &str = "\
+/// Returns what is printed with an error.
+pub fn usage() -> String {
+    let chips = chip::ALL.map(|chip| {
+        let firmwares: Vec<_> = chip.firmwares.iter().map(|version| version.name).collect();
+        let (name, firmwares) = (chip.name, firmwares.join(", "));
+        format!("  {name:<14} {firmwares:<12} {:x}\n", chip.working)
+    });
+    format!(
+        "{USAGE}\n\nchips, with their firmwares and the cores that work\n{}",
+        chips.concat()
+    )
+}
+
+/// The options.
+const USAGE: &str = "\
 usage: agxemu --socket PATH --region NAME=START,SIZE … [OPTION…]
 
   --socket PATH          where the virtual machine connects
   --region NAME=ADDR,LEN a memory region of the boot tree; six of them: uat-ttbs, uat-pagetables,
                          uat-handoff, hw-cal-a, hw-cal-b, globals
-  --chip NAME            the chip: t8103 (default), t8112, t6000, t6001, t6002, t6020, t6021,
-                         t6022
-  --firmware VERSION     its firmware: 13.5 (default), 12.3 (t8112: 12.4)
+  --chip NAME            the chip, one of those below (default: the first)
+  --firmware VERSION     its firmware, one of those there (default: the first)
   --cores MASK           the cores that work, a hexadecimal number of a bit for each, cluster after
-                         cluster (default: seven of t8103, all of others)
+                         cluster (default: the number there)
   --fault RULE           something goes wrong; may be repeated
   --hardware NAME,…      hardware or firmware behaves as they may; may be repeated
   --capture DIR          write memory out at each doorbell
@@ -59,7 +71,8 @@ hardware
   ids            the ID registers read garbage while the coprocessor is off
   endpoints      RTKit announces more endpoints
   late-messages  messages come when the interrupt handler has just found the mailbox empty
-  statistics     the fragment statistics are written up to 0x1124
+  statistics     the fragment statistics are written as far as the driver in the
+                 field has them
   stamp-bits     pending stamps have bits above the event slot
   cache          what the firmware writes through cached mappings is late until it is flushed
   slow-init:MS   Initialize takes so long
@@ -110,7 +123,7 @@ impl Arguments {
     /// What is wrong.
     pub fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut socket = None;
-        let mut chip = &T8103;
+        let mut chip = Part::default().chip;
         let mut firmware = None;
         let mut cores = None;
         let mut this = Self {

@@ -27,7 +27,7 @@ use crate::function::{Agx, IDENTITY};
 use crate::tlbi::Ring;
 
 fn main() -> ExitCode {
-    pci_function::program("agxemu", arguments::USAGE, Arguments::parse, serve)
+    pci_function::program("agxemu", &arguments::usage(), Arguments::parse, serve)
 }
 
 fn serve(arguments: Arguments) -> Result<(), String> {
@@ -176,7 +176,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
              \"raised_again\": {}, \"stale\": {}, \
              \"handoff_waits\": {}, \"translations\": {}, \"invalidated\": {}, \"freed\": {}, \
              \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
-             \"primitives\": {}, \"shaded\": {}, \
+             \"tvb_blocks\": {}, \"primitives\": {}, \"shaded\": {}, \
              \"compiled\": {}, \"interpreted\": {}, \"runs\": {}, \"compile_ms\": {}, \
              \"captures\": {}, \"captures_left_out\": {}, \"captures_held_ms\": {}, \
              \"capture_longest_ms\": {}}}\n",
@@ -197,6 +197,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             soc.power_cuts(),
             soc.remappings(),
             counters.overflows,
+            counters.tvb_blocks,
             counters.primitives,
             counters.shaded,
             engine.compiled,

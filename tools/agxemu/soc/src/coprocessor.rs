@@ -101,6 +101,7 @@ fn sum(a: Counters, b: Counters) -> Counters {
         flags: a.flags + b.flags,
         halts: a.halts + b.halts,
         overflows: a.overflows + b.overflows,
+        tvb_blocks: a.tvb_blocks.max(b.tvb_blocks),
         flushes: a.flushes + b.flushes,
         primitives: a.primitives + b.primitives,
         shaded: a.shaded + b.shaded,

@@ -9,7 +9,7 @@
 //! | `ids` | the ID registers read garbage while the coprocessor is off |
 //! | `endpoints` | RTKit announces more endpoints than the driver knows, in three maps |
 //! | `late-messages` | messages come at the worst moment for the mailbox's interrupt handler |
-//! | `statistics` | the fragment statistics are written up to 0x1124 |
+//! | `statistics` | fragment statistics are written as far as the driver in the field has them |
 //! | `stamp-bits` | pending stamps have bits above the event slot |
 //! | `cache` | what the firmware writes through cached mappings is in memory once it is flushed |
 //! | `slow-init:MS` | Initialize takes so long |

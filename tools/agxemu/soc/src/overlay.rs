@@ -92,7 +92,7 @@ pub fn build(
         )
         .child(mailbox);
     if domain != Domain::None {
-        bus = bus.child(power_manager(domain));
+        bus = bus.child(power_manager(chip, domain));
     }
     let bus = bus.child(gpu);
 
@@ -124,12 +124,10 @@ pub fn build(
 }
 
 /// Returns the power manager, with the domain of the GPU alone.
-fn power_manager(domain: Domain) -> Node {
+fn power_manager(chip: &Chip, domain: Domain) -> Node {
+    let [[manager, family], state] = chip.power;
     let mut gfx = Node::new("power-controller@0")
-        .strings(
-            "compatible",
-            &["apple,t8103-pmgr-pwrstate", "apple,pmgr-pwrstate"],
-        )
+        .strings("compatible", &state)
         .cells("reg", &[0, 4])
         .cells("#power-domain-cells", &[0])
         .cells("#reset-cells", &[0])
@@ -139,10 +137,7 @@ fn power_manager(domain: Domain) -> Node {
         gfx = gfx.flag("apple,always-on");
     }
     Node::new(format!("power-management@{PMGR_AT:x}"))
-        .strings(
-            "compatible",
-            &["apple,t8103-pmgr", "apple,pmgr", "syscon", "simple-mfd"],
-        )
+        .strings("compatible", &[manager, family, "syscon", "simple-mfd"])
         .cells("reg", &[PMGR_AT, PMGR_SIZE as u32])
         .cells("#address-cells", &[1])
         .cells("#size-cells", &[1])

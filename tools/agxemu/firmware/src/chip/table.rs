@@ -6,7 +6,7 @@
 //! are made up from the rules for them \[I\].
 
 use super::io::{ro, rw, Required};
-use super::{Chip, Places, Sharing, Version};
+use super::{tuning, Chip, Places, Sharing, Version};
 use agx_abi::Abi;
 
 /// All chips.
@@ -25,6 +25,24 @@ const LATER: Places = Places {
     fault: 0xd8c0,
     fault_address: Some(0xd8c8),
 };
+
+/// Names of the power manager and of a domain of it, in the device trees of the upstream kernel.
+const T8103_POWER: [[&str; 2]; 2] = [
+    ["apple,t8103-pmgr", "apple,pmgr"],
+    ["apple,t8103-pmgr-pwrstate", "apple,pmgr-pwrstate"],
+];
+const T8112_POWER: [[&str; 2]; 2] = [
+    ["apple,t8112-pmgr", "apple,pmgr"],
+    ["apple,t8112-pmgr-pwrstate", "apple,pmgr-pwrstate"],
+];
+const T6000_POWER: [[&str; 2]; 2] = [
+    ["apple,t6000-pmgr", "apple,pmgr"],
+    ["apple,t6000-pmgr-pwrstate", "apple,pmgr-pwrstate"],
+];
+const T6020_POWER: [[&str; 2]; 2] = [
+    ["apple,t6020-pmgr", "apple,t8103-pmgr"],
+    ["apple,t6020-pmgr-pwrstate", "apple,t8103-pmgr-pwrstate"],
+];
 
 /// Firmwares of M1 and its larger relatives.
 const G13: &[Version] = &[
@@ -60,6 +78,8 @@ pub static T8103: Chip = Chip {
     places: &EARLIER,
     long_launches: false,
     sram: None,
+    power: T8103_POWER,
+    tuning: &tuning::M1,
     identification: [
         0x402_1100, 0x4_0a04, 0x3_0808, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
@@ -102,6 +122,8 @@ pub static T8112: Chip = Chip {
     places: &EARLIER,
     long_launches: false,
     sram: None,
+    power: T8112_POWER,
+    tuning: &tuning::M2,
     identification: [
         0x502_1000, 0x4_0a04, 0x3_0a0a, 0x4_0404, 0x132_0300, 0x10_1311,
     ],
@@ -155,10 +177,13 @@ const M1_PRO: Chip = Chip {
         block: 0x44,
         others: [0x600, 0x1400, 0x300],
         parts: 16,
+        is_of_layers: true,
     }),
     places: &EARLIER,
     long_launches: false,
     sram: None,
+    power: T6000_POWER,
+    tuning: &tuning::M1_PRO,
     identification: [
         0x403_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_2311,
     ],
@@ -200,6 +225,7 @@ pub static T6001: Chip = Chip {
     id: 0x6001,
     core_id: 13,
     clusters: 4,
+    tuning: &tuning::M1_MAX,
     identification: [
         0x404_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_4311,
     ],
@@ -218,6 +244,7 @@ pub static T6002: Chip = Chip {
     core_id: 13,
     dies: 2,
     clusters: 8,
+    tuning: &tuning::M1_ULTRA,
     identification: [
         0x404_2000, 0x4_0a06, 0x3_0808, 0x4_0404, 0x132_0200, 0x20_8311,
     ],
@@ -255,10 +282,13 @@ const M2_PRO: Chip = Chip {
         block: 0x44,
         others: [0xc00, 0x2800, 0x800],
         parts: 64,
+        is_of_layers: false,
     }),
     places: &LATER,
     long_launches: true,
     sram: Some((0x4_04d6_0000, 0x2_0000)),
+    power: T6020_POWER,
+    tuning: &tuning::M2_PRO,
     identification: [0x603_1100, 0x4_0a06, 0x1_020a, 0x4_0404, 0x132_0200, 0],
     inferred: &["identification", "cores that work", "power limits"],
     // Which of the cores do not work is made up.
@@ -308,6 +338,7 @@ pub static T6021: Chip = Chip {
     id: 0x6021,
     core_id: 17,
     clusters: 4,
+    tuning: &tuning::M2_MAX,
     identification: [0x604_1100, 0x4_0a06, 0x1_040a, 0x4_0404, 0x132_0200, 0],
     inferred: &["identification", "cores that work"],
     working: 0xff_dfff_fdff,
@@ -329,6 +360,7 @@ pub static T6022: Chip = Chip {
     dies: 2,
     clusters: 8,
     compute_preempt: 0x4_b300,
+    tuning: &tuning::M2_ULTRA,
     identification: [0x604_1100, 0x4_0a06, 0x2_040a, 0x4_0404, 0x132_0200, 0],
     inferred: &[
         "identification",

@@ -7,7 +7,7 @@ use agx_abi::fragment::{
 };
 use agx_abi::fragment::{JobParameters1, JobParameters2 as P2S, JobParameters3};
 use agx_abi::registers::{fragment as registers, Register};
-use agx_abi::Field;
+use agx_abi::{Everywhere, Field};
 use agxemu_gpu::render::{FragmentJob, Frame, Plane, Program, Zls};
 
 use super::{isp_control, P1, P2};
@@ -179,25 +179,23 @@ pub(super) fn parameters3(r: &Record, p1: &P1<'_>, p2: &P2<'_>, frame: &Frame) -
     let depth = p2.word(P2S::ISP_BGOBJDEPTH, registers::ISP_BGOBJDEPTH)?;
     r.want("partial background depth", p.then(P::ISP_BGOBJDEPTH), depth)?;
     let values = p2.word(P2S::ISP_BGOBJVALS, registers::ISP_BGOBJVALS)?;
-    // Registers have the plain values.
-    let load = P2S::ISP_BGOBJVALS_LOAD.get(r.abi()).unwrap_or(0) as u32;
-    let plain = r.get(p.then(P::ISP_BGOBJVALS)) | load;
+    // Some versions want a bit more where they are loaded first.
+    let partial = r.get(p.then(P::ISP_BGOBJVALS));
     ensure!(
-        values | load == plain,
-        "{r}: background values are {values:#x}, partial ones {:#x}",
-        r.get(p.then(P::ISP_BGOBJVALS))
+        values == partial | P2S::ISP_BGOBJVALS_LOAD.of(r.abi()) as u32,
+        "{r}: background values are {values:#x}, partial ones {partial:#x}"
     );
     Ok(())
 }
 
-fn background<S>(r: &Record, field: Field<S, BackgroundProgram>) -> Program {
+fn background<S: Everywhere>(r: &Record, field: Field<S, BackgroundProgram>) -> Program {
     Program {
         usc: r.get(field.then(BackgroundProgram::USC)) as u32,
         counts: r.get(field.then(BackgroundProgram::RSRC_SPEC)) as u32,
     }
 }
 
-fn end_of_tile<S>(r: &Record, field: Field<S, EotProgram>) -> Program {
+fn end_of_tile<S: Everywhere>(r: &Record, field: Field<S, EotProgram>) -> Program {
     Program {
         usc: r.get(field.then(EotProgram::USC)),
         counts: r.get(field.then(EotProgram::RSRC_SPEC)),

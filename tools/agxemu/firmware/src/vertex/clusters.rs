@@ -9,9 +9,10 @@ use agx_abi::registers::{vertex as registers, Register};
 use agx_abi::vertex::JobParameters1 as P;
 use agx_abi::{Field, Opt};
 
+use super::places::Places;
 use super::{P1, TILER};
 use crate::chip::Chip;
-use crate::memory::{Memory, Record};
+use crate::memory::Record;
 use crate::panic::{bail, ensure, field, Fw};
 use crate::tiling::Tiling;
 
@@ -37,11 +38,10 @@ type Buffer = (&'static str, Field<P, Opt<u64>>, Register);
 
 /// Checks the memory that clusters need.
 pub(super) fn check(
-    mem: &Memory,
+    places: &mut Places<'_>,
     chip: &Chip,
     r: &Record,
     p: &P1<'_>,
-    slot: u8,
     tiling: &Tiling,
 ) -> Fw<()> {
     let all: [Buffer; 6] = [
@@ -84,19 +84,16 @@ pub(super) fn check(
         }
         return Ok(());
     };
-    let mut places = [0; 6];
-    for (place, (name, field, register)) in places.iter_mut().zip(all) {
+    let mut addresses = [0; 6];
+    for (address, (name, field, register)) in addresses.iter_mut().zip(all) {
         let Some(value) = p.find(field, register)? else {
             bail!("{r}: no {name} in this version");
         };
-        *place = value;
+        *address = value;
     }
 
-    // Structures have flags in some of the addresses, registers do not. There the layers share the
-    // first metadata.
-    let is_list = p.list().is_some();
-    let [tilemaps, layermeta, mut meta1, meta2, meta3, mut meta4] = places;
-    if !is_list {
+    let [tilemaps, layermeta, mut meta1, meta2, meta3, mut meta4] = addresses;
+    if sizes.is_of_layers {
         let stride = meta1 >> P::META1_STRIDE_SHIFT;
         field!(
             r,
@@ -112,7 +109,7 @@ pub(super) fn check(
         meta4 &= !P::META4_TAG;
     }
     let [second, third, fourth] = sizes.others;
-    let first = u64::from(tiling.cluster_blocks(!is_list)) * sizes.block;
+    let first = u64::from(tiling.cluster_blocks(sizes.is_of_layers)) * sizes.block;
     let lengths = [
         sizes.parts * tiling.tile_map(),
         sizes.parts * tiling.layer_metadata(),
@@ -121,15 +118,15 @@ pub(super) fn check(
         third,
         fourth,
     ];
-    let places = [tilemaps, layermeta, meta1, meta2, meta3, meta4];
-    for (((name, ..), va), len) in all.into_iter().zip(places).zip(lengths) {
+    let addresses = [tilemaps, layermeta, meta1, meta2, meta3, meta4];
+    for (((name, ..), va), len) in all.into_iter().zip(addresses).zip(lengths) {
         ensure!(
             va % ALIGN == 0,
             "{r}: {name} at {va:#x}, which is not aligned"
         );
         // What has no bytes is named nevertheless.
         if len != 0 {
-            mem.expect_in(slot, name, va, len, TILER)?;
+            places.take(name, va, len, TILER)?;
         }
     }
     Ok(())

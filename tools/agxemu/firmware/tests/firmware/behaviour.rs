@@ -5,10 +5,12 @@
 use agx_abi::channel::event;
 use agx_abi::channel::ChannelState;
 use agx_abi::globals::{Globals, PendingStamp};
-use agx_abi::init::{FwStatus, RuntimePointers as R};
+use agx_abi::init::{FwStatus, RuntimePointers as R, STATS_FRAGMENT_LARGE};
 use agx_abi::uat::Protection;
-use agxemu_firmware::behaviour::{Behaviour, LARGE_STATISTICS, STAMP_BITS};
+use agxemu_firmware::behaviour::{Behaviour, STAMP_BITS};
 
+use crate::support::abi::ABI;
+use crate::support::boot::fill_fragment_statistics;
 use crate::support::driver::Driver;
 use crate::support::job::{user_context, Queue, STREAM};
 
@@ -143,19 +145,21 @@ fn large_statistics_need_their_room() {
     let mut d = driver(&[], behaviour);
     let at = d.mem.alloc(Protection::FW_PRIV_RW, 0x748);
     let behind = d.mem.alloc(Protection::FW_PRIV_RW, 0x3000);
+    fill_fragment_statistics(&d.mem, at);
     d.mem.set(d.tree.pointers, R::STATS_FRAGMENT, at);
     d.mem.set(d.tree.pointers, R::STATS_COMPUTE, behind);
     let panic = d.boot().unwrap_err().0;
     assert!(panic.contains("something else is at"), "{panic}");
 
     let mut d = driver(&[], behaviour);
-    let size = LARGE_STATISTICS as usize;
-    let at = d.mem.alloc(Protection::FW_PRIV_RW, size + 4);
+    let size = STATS_FRAGMENT_LARGE.of(ABI) as u64;
+    let at = d.mem.alloc(Protection::FW_PRIV_RW, size as usize + 4);
+    fill_fragment_statistics(&d.mem, at);
     d.mem.set(d.tree.pointers, R::STATS_FRAGMENT, at);
     d.boot().unwrap();
-    assert_eq!(d.mem.u32(at + LARGE_STATISTICS - 4), 0x5a5a_5a5a);
-    assert_eq!(d.mem.u32(at + LARGE_STATISTICS), 0);
-    assert_eq!(d.mem.u32(at + 0x108), 0);
+    assert_eq!(d.mem.u32(at + size - 4), 0x5a5a_5a5a);
+    assert_eq!(d.mem.u32(at + size), 0);
+    assert_eq!(d.mem.u32(at + 0x108), u32::MAX);
 }
 
 #[test]

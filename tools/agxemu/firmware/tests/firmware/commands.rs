@@ -8,7 +8,7 @@ use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, R
 use agx_abi::event::Notifier;
 use agx_abi::microsequence::{Attachment, FinalizeCompute as F, StartCompute as S, Timestamp as T};
 use agx_abi::uat::{pte, Protection, TIMESTAMP_BASE};
-use agx_abi::{Field, Value};
+use agx_abi::{Everywhere, Field, Value};
 use agxemu_firmware::panic::Panic;
 
 use crate::support::driver::Driver;
@@ -36,7 +36,7 @@ impl Made<'_> {
     }
 
     /// Changes a field of the op at `offset` of the microsequence.
-    fn op<O, V: Value>(&self, offset: u64, field: Field<O, V>, value: V) {
+    fn op<O: Everywhere, V: Value>(&self, offset: u64, field: Field<O, V>, value: V) {
         self.d
             .mem
             .set(self.job.microsequence + offset, field, value);
@@ -153,7 +153,7 @@ const COMMAND: &[Case] = &[
         m.set(P2.then(JobParameters2::PREEMPT1), 1)
     }),
     ("byte 0x254 is 0x1, must be zero", |m| {
-        m.set(P2.then(JobParameters2::UNK_G14X), 1)
+        m.set(P2.then(JobParameters2::UNK_54), 1)
     }),
     ("encoder mask is 0x0", |m| {
         m.set(E.then(EncoderParams::MASK), 0)

@@ -62,6 +62,12 @@ fn pointers(d: &Driver, field: agx_abi::Field<R, u64>, value: u64) {
     d.mem.set(d.tree.pointers, field, value);
 }
 
+/// Clears a word of the fragment statistics.
+fn statistics(d: &Driver, offset: u64) {
+    let at = d.mem.get(d.tree.pointers, R::STATS_FRAGMENT);
+    d.mem.set_u32(at + offset, 0);
+}
+
 /// What is broken, and the reason that must be given for the panic.
 const CASES: &[(Break, &str)] = &[
     (
@@ -168,6 +174,14 @@ const CASES: &[(Break, &str)] = &[
     (
         |d| pointers(d, R::STATS_FRAGMENT, 0),
         "fragment statistics: null",
+    ),
+    (
+        |d| statistics(d, 0x108),
+        "fragment statistics: word 0x108 is 0x0",
+    ),
+    (
+        |d| statistics(d, 0x120),
+        "fragment statistics: word 0x120 is 0x0",
     ),
     (
         |d| pointers(d, R::STATS_COMPUTE, 0),

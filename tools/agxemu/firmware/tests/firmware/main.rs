@@ -4,6 +4,7 @@
 
 mod behaviour;
 mod capture;
+mod chips;
 mod commands;
 mod compute;
 mod damage;

@@ -7,7 +7,7 @@ use agx_abi::buffer::{BufferStats, Scene};
 use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::channel::{event, GrowTvbAck};
 use agx_abi::event::Notifier;
-use agx_abi::fragment::{JobParameters2, RunFragment};
+use agx_abi::fragment::RunFragment;
 use agx_abi::init::{FragmentStatistics, RuntimePointers, VertexStatistics};
 use agx_abi::tiling::Tiling;
 use agx_abi::uat::{Protection, TIMESTAMP_BASE};
@@ -392,16 +392,12 @@ fn bits_that_only_the_client_decides_reach_the_gpu() {
     for info in [whole, part] {
         d.mem.set(at, info.then(AuxFbInfo::ISP_CTL), control);
     }
-    let values = RunFragment::JOB_PARAMS2
-        .must()
-        .then(JobParameters2::ISP_BGOBJVALS);
-    d.mem.set(at, values, 0x300 | 0x5a);
     r.push(&d, &made);
     d.pending(1);
     r.submit(&mut d).unwrap();
     let job = gpu.fragment.lock().unwrap()[0].0;
     assert!(job.depth_bias_is_int);
-    assert_eq!(job.background_values, 0x35a);
+    assert_eq!(job.background_values, 0x75a);
     assert_eq!(r.vertex.kind, PipeKind::Vertex);
 }
 

@@ -47,6 +47,12 @@ impl Bench {
         self.vertex(V::JOB_PARAMS1.must().then(field), value);
     }
 
+    /// Returns what is in `field`.
+    fn part(&self, field: Field<V1, u64>) -> u64 {
+        let field = V::JOB_PARAMS1.must().then(field);
+        self.d.mem.get(self.made.vertex.at, field)
+    }
+
     fn tiling<U: Value>(&mut self, field: Field<T, U>, value: U) {
         self.vertex(V::TILING_PARAMS.must().then(field), value);
     }
@@ -132,7 +138,6 @@ fn the_render_that_they_start_from_is_good() {
     submit(|_| ()).unwrap();
     // What is not demanded.
     submit(|b| b.vertex(V::META.then(JobMeta::FLUSH_STAMPS), 1)).unwrap();
-    submit(|b| b.p1(V1::CORE_MASK.must(), [0xffff_ffff; 2])).unwrap();
     submit(|b| b.vertex(V::USES_SCRATCH, 1)).unwrap();
 }
 

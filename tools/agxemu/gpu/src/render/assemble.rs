@@ -143,7 +143,8 @@ impl Assembler {
     }
 
     /// Emits the two triangles of a quad, which is divided so that both have the provoking vertex,
-    /// with their outer edges; `corner` is the vertex that only the second has.
+    /// with their outer edges; `corner` is the vertex that only the second has. The diagonal and
+    /// the place of the provoking vertex are inferred.
     fn quad(
         &mut self,
         triangles: [(u32, u32, u32); 2],

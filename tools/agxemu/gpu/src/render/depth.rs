@@ -9,7 +9,7 @@
 //!     └──────────────────────► depth ──passes──► op `pass`, depth is written, sample counts
 //! ```
 
-use super::scene::{DrawState, REGION};
+use super::scene::{DrawState, Slope, REGION};
 
 /// Pixels of a region.
 pub(super) const PIXELS: usize = (REGION * REGION) as usize;
@@ -232,7 +232,8 @@ impl DepthStencil {
         }
         let old = &mut self.depth[at];
         let new = self.format.stored(z);
-        // A depth that is no number fails always: the driver needs it.
+        // A depth that is no number fails always: the driver needs it for what shaders emit. That
+        // it is so for an interpolated one, too, is inferred; draws without any test pass it.
         let holds = !z.is_nan() && tests.functions.iter().all(|&f| compare(f, new, *old));
         if let Some((test, reference)) = stencil {
             let op = if holds { test.pass } else { test.z_fail };
@@ -250,11 +251,9 @@ impl DepthStencil {
 /// The arithmetic is inferred from relatives of this GPU and from the factors of drivers.
 pub(super) fn bias(
     [constant, slope, clamp]: [f32; 3],
-    plane: &[f64; 3],
-    largest: f32,
+    Slope { steepest, largest }: Slope,
     constant_is_int: bool,
 ) -> f64 {
-    let steepest = plane[0].abs().max(plane[1].abs());
     let unit = if constant_is_int {
         1.0
     } else {

@@ -2,7 +2,7 @@
 
 //! What the fragment half asks of a scene.
 
-use super::scene::{Coefficients, DrawState, Primitive, Quad, Rect};
+use super::scene::{Coefficients, DrawState, Primitive, Quad, Rect, Slope};
 use super::{Frame, Scene};
 
 /// Primitives, sorted into regions; see the methods of [`Scene`] of the same names.
@@ -16,7 +16,7 @@ pub(super) trait Geometry: Sync {
     fn varying(&self, primitive: u32, word: u32, linear: bool, region: [u32; 2]) -> Coefficients;
     fn inverse_w(&self, primitive: u32, region: [u32; 2]) -> Coefficients;
     fn depth(&self, primitive: u32, region: [u32; 2]) -> [f64; 3];
-    fn largest_depth(&self, primitive: u32) -> f32;
+    fn slope(&self, primitive: u32) -> Slope;
     fn point_coordinate(&self, primitive: u32, region: [u32; 2]) -> [Coefficients; 2];
     fn flat(&self, primitive: u32, vertex: usize, word: u32) -> u32;
 }
@@ -58,8 +58,8 @@ impl Geometry for Scene {
         Scene::depth(self, primitive, region)
     }
 
-    fn largest_depth(&self, primitive: u32) -> f32 {
-        Scene::largest_depth(self, primitive)
+    fn slope(&self, primitive: u32) -> Slope {
+        Scene::slope(self, primitive)
     }
 
     fn point_coordinate(&self, primitive: u32, region: [u32; 2]) -> [Coefficients; 2] {

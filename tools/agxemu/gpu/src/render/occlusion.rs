@@ -47,8 +47,9 @@ impl Counters {
         }
     }
 
-    /// Adds the counters to those in memory, of which the first is at `base`. That hardware adds
-    /// is inferred from drivers, which clear them first.
+    /// Adds the counters to those in memory, of which the first is at `base`. That hardware adds,
+    /// and sets the lowest bit for [`Query::Any`], is inferred from drivers, which clear them
+    /// first.
     ///
     /// # Errors
     ///

@@ -10,7 +10,7 @@ use super::bindings::Bindings;
 use super::depth::{bias, FaceTests};
 use super::occlusion::Query;
 use super::program::{Context, Prepared, Programs};
-use super::scene::{DrawState, Primitive, Rect};
+use super::scene::{DrawState, Primitive, Rect, Slope};
 use super::FragmentJob;
 use crate::cdm::End;
 use crate::fault::{Fault, Unit};
@@ -106,15 +106,10 @@ impl Plan {
     }
 
     /// Returns what is added to the depth of a primitive.
-    pub fn bias(
-        &self,
-        primitive: &Primitive,
-        plane: &[f64; 3],
-        largest: impl FnOnce() -> f32,
-    ) -> f64 {
+    pub fn bias(&self, primitive: &Primitive, slope: impl FnOnce() -> Slope) -> f64 {
         let triangle = self.object(primitive) == TRIANGLE;
         match self.bias {
-            Some(record) if triangle => bias(record, plane, largest(), self.constant_is_int),
+            Some(record) if triangle => bias(record, slope(), self.constant_is_int),
             _ => 0.0,
         }
     }

@@ -92,7 +92,9 @@ impl Setup {
         }
     }
 
-    /// Returns the planes of the point coordinate: from the left, from the top.
+    /// Returns the planes of the point coordinate: from the left, from the top. That it is 0 and 1
+    /// at the sides of the square, and not at the middles of the outer pixels, is inferred from the
+    /// APIs.
     pub fn point_coordinate(&self) -> [Plane; 2] {
         let Self::Point { middle, size, .. } = self else {
             return [[0.0; 3]; 2];

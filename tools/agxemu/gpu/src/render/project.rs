@@ -13,7 +13,7 @@ use super::clip::{self, Distances};
 use super::plane::{Plane, Setup, Sums};
 use super::ppp::State;
 use super::raster::{area, Part, Place};
-use super::scene::{Geometry, Primitive, Scene, Shape};
+use super::scene::{Geometry, Primitive, Scene, Shape, Slope};
 use super::work::{differences, line_sums, pixels, snap, triangle_sums, Work};
 
 /// Window coordinates that are left after clipping, in pixels on each side of the origin. Inferred:
@@ -39,7 +39,8 @@ const OUTPUT_CLIP: u32 = 0xff;
 /// `ppp_ctrl`: all points have the size 1.
 const CONTROL_DEFAULT_SIZE: u32 = 1 << 8;
 
-/// Largest point, in pixels.
+/// Largest point, in pixels: what drivers offer. That hardware limits sizes, to this and to 1, is
+/// inferred.
 const LARGEST_POINT: f32 = 511.9375;
 
 /// Returns the place of window coordinates; `None` if it is far away, or no number.
@@ -64,7 +65,7 @@ struct Shaped {
     back_facing: bool,
     setup: Setup,
     depth: Plane,
-    largest_depth: f64,
+    slope: Slope,
 }
 
 impl<'a> Projector<'a> {
@@ -112,7 +113,7 @@ impl<'a> Projector<'a> {
             return;
         }
         match from.shape {
-            Shape::Point => self.point(scene, &work, 0, false),
+            Shape::Point => self.point(scene, &work, 0, false, None),
             Shape::Line => self.line(scene, &work),
             Shape::Triangle => self.triangle(scene, &work),
         }
@@ -129,6 +130,7 @@ impl<'a> Projector<'a> {
         } else {
             0
         };
+        // That nothing is drawn to a layer that is not there is inferred.
         if layer >= self.layers {
             return None;
         }
@@ -147,6 +149,7 @@ impl<'a> Projector<'a> {
         let component =
             |n: usize| [0, 1, 2].map(|vertex| f64::from(f32::from_bits(word(vertex, n))));
         let [x, y, z, w] = [0, 1, 2, 3].map(component);
+        // That one vertex without a place has the whole primitive dropped is inferred.
         let finite = [x, y, z, w].iter().flatten().all(|value| value.is_finite());
         finite.then_some(Work {
             from,
@@ -201,8 +204,15 @@ impl<'a> Projector<'a> {
         all
     }
 
-    /// Draws the vertex `n` as a square.
-    fn point(&self, scene: &mut Scene, work: &Work<'_>, n: usize, back_facing: bool) {
+    /// Draws the vertex `n` as a square; of a polygon with `slope`, if it is a corner of one.
+    fn point(
+        &self,
+        scene: &mut Scene,
+        work: &Work<'_>,
+        n: usize,
+        back_facing: bool,
+        slope: Option<Slope>,
+    ) {
         let window = work.vertex(n);
         let (Some(place), [_, _, z]) = (place(window), window) else {
             return;
@@ -216,6 +226,7 @@ impl<'a> Projector<'a> {
             }
         });
         let units = snap(size.into());
+        let depth = [0.0, 0.0, z];
         let shaped = Shaped {
             shape: Shape::Point,
             back_facing,
@@ -225,8 +236,8 @@ impl<'a> Projector<'a> {
                 vertex: n as u8,
                 inverse_w: 1.0 / work.w[n],
             },
-            depth: [0.0, 0.0, z],
-            largest_depth: z.abs(),
+            depth,
+            slope: slope.unwrap_or_else(|| Slope::new(&depth, &[window])),
         };
         let first = scene.parts.len();
         scene.parts.push(Part::square(place, units));
@@ -281,7 +292,7 @@ impl<'a> Projector<'a> {
             back_facing: false,
             setup,
             depth,
-            largest_depth: depths[0].abs().max(depths[1].abs()),
+            slope: Slope::new(&depth, &ends),
         };
         let first = scene.parts.len();
         scene.parts.push(part);
@@ -323,15 +334,25 @@ impl<'a> Projector<'a> {
             return;
         }
         let cull = self.state.draw.cull[0];
+        // Which sign is which side is inferred from what drivers set.
         let counterclockwise = (whole < 0) != work.from.flipped;
         let back_facing = counterclockwise != (cull & CULL_FRONT_IS_CCW != 0);
         if cull & if back_facing { CULL_BACK } else { CULL_FRONT } != 0 {
             return;
         }
         let mode = self.state.draw.face[usize::from(back_facing)] >> 18 & 3;
+        let z_plane = |setup: &Setup| {
+            let z = [windows[0][2], windows[1][2], windows[2][2]];
+            setup.plane(&[], z, true)
+        };
         if mode == 2 {
+            let depth = match cut {
+                true => triangle_sums(work).map(|sums| self.depth_of(work, &sums)),
+                false => Some(z_plane(&differences(places, work))),
+            };
+            let slope = depth.map(|depth| Slope::new(&depth, windows));
             for n in (0..3).filter(|&n| work.from.corners >> n & 1 == 1 && work.inside(n)) {
-                self.point(scene, work, n, back_facing);
+                self.point(scene, work, n, back_facing, slope);
             }
             return;
         }
@@ -363,8 +384,7 @@ impl<'a> Projector<'a> {
             scene.sums.push(sums);
         } else {
             setup = differences(places, work);
-            let z = [windows[0][2], windows[1][2], windows[2][2]];
-            depth = setup.plane(&[], z, true);
+            depth = z_plane(&setup);
         }
         let shaped = Shaped {
             shape: if mode == 0 {
@@ -375,7 +395,7 @@ impl<'a> Projector<'a> {
             back_facing,
             setup,
             depth,
-            largest_depth: windows.iter().fold(0.0, |most, at| at[2].abs().max(most)),
+            slope: Slope::new(&depth, windows),
         };
         self.push(scene, work, &shaped, first);
     }
@@ -395,7 +415,7 @@ impl<'a> Projector<'a> {
         scene.geometry.push(Geometry {
             setup: shaped.setup,
             depth: shaped.depth,
-            largest_depth: shaped.largest_depth as f32,
+            slope: shaped.slope,
             parts: (first as u32, count),
         });
         scene.primitives.push(Primitive {

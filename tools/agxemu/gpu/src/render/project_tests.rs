@@ -91,7 +91,7 @@ fn depth_is_clipped_if_the_word_says_so() {
     // The plane goes on; the largest is that of a vertex.
     let [a, b, c] = scene.depth(0, [0, 0]);
     assert!((a - 0.1).abs() < 1e-7 && b.abs() < 1e-7 && (c + 1.0).abs() < 1e-6);
-    assert_eq!(scene.largest_depth(0), 2.0);
+    assert_eq!(scene.slope(0).largest, 2.0);
     // Points beyond are dropped.
     for (clip, count) in [(DEPTH_CLIP, 1), (0, 2)] {
         let mut rig = Rig::new(8, 8, 0);
@@ -352,6 +352,37 @@ fn polygons_can_be_drawn_as_lines_and_points() {
     assert_eq!(lines, 36);
     // Each corner is one end of one line, and one point.
     assert_eq!(&rows[2][2..3], "2");
+}
+
+#[test]
+fn the_bias_of_lines_and_points_is_that_of_their_polygon() {
+    for cut in [false, true] {
+        let mut rig = Rig::new(16, 16, 1);
+        for (x, y, z, distance) in [
+            (2.0, 2.0, 0.0, 1.0),
+            (12.0, 2.0, 0.5, 1.0),
+            (2.0, 10.0, 0.25, -1.0),
+        ] {
+            rig.vertex(x, y, z, 1.0, &[if cut { distance } else { 1.0 }]);
+        }
+        rig.set(17, &[1]);
+        rig.set(18, &[0]);
+        for mode in [0, 1, 2] {
+            rig.set(2, &[15 << 8 | mode << 18]);
+            rig.set(5, &[15 << 8 | mode << 18]);
+            rig.draw(FAN, 0, 3);
+        }
+        let scene = rig.scene();
+        let points = if cut { 2 } else { 3 };
+        assert_eq!(scene.primitives(), 2 + points);
+        for n in 0..2 + points as u32 {
+            let slope = scene.slope(n);
+            assert!((slope.steepest - 0.05).abs() < 1e-6, "{n}: {slope:?}");
+            assert_eq!(slope.largest, 0.5);
+        }
+        // The depth of a point is still that of its vertex.
+        assert_eq!(scene.depth(2, [0, 0]), [0.0; 3]);
+    }
 }
 
 #[test]

@@ -127,7 +127,8 @@ impl Part {
         Some(Self::new(&edges, least, most))
     }
 
-    /// Returns a square of `size` units around `middle`, without its lower and right edges.
+    /// Returns a square of `size` units around `middle`, without its lower and right edges, which
+    /// is inferred.
     pub fn square(middle: Place, size: i64) -> Self {
         let low = middle.map(|place| place - size / 2);
         let high = low.map(|place| place + size);

@@ -114,6 +114,27 @@ pub struct Rect {
     pub y1: u32,
 }
 
+/// What a depth bias depends on. Of a polygon it is the same whether that is filled, or drawn as
+/// lines or points.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Slope {
+    /// How much z changes from pixel to pixel, in x or in y, whichever is more.
+    pub(super) steepest: f64,
+    /// The largest |z| of the vertices in the window.
+    pub(super) largest: f32,
+}
+
+impl Slope {
+    /// Returns that of a primitive with the plane `depth` and vertices at `windows`.
+    pub(super) fn new(depth: &Plane, windows: &[[f64; 3]]) -> Self {
+        let largest = windows.iter().fold(0.0, |most, at| at[2].abs().max(most));
+        Self {
+            steepest: depth[0].abs().max(depth[1].abs()),
+            largest: largest as f32,
+        }
+    }
+}
+
 /// What is known of a primitive besides what shaders see.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Geometry {
@@ -121,8 +142,8 @@ pub(super) struct Geometry {
     pub(super) setup: Setup,
     /// The plane of the window's z.
     pub(super) depth: Plane,
-    /// The largest |z| in the window.
-    pub(super) largest_depth: f32,
+    /// What its depth bias depends on.
+    pub(super) slope: Slope,
     /// First of its parts, and their number.
     pub(super) parts: (u32, u32),
 }
@@ -231,7 +252,7 @@ impl Scene {
     pub fn quads(&self, primitive: u32, within: Rect, each: &mut dyn FnMut(Quad)) {
         let (first, count) = self.geometry[primitive as usize].parts;
         let parts = &self.parts[first as usize..][..count as usize];
-        // The middle decides for all samples.
+        // That the middle decides for all samples is inferred from what drivers draw so.
         let whole = self.state_of(primitive).cull[0] & CULL_PRIMITIVE_MSAA != 0;
         let all = whole.then(|| ((1u32 << self.frame.samples) - 1) as u8);
         let positions = if whole {
@@ -284,9 +305,9 @@ impl Scene {
         relative(depth, corner(region))
     }
 
-    /// Returns the largest |z| of the primitive's vertices in the window, for the depth bias.
-    pub fn largest_depth(&self, primitive: u32) -> f32 {
-        self.geometry[primitive as usize].largest_depth
+    /// Returns what the depth bias of the primitive depends on.
+    pub(super) fn slope(&self, primitive: u32) -> Slope {
+        self.geometry[primitive as usize].slope
     }
 
     /// Returns the planes of the point coordinate of a point: from the left, from the top.

@@ -23,7 +23,8 @@ pub(super) struct Work<'a> {
     pub(super) planes: Vec<Distances>,
 }
 
-/// Rounds to 1/256 pixel; for values below 2⁴⁰.
+/// Rounds to the nearest 1/256 pixel, which is inferred from the eight bits that drivers announce;
+/// for values below 2⁴⁰.
 pub(super) fn snap(value: f64) -> i64 {
     // From here on doubles have no room for a fraction.
     const SHIFT: f64 = 6_755_399_441_055_744.0;

@@ -121,23 +121,29 @@ fn squares_of_samples_are_smaller() {
     }
 }
 
-#[test]
-fn one_texel_makes_the_others_of_its_square_real() {
-    let memory = memory(1, 0b1001 << 8, 0b1001);
-    let mut host = GpuHost::new(&memory, false);
-    let [texture, image] = images(1);
+/// Stores red to one texel of layer 1.
+fn store(host: &mut GpuHost<'_>, x: u32, y: u32) {
+    let [_, image] = images(1);
     let one = 1.0f32.to_bits();
     let write = ImageWrite {
         dim: Dim::D2Array,
         image,
         mask: 1,
-        coordinates: [all(20), all(40), all(1), all(0)],
+        coordinates: [all(x), all(y), all(1), all(0)],
         lod: all(0),
         data: [all(one), all(0), all(0), all(one)],
         wide: true,
         round_to_zero: false,
     };
     host.image_write(&write).expect("a store");
+}
+
+#[test]
+fn one_texel_makes_the_others_of_its_square_real() {
+    let memory = memory(1, 0b1001 << 8, 0b1001);
+    let mut host = GpuHost::new(&memory, false);
+    let [texture, _] = images(1);
+    store(&mut host, 20, 40);
     assert_eq!(memory.get(METADATA + 16 * 8 + 9 * 8, 8), RAW);
     let mut read = |x, y| fetch(&mut host, texture, Dim::D2Array, x, y, 1);
     assert_eq!(read(20, 40), [255, 0, 0, 255]);
@@ -146,6 +152,32 @@ fn one_texel_makes_the_others_of_its_square_real() {
     }
     // The neighbours are what they were.
     assert_eq!(memory.get(METADATA + 16 * 8 + 8 * 8, 8), RAW);
+}
+
+/// Threads that store to a square of one colour at the same time lose none of what they store.
+#[test]
+fn a_square_is_made_real_once() {
+    const THREADS: u32 = 4;
+    for _ in 0..400 {
+        let memory = memory(1, 0b1001 << 8, 0b1001);
+        let together = std::sync::Barrier::new(THREADS as usize);
+        std::thread::scope(|scope| {
+            for thread in 0..THREADS {
+                let (memory, together) = (&memory, &together);
+                scope.spawn(move || {
+                    let mut host = GpuHost::new(memory, false);
+                    together.wait();
+                    store(&mut host, 16 + 4 * thread, 32);
+                });
+            }
+        });
+        let mut host = GpuHost::new(&memory, false);
+        let [texture, _] = images(1);
+        for thread in 0..THREADS {
+            let stored = fetch(&mut host, texture, Dim::D2Array, 16 + 4 * thread, 32, 1);
+            assert_eq!(stored, [255, 0, 0, 255], "texel {thread}");
+        }
+    }
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 //! Metadata of compressed images: which squares of texels lie in memory as they are.
 //!
-//! Each square of 16×16 samples has eight bytes, one for each part of it. A square is raw, or of
-//! one colour, which drivers write themselves to clear; nothing else is known, and nothing else is
-//! written here. A square without a known code is read as if it were raw, which is inferred.
+//! Each square of 16×16 samples has eight bytes, one for each part of it; which byte is whose is
+//! inferred, and does not matter as long as all are alike. A square is raw, or of one colour, which
+//! drivers write themselves to clear; nothing else is known, and nothing else is written here. A
+//! square without a known code is read as if it were raw, which is inferred.
 //!
 //! ```text
 //!          written in part: all 256 samples first

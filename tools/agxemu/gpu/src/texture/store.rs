@@ -2,6 +2,8 @@
 
 //! Stores of texels and of image blocks.
 
+use std::sync::{Mutex, PoisonError};
+
 use agx_isa::exec::format::Format;
 use agx_isa::exec::host::{bits, BlockPlace, BlockWrite, Dim, HostFault, ImageWrite, Numeric};
 use agx_isa::exec::{Dispatch, LaneFault, MemoryFault, Tile};
@@ -285,6 +287,11 @@ fn squares(
     Ok(())
 }
 
+/// Threads take turns at making squares real, those of a place here each: the colour of one must
+/// not go over what another thread has stored to the square since. How hardware does that is not
+/// known; nothing but compute shaders and blocks beside each other can meet.
+static TURNS: [Mutex<()>; 64] = [const { Mutex::new(()) }; 64];
+
 /// Makes the square raw that a pixel is in. Unless all of it is about to be written, its colour is
 /// written to all samples first.
 fn make_raw(
@@ -299,6 +306,12 @@ fn make_raw(
         return Ok(());
     };
     let mut bytes = [0; 8];
+    memory.read(entry, &mut bytes)?;
+    if bytes == metadata.raw() {
+        return Ok(());
+    }
+    let turn = &TURNS[(entry / 8) as usize % TURNS.len()];
+    let _turn = turn.lock().unwrap_or_else(PoisonError::into_inner);
     memory.read(entry, &mut bytes)?;
     if bytes == metadata.raw() {
         return Ok(());

@@ -24,7 +24,9 @@ pub fn lower(inst: &Instruction) -> Result<Option<Op>, Refusal> {
             live: mask(inst, "live", "liveimm"),
         },
         table::Op::ZsEmit => depth_stencil(inst)?,
-        // They order fragments of the same pixel, which run one after the other here.
+        // They order fragments of the same pixel. Those run one after the other here: a group has
+        // no pixel twice, groups of a region run in the order of their primitives, and regions do
+        // not overlap.
         table::Op::WaitPix | table::Op::SignalPix => Op::Nop,
         _ => return Ok(None),
     }))

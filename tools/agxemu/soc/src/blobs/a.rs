@@ -9,7 +9,7 @@ use super::*;
 
 /// hw-cal-a.
 pub fn hw_cal_a(part: &Part) -> Vec<u8> {
-    let tuning = Tuning::of(part.chip);
+    let tuning = part.chip.tuning;
     let mut a = Blob::<A>::new(part.firmware.abi);
     state(&mut a, tuning);
     power_filter(&mut a, tuning);
@@ -18,7 +18,8 @@ pub fn hw_cal_a(part: &Part) -> Vec<u8> {
     die(&mut a, tuning);
     average_power(&mut a, tuning);
     shader_engine(&mut a, tuning);
-    a.shared(A::HWS1, A::HWS2, A::HWS3);
+    a.shared(tuning, A::HWS1, A::HWS2, A::HWS3);
+    coefficients(&mut a, part, tuning);
     a.set(A::UNK_3CE8, 1);
     let [core, sram] = tuning.leakage;
     a.set(A::CORE_LEAK_COEF, leakage(part, core, 0.12));
@@ -37,18 +38,40 @@ fn leakage(part: &Part, whole: [f32; 8], apart: f32) -> [f32; 8] {
     values
 }
 
+/// Returns a row for each cluster, of those of the largest chip of the family.
+fn rows<const N: usize>(part: &Part, of: &[&[f32]]) -> [[f32; N]; 8] {
+    let mut rows = [[0.0; N]; 8];
+    let clusters = part.chip.clusters as usize;
+    for (row, values) in rows.iter_mut().zip(of).take(clusters) {
+        row[..values.len()].copy_from_slice(values);
+    }
+    rows
+}
+
+fn coefficients(a: &mut Blob<A>, part: &Part, tuning: &Tuning) {
+    let [first, second] = tuning.coefficients;
+    a.put(A::UNK_COEF_A1, rows(part, first))
+        .put(A::UNK_COEF_A2, rows(part, first))
+        .put(A::UNK_COEF_A1_WIDE, rows(part, first))
+        .put(A::UNK_COEF_A2_WIDE, rows(part, first))
+        .put(A::UNK_COEF_B1, rows(part, second))
+        .put(A::UNK_COEF_B2, rows(part, second))
+        .put(A::UNK_COEF_B1_WIDE, rows(part, second))
+        .put(A::UNK_COEF_B2_WIDE, rows(part, second));
+}
+
 fn state(a: &mut Blob<A>, tuning: &Tuning) {
     let mut sram = [0.0; 16];
     sram[..tuning.states()].fill(SRAM_K);
-    a.set(A::CLOCKS_PER_PERIOD, CLOCKS)
-        .put(A::CLOCKS_PER_PERIOD_2, CLOCKS)
+    a.set(A::CLOCKS_PER_PERIOD, tuning.clocks)
+        .put(A::CLOCKS_PER_PERIOD_2, tuning.clocks)
         .set(A::PWR_STATUS, 4)
         .set(A::UNK_10, 1.0)
         .all(1, [A::ACTUAL_PSTATE, A::TGT_PSTATE, A::UNK_40])
         .set(A::MIN_PSTATE_SCALED, 100)
         .set(A::MIN_PSTATE_SCALED_4, 100.0)
         .all(
-            BASE,
+            100 * tuning.base_state,
             [
                 A::BASE_PSTATE_SCALED,
                 A::BASE_PSTATE_SCALED_2,
@@ -122,40 +145,45 @@ fn power_filter(a: &mut Blob<A>, tuning: &Tuning) {
 }
 
 fn peak_power(a: &mut Blob<A>, tuning: &Tuning) {
-    let (new, old) = filter(PPM_TC);
-    a.set(A::PPM_FILTER_TC_PERIODS_X4, 4 * PPM_TC)
+    let tc = tuning.peak_ms / PERIOD;
+    let (new, old) = filter(tc);
+    a.set(A::PPM_FILTER_TC_PERIODS_X4, 4 * tc)
         .set(A::PPM_FILTER_A, new)
         .set(A::PPM_FILTER_A_NEG, old)
         .set(A::PPM_KI_DT, each_period(tuning.peak[0]))
         .set(A::PPM_KP, tuning.peak[1])
-        .set(A::PPM_FILTER_TC_MS, PPM_TC_MS)
-        .put(A::PPM_FILTER_TC_CLKS, PPM_TC * CLOCKS);
+        .set(A::PPM_FILTER_TC_MS, tuning.peak_ms)
+        .put(A::PPM_FILTER_TC_CLKS, tc * CLOCKS);
 }
 
 fn performance(a: &mut Blob<A>, tuning: &Tuning) {
     let (new, old) = filter(5);
-    let (new_2, old_2) = filter(50);
-    a.all(85, [A::PERF_TGT_UTILIZATION, A::PERF_TGT_UTILIZATION_2])
-        .set(A::PERF_BOOST_MIN_UTIL, 100)
-        .set(A::PERF_BOOST_CE_STEP, 25)
-        .set(A::PERF_RESET_ITERS, 6)
-        .set(A::UNK_774, 6)
-        .set(A::UNK_778, 1)
-        .set(A::PERF_FILTER_DROP_THRESHOLD, 0)
-        .set(A::PERF_FILTER_A, new)
-        .set(A::PERF_FILTER_A_NEG, old)
-        .set(A::PERF_FILTER_A2, new_2)
-        .set(A::PERF_FILTER_A2_NEG, old_2)
-        .set(A::PERF_KI, 7.895_683_3)
-        .set(A::PERF_KI2, 0.197_392)
-        .set(A::PERF_KP, 14.707_963)
-        .set(A::PERF_KP2, 6.853_981)
-        .set(A::PERF_INTEGRAL_MIN_CLAMP, 0.0)
-        .set(A::UNK_79C, 95.0)
-        .set(
-            A::BOOST_STATE_UNK_K,
-            (tuning.states() as u32 - 1 - BASE_STATE) as f32 / 0.95,
-        );
+    let (new_2, old_2) = filter(tuning.load_tc);
+    let [least, step] = tuning.boost;
+    a.all(
+        tuning.target,
+        [A::PERF_TGT_UTILIZATION, A::PERF_TGT_UTILIZATION_2],
+    )
+    .set(A::PERF_BOOST_MIN_UTIL, least)
+    .set(A::PERF_BOOST_CE_STEP, step)
+    .set(A::PERF_RESET_ITERS, 6)
+    .set(A::UNK_774, 6)
+    .set(A::UNK_778, 1)
+    .set(A::PERF_FILTER_DROP_THRESHOLD, 0)
+    .set(A::PERF_FILTER_A, new)
+    .set(A::PERF_FILTER_A_NEG, old)
+    .set(A::PERF_FILTER_A2, new_2)
+    .set(A::PERF_FILTER_A2_NEG, old_2)
+    .set(A::PERF_KI, tuning.load_ki[0])
+    .set(A::PERF_KI2, tuning.load_ki[1])
+    .set(A::PERF_KP, tuning.load_kp[0])
+    .set(A::PERF_KP2, tuning.load_kp[1])
+    .set(A::PERF_INTEGRAL_MIN_CLAMP, 0.0)
+    .set(A::UNK_79C, 95.0)
+    .set(
+        A::BOOST_STATE_UNK_K,
+        (tuning.states() as u32 - 1 - tuning.base_state) as f32 / 0.95,
+    );
 }
 
 fn die(a: &mut Blob<A>, tuning: &Tuning) {
@@ -170,23 +198,22 @@ fn die(a: &mut Blob<A>, tuning: &Tuning) {
     .put(A::FAST_DIE1_SENSOR_MASK_2, other)
     .put(A::FAST_DIE1_SENSOR_MASK_ALT, other_reserve)
     .set(A::FAST_DIE0_RELEASE_TEMP_CC, DIE_RELEASE)
-    .set(A::UNK_87C, DIE_87C)
+    .set(A::UNK_87C, tuning.die_87c)
     .set(A::UNK_880, 4)
     .set(A::UNK_894, 1.0)
-    .set(A::FAST_DIE0_KI_DT, DIE_KI_DT)
-    .set(A::FAST_DIE0_KP, DIE_KP)
+    .set(A::FAST_DIE0_KI_DT, each_period(tuning.die[0]))
+    .set(A::FAST_DIE0_KP, tuning.die[1])
     .set(A::FAST_DIE0_PROP_TGT_DELTA, 0)
-    .set(A::UNK_8CC, DIE_8CC)
-    .set(A::UNK_E24, 112)
+    .set(A::UNK_8CC, tuning.die_8cc)
+    .set(A::UNK_E24, tuning.die_e24)
     .all(1, [A::UNK_E28, A::UNK_163C]);
 }
 
 fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
-    let (new, old) = filter(AVG_TC);
+    let tc = tuning.average_ms / PERIOD;
+    let (new, old) = filter(tc);
     let (target_new, target_old) = filter(tuning.average_target);
-    let (zone_new, zone_old) = filter(ZONE_TC);
-    let zone = A::POWER_ZONES.at(0);
-    a.all(1, [A::UNK_C2C, A::POWER_ZONE_COUNT])
+    a.set(A::UNK_C2C, 1)
         .set(A::AVG_POWER_TARGET_FILTER_A, target_new)
         .set(A::AVG_POWER_TARGET_FILTER_A_NEG, target_old)
         .set(A::AVG_POWER_TARGET_FILTER_TC_X4, 4 * tuning.average_target)
@@ -198,24 +225,27 @@ fn average_power(a: &mut Blob<A>, tuning: &Tuning) {
             A::AVG_POWER_TARGET_FILTER_TC_CLKS,
             tuning.average_target * CLOCKS,
         )
-        .set(A::AVG_POWER_FILTER_TC_PERIODS_X4, 4 * AVG_TC)
+        .set(A::AVG_POWER_FILTER_TC_PERIODS_X4, 4 * tc)
         .set(A::AVG_POWER_FILTER_A, new)
         .set(A::AVG_POWER_FILTER_A_NEG, old)
         .set(A::AVG_POWER_KI_DT, each_period(tuning.average[0]))
         .set(A::AVG_POWER_KP, tuning.average[1])
         .set(A::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
-        .set(A::AVG_POWER_FILTER_TC_MS, AVG_TC_MS)
-        .put(A::AVG_POWER_FILTER_TC_CLKS, AVG_TC * CLOCKS)
-        .set(zone.then(PowerZone::TARGET), ZONE_TARGET)
-        .set(
-            zone.then(PowerZone::TARGET_OFFSET),
-            ZONE_TARGET - ZONE_OFFSET,
-        )
-        .set(zone.then(PowerZone::TC_X4), 4 * ZONE_TC)
-        .set(zone.then(PowerZone::TC_XPERIOD), ZONE_TC * PERIOD)
+        .set(A::AVG_POWER_FILTER_TC_MS, tuning.average_ms)
+        .put(A::AVG_POWER_FILTER_TC_CLKS, tc * CLOCKS);
+    let Some([target, offset, tc]) = tuning.zone else {
+        return;
+    };
+    let (new, old) = filter(tc);
+    let zone = A::POWER_ZONES.at(0);
+    a.set(A::POWER_ZONE_COUNT, 1)
+        .set(zone.then(PowerZone::TARGET), target)
+        .set(zone.then(PowerZone::TARGET_OFFSET), target - offset)
+        .set(zone.then(PowerZone::TC_X4), 4 * tc)
+        .set(zone.then(PowerZone::TC_XPERIOD), tc * PERIOD)
         .put(zone.then(PowerZone::UNK_10), 1_320_000_000)
-        .set(zone.then(PowerZone::A_NEG), zone_old)
-        .set(zone.then(PowerZone::A), zone_new);
+        .set(zone.then(PowerZone::A_NEG), old)
+        .set(zone.then(PowerZone::A), new);
 }
 
 fn shader_engine(a: &mut Blob<A>, tuning: &Tuning) {
@@ -229,7 +259,7 @@ fn shader_engine(a: &mut Blob<A>, tuning: &Tuning) {
     a.set(e.then(S::UNK_38), 4)
         .set(e.then(S::UNK_3C), 8000)
         .set(e.then(S::INACTIVE_THRESHOLD), 2500)
-        .set(e.then(S::ENGAGEMENT_CRITERIA), -1)
+        .set(e.then(S::ENGAGEMENT_CRITERIA), tuning.engagement)
         .set(e.then(S::RESET_CRITERIA), 50)
         .set(e.then(S::UNK_54), 50)
         .set(e.then(S::UNK_58), 1)

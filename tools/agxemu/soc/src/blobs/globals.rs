@@ -15,6 +15,7 @@ const SUB: usize = 0x20;
 /// globals.
 pub fn globals(part: &Part) -> Vec<u8> {
     let abi = part.firmware.abi;
+    let tuning = part.chip.tuning;
     let mut g = Blob::<G>::new(abi);
     let sub = G::UNK_34.offset_in(abi) + SUB;
     // Its last word is further back in the firmware that has this one.
@@ -24,7 +25,7 @@ pub fn globals(part: &Part) -> Vec<u8> {
     g.put(G::UNK_24_0, 3000)
         .put(G::UNK_2C_0, unk_2c_0)
         .set(G::UNK_34, 120)
-        .raw(sub, &0xffff_u16.to_le_bytes())
+        .raw(sub, &tuning.unk_54.to_le_bytes())
         .raw(sub + 2, &40_u16.to_le_bytes())
         .raw(sub + 4, &0xffff_u16.to_le_bytes())
         .raw(sub + 0xa, &1_u32.to_le_bytes())
@@ -45,14 +46,14 @@ pub fn globals(part: &Part) -> Vec<u8> {
                 G::UNK_28,
                 G::UNK_2C,
                 G::UNK_8900,
-                G::POWER_ZONE_COUNT,
                 G::UNK_89E0,
                 G::UNK_900C,
-                G::UNK_903C,
                 G::DO_INIT,
             ],
         )
-        .shared(G::HWS1, G::HWS2, G::HWS3);
+        .shared(tuning, G::HWS1, G::HWS2, G::HWS3)
+        // Only firmware that has the word before has it.
+        .set(G::UNK_903C, G::UNK_9010_0.present(abi).map_or(0, |_| 1));
     for field in [
         G::UNK_89F4_8,
         G::UNK_9010_0,
@@ -62,12 +63,20 @@ pub fn globals(part: &Part) -> Vec<u8> {
     ] {
         g.put(field, 1);
     }
-    power(&mut g, Tuning::of(part.chip));
+    let (hws2_4, hws2_24) = tuning.hws2;
+    g.put(G::IDLE_OFF_STANDBY_TIMER, tuning.standby)
+        .put(G::UNK_HWS2_4, hws2_4)
+        .put(G::UNK_HWS2_24, hws2_24);
+    if !tuning.table_4.is_empty() {
+        let mut table = [0; 1024];
+        table[..tuning.table_4.len()].copy_from_slice(tuning.table_4);
+        g.set(G::UNK_118E8, 1).set(G::UNK_118EC, table);
+    }
+    power(&mut g, tuning);
     g.bytes
 }
 
 fn power(g: &mut Blob<G>, tuning: &Tuning) {
-    let zone = G::POWER_ZONES.at(0);
     g.all(tuning.max_power, [G::MAX_POWER, G::MAX_POWER_2])
         .all(
             tuning.max_state(),
@@ -77,23 +86,24 @@ fn power(g: &mut Blob<G>, tuning: &Tuning) {
                 G::MAX_PSTATE_SCALED_3,
             ],
         )
-        .set(G::AVG_POWER_FILTER_TC_PERIODS, AVG_TC)
+        .set(G::AVG_POWER_FILTER_TC_PERIODS, tuning.average_ms / PERIOD)
         .set(G::AVG_POWER_KI_DT, each_period(tuning.average[0]))
         .set(G::AVG_POWER_KP, tuning.average[1])
         .set(G::AVG_POWER_MIN_DUTY_CYCLE, MIN_DUTY)
         .set(G::AVG_POWER_TARGET_FILTER_TC, tuning.average_target)
-        .set(zone.then(GlobalsPowerZone::TARGET), ZONE_TARGET)
-        .set(
-            zone.then(GlobalsPowerZone::TARGET_OFFSET),
-            ZONE_TARGET - ZONE_OFFSET,
-        )
-        .set(zone.then(GlobalsPowerZone::TC), ZONE_TC)
-        .set(G::UNK_89BC, DIE_8CC)
+        .set(G::UNK_89BC, tuning.die_8cc)
         .set(G::FAST_DIE0_RELEASE_TEMP, DIE_RELEASE)
-        .set(G::UNK_89C4, DIE_87C)
+        .set(G::UNK_89C4, tuning.die_87c)
         .set(G::FAST_DIE0_PROP_TGT_DELTA, 0)
-        .set(G::FAST_DIE0_KP, DIE_KP)
-        .set(G::FAST_DIE0_KI_DT, DIE_KI_DT)
+        .set(G::FAST_DIE0_KP, tuning.die[1])
+        .set(G::FAST_DIE0_KI_DT, each_period(tuning.die[0]))
         .set(G::PPM_KP, tuning.peak[1])
         .set(G::PPM_KI_DT, each_period(tuning.peak[0]));
+    if let Some([target, offset, tc]) = tuning.zone {
+        let zone = G::POWER_ZONES.at(0);
+        g.set(G::POWER_ZONE_COUNT, 1)
+            .set(zone.then(GlobalsPowerZone::TARGET), target)
+            .set(zone.then(GlobalsPowerZone::TARGET_OFFSET), target - offset)
+            .set(zone.then(GlobalsPowerZone::TC), tc);
+    }
 }

@@ -3,58 +3,37 @@
 //! What the boot loader leaves in hw-cal-a, hw-cal-b and globals: those of a chip and its cores.
 //!
 //! The structures name what each field is; a field without a value here is zero on such a machine
-//! too, or the driver's. Power and leakage are from fuses on a real one, and only plausible here.
+//! too, or the driver's. Left at zero are also curves of M2 and its larger relatives, and the
+//! states and leakage of their second and third supply: neither driver nor firmware here looks at
+//! them. Power and leakage are from fuses on a real one, and only plausible here.
 
 mod a;
 mod b;
 mod globals;
-mod tuning;
 
 pub use a::hw_cal_a;
 pub use b::hw_cal_b;
 pub use globals::globals;
-use tuning::Tuning;
 
 use agx_abi::hwdata::{HwDataShared1, HwDataShared2, HwDataShared3};
-use agx_abi::{Abi, Field, Opt, Value};
-
-/// The state that it starts from, of a Mac mini.
-const BASE_STATE: u32 = 3;
-/// 100 times the base state.
-const BASE: u32 = 100 * BASE_STATE;
+use agx_abi::{Abi, Everywhere, Field, Opt, Value};
+use agxemu_firmware::chip::Tuning;
 
 /// Timer clocks in a millisecond.
 const CLOCK_KHZ: u32 = 24_000;
 /// The period of the power controllers, ms.
 const PERIOD: u32 = 8;
-/// Timer clocks in a period.
+/// Timer clocks in it.
 const CLOCKS: u32 = CLOCK_KHZ * PERIOD;
-
 /// The lowest duty cycle of the controllers.
 const MIN_DUTY: u32 = 40;
 /// What several controllers have in some field.
 const FIXED_ONE: f32 = 65536.0;
-/// Voltage of the SRAM at least, mV.
-const MIN_SRAM_MV: u32 = 850;
 /// Factor of the SRAM.
 const SRAM_K: f32 = 1.02;
 
-/// Average power: time constants in ms and in periods, gains.
-const AVG_TC_MS: u32 = 1000;
-const AVG_TC: u32 = AVG_TC_MS / PERIOD;
-/// Peak power.
-const PPM_TC_MS: u32 = 100;
-const PPM_TC: u32 = PPM_TC_MS / PERIOD;
-/// Temperature of the die.
-const DIE_KI_DT: f32 = 200.0 * PERIOD as f32 / 1000.0;
-const DIE_KP: f32 = 5.0;
+/// Temperature of the die above which the controller works, in hundredths of a degree.
 const DIE_RELEASE: u32 = 100 * 80;
-const DIE_87C: i32 = -220;
-const DIE_8CC: u32 = 9880;
-/// The one power zone: target and offset in mW, time constant.
-const ZONE_TARGET: u32 = 30_000;
-const ZONE_OFFSET: u32 = 100;
-const ZONE_TC: u32 = 6875;
 
 /// Returns an integral gain for each period, of one for each second.
 fn each_period(gain: f32) -> f32 {
@@ -74,7 +53,7 @@ struct Blob<S> {
     structure: std::marker::PhantomData<S>,
 }
 
-impl<S: Value> Blob<S> {
+impl<S: Everywhere> Blob<S> {
     fn new(abi: Abi) -> Self {
         Self {
             abi,
@@ -117,22 +96,26 @@ impl<S: Value> Blob<S> {
     /// The three blocks that hw-cal-a and globals both have.
     fn shared(
         &mut self,
+        tuning: &Tuning,
         first: Field<S, HwDataShared1>,
         second: Field<S, HwDataShared2>,
         third: Field<S, HwDataShared3>,
     ) -> &mut Self {
-        let mut table = [-1; 16];
-        table[1..7].copy_from_slice(&[0x7282, 0x50ea, 0x370a, 0x25be, 0x1c1f, 0x16fb]);
-        self.set(first.then(HwDataShared1::TABLE), table)
-            .set(first.then(HwDataShared1::UNK_A4), 0xffff)
-            .set(
-                second.then(HwDataShared2::TABLE),
-                [0x800, 0x1555, -1, -1, -1, -1, -1, -1, 0, 0],
-            )
+        let (table_1, word_1) = tuning.table_1;
+        let (table_2, word_2) = tuning.table_2;
+        self.set(first.then(HwDataShared1::TABLE), table_1)
+            .set(first.then(HwDataShared1::UNK_A4), word_1)
+            .set(second.then(HwDataShared2::TABLE), table_2)
             .set(second.then(HwDataShared2::UNK_28), [0xff; 16])
-            .set(second.then(HwDataShared2::UNK_508), 0xc0_0007)
-            // The chip has no third table.
-            .set(third.then(HwDataShared3::UNK_0), 0)
+            .set(second.then(HwDataShared2::UNK_508), word_2);
+        if let Some((word, table)) = tuning.table_3 {
+            self.set(third.then(HwDataShared3::UNK_0), 1)
+                .set(third.then(HwDataShared3::UNK_4), 500)
+                .set(third.then(HwDataShared3::UNK_8), word)
+                .set(third.then(HwDataShared3::TABLE), table)
+                .set(third.then(HwDataShared3::UNK_4C), 1);
+        }
+        self
     }
 }
 
@@ -144,7 +127,7 @@ mod tests {
     use agx_abi::Layout;
 
     const ABI: Abi = Abi::G13V13_5;
-    use agxemu_firmware::chip::{Part, T6002};
+    use agxemu_firmware::chip::{Chip, Part, T6002};
 
     #[test]
     fn powers_are_those_of_the_table() {
@@ -157,6 +140,102 @@ mod tests {
         );
         assert_eq!(HwDataB::VOLTAGES_SRAM.read_in(ABI, &b)[6], [931; 8]);
         assert_eq!(HwDataB::VOLTAGES_SRAM.read_in(ABI, &b)[1], [850; 8]);
+    }
+
+    /// Words that only firmware 12.3 and 12.4 has, and the state that a machine starts from.
+    #[test]
+    fn words_of_earlier_firmwares() {
+        for (name, firmware, want) in [
+            ("t8103", "12.3", [7, 850, 0x48, 0x8, 0x1020]),
+            ("t8112", "12.4", [9, 780, 0x2048, 0x4000, 0x1020]),
+            ("t6002", "12.3", [7, 790, 0x2084, 0x80, 0x1020]),
+        ] {
+            let part = Part::new(Chip::find(name).unwrap());
+            let part = part.with_firmware(firmware).unwrap();
+            let (abi, b) = (part.firmware.abi, hw_cal_b(&part, 0));
+            let words = [
+                HwDataB::NUM_PSTATES,
+                HwDataB::MIN_SRAM_VOLTAGE,
+                HwDataB::UNK_AB8,
+                HwDataB::UNK_ABC,
+                HwDataB::UNK_AC0,
+            ];
+            let words = words.map(|field| field.present(abi).unwrap().read_in(abi, &b));
+            assert_eq!(words, want, "{name}");
+            let first = HwDataB::UNK_0.present(abi).unwrap();
+            assert_eq!(first.read_in(abi, &b), 0x13_0000_0000, "{name}");
+        }
+        // Mac minis start higher.
+        for (name, base) in [
+            ("t8103", 300),
+            ("t8112", 100),
+            ("t6001", 100),
+            ("t6020", 300),
+            ("t6021", 100),
+        ] {
+            let part = Part::new(Chip::find(name).unwrap());
+            let a = hw_cal_a(&part);
+            let got = HwDataA::BASE_PSTATE_SCALED.read_in(part.firmware.abi, &a);
+            assert_eq!(got, base, "{name}");
+        }
+    }
+
+    /// Figures of each chip: limits of its die and load, gains for the averages, the SRAM's
+    /// voltage.
+    #[test]
+    fn constants_are_those_of_the_chip() {
+        let of = |name: &str| Part::new(Chip::find(name).unwrap());
+        let a = |part: &Part| (part.firmware.abi, hw_cal_a(part));
+        for (name, constant, die, load, average, least) in [
+            ("t8103", -220, 1.6, 85, 1000, 850),
+            ("t8112", 900, 1.6, 85, 300, 780),
+            ("t6000", 900, 4.0, 85, 1000, 790),
+            ("t6001", 900, 4.0, 85, 1000, 790),
+            ("t6002", 900, 4.0, 85, 1000, 790),
+            ("t6020", 500, 10.8, 85, 302, 790),
+            ("t6021", 500, 5.6, 85, 300, 790),
+            ("t6022", 500, 0.0768, 70, 302, 790),
+        ] {
+            let part = of(name);
+            let (abi, a) = a(&part);
+            assert_eq!(HwDataA::UNK_87C.read_in(abi, &a), constant, "{name}");
+            let ki = HwDataA::FAST_DIE0_KI_DT.read_in(abi, &a);
+            assert!((ki - die).abs() < 1e-4, "{name}: {ki}");
+            let target = HwDataA::PERF_TGT_UTILIZATION.read_in(abi, &a);
+            assert_eq!(target, load, "{name}");
+            let tc = HwDataA::AVG_POWER_FILTER_TC_MS.read_in(abi, &a);
+            assert_eq!(tc, average, "{name}");
+            let zones = HwDataA::POWER_ZONE_COUNT.read_in(abi, &a);
+            assert_eq!(zones, u32::from(name == "t8103"), "{name}");
+            let b = hw_cal_b(&part, 0x8_0000_0000);
+            let lowest = HwDataB::VOLTAGES_SRAM.read_in(abi, &b)[0][0];
+            assert_eq!(lowest, least, "{name}");
+        }
+        let b = hw_cal_b(&of("t6020"), 0);
+        let abi = Abi::G14XV13_5;
+        assert_eq!(HwDataB::UNK_454.read_in(abi, &b), 0);
+        assert_eq!(HwDataB::UNK_4E0.read_in(abi, &b), 4);
+        let a = hw_cal_a(&of("t6020"));
+        let rows = HwDataA::UNK_COEF_A1_WIDE.present(abi).unwrap();
+        let rows = rows.read_in(abi, &a);
+        // A row for each of the two clusters.
+        assert_eq!(rows[1][..5], [0.0, 0.0, 0.0, 6.9, 6.9]);
+        assert_eq!(rows[2], [0.0; 16]);
+        let third = HwDataA::HWS3.then(HwDataShared3::TABLE).read_in(abi, &a);
+        assert_eq!((third[7], third[8]), (125, 7500));
+        let g = globals(&of("t6021"));
+        let standby = Globals::IDLE_OFF_STANDBY_TIMER.present(abi).unwrap();
+        assert_eq!(standby.read_in(abi, &g), 700);
+        assert_eq!(
+            Globals::UNK_118EC.read_in(abi, &g)[..6],
+            [0, 2, 2, 1, 1, 90]
+        );
+        // What differs between the firmwares of one chip.
+        let old = of("t8112").with_firmware("12.4").unwrap();
+        let (b, g) = (hw_cal_b(&old, 0), globals(&old));
+        let abi = old.firmware.abi;
+        assert_eq!(HwDataB::UNK_AE4.read_in(abi, &b), [0, 0xf, 0x3f, 0x3f]);
+        assert_eq!(Globals::UNK_903C.read_in(abi, &g), 0);
     }
 
     #[test]

@@ -89,6 +89,9 @@ fn a_bad_fragment_command_is_a_panic_with_its_reason() {
         ("background values are 0x730, partial ones 0x35a", |b| {
             b.f2(F2::ISP_BGOBJVALS, 0x730)
         }),
+        ("background values are 0x35a, partial ones 0x35a", |b| {
+            b.f2(F2::ISP_BGOBJVALS, 0x35a)
+        }),
         ("partial background depth is", |b| {
             b.f2(F2::ISP_BGOBJDEPTH, 0)
         }),

@@ -86,6 +86,54 @@ const VERTEX: &[Case] = &[
     ("parameter 0x118 is 0x0", |b| b.p1(V1::UNK_118, 0)),
 ];
 
+/// Parts of memory that are another's: one byte of it, or all.
+const OVERLAPS: &[Case] = &[
+    ("preemption buffer part 2 at 0x", |b| {
+        b.p1(V1::PREEMPT2, b.part(V1::PREEMPT2) - 1)
+    }),
+    (
+        "of 0x280 bytes overlaps with preemption buffer part 1 at",
+        |b| b.p1(V1::PREEMPT2, b.part(V1::PREEMPT1)),
+    ),
+    ("preemption buffer part 3 at", |b| {
+        b.p1(V1::PREEMPT3, b.part(V1::PREEMPT3) - 1)
+    }),
+    ("tile map at", |b| {
+        b.p1(V1::TVB_TILEMAP, b.part(V1::PREEMPT1))
+    }),
+    ("heap metadata at", |b| {
+        let at = b.part(V1::TVB_TILEMAP);
+        b.p1(V1::TVB_HEAPMETA, at | V1::TVB_HEAPMETA_TAG);
+    }),
+    ("layer metadata at", |b| {
+        b.p1(V1::TVB_LAYERMETA, b.part(V1::TVB_LAYERMETA) - 1)
+    }),
+];
+
+#[test]
+fn parts_of_memory_do_not_overlap() {
+    for (reason, change) in OVERLAPS {
+        let panic = submit(change).unwrap_err().0;
+        assert!(panic.contains(" overlaps with "), "{panic}");
+        assert!(panic.contains(reason), "{panic:?} does not say {reason:?}");
+    }
+}
+
+#[test]
+fn cores_are_those_that_work() {
+    check(&[
+        ("core mask is [ff, 0], [fe, 0] work", |b| {
+            b.p1(V1::CORE_MASK.must(), [0xff, 0])
+        }),
+        ("core mask is [0, 0]", |b| {
+            b.p1(V1::CORE_MASK.must(), [0, 0])
+        }),
+        ("core mask is [fe, 1]", |b| {
+            b.p1(V1::CORE_MASK.must(), [0xfe, 1])
+        }),
+    ]);
+}
+
 /// Each number of the tiler, one more than it should be.
 const NUMBERS: &[(&str, Field<T, u32>)] = &[
     ("region size", T::RGN_SIZE),
@@ -129,7 +177,8 @@ fn a_bad_vertex_command_is_a_panic_with_its_reason() {
         ("layers word is 0xe800", |b| {
             b.tiling(T::RENDER_TARGET_MAX, 0xe800)
         }),
-        ("tile pointer cache size is", |b| {
+        // Three layers have more memory than two.
+        ("of 0x3c00 bytes overlaps with", |b| {
             b.tiling(T::RENDER_TARGET_MAX, 0xe002)
         }),
     ]);

@@ -2,7 +2,7 @@
 
 //! Buffer managers.
 
-use crate::support::abi::ABI;
+use crate::support::abi::abi;
 use agx_abi::buffer::{self, BlockControl, BufferInfo, BufferStats, Counter, BLOCK_PAGES};
 use agx_abi::queue::InitBuffer;
 use agx_abi::uat::Protection;
@@ -34,7 +34,7 @@ impl Buffer {
         let shared = Protection::FW_SHARED_RW;
         let page_list = d.mem.alloc_in(vm_slot, lists, 16 * MAX_BLOCKS as usize);
         let block_list = d.mem.alloc_in(vm_slot, lists, 8 * MAX_BLOCKS as usize);
-        let info = d.mem.alloc(d.habits.private, BufferInfo::size_in(ABI));
+        let info = d.mem.alloc(d.habits.private, BufferInfo::size_in(abi()));
         let control = d.mem.alloc(shared, BlockControl::SIZE);
         let counter = d.mem.alloc(shared, Counter::SIZE);
         let stats = d.mem.alloc(shared, BufferStats::SIZE);

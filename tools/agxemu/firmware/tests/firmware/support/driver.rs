@@ -2,7 +2,7 @@
 
 //! The driver's side of the channels, and the firmware under test.
 
-use crate::support::abi::ABI;
+use crate::support::abi::{abi, part};
 use std::sync::Arc;
 
 use agx_abi::channel::{self, ChannelInfo, ChannelState, DeviceControlMessage, FwCtlState};
@@ -13,7 +13,6 @@ use agx_abi::init::{FwStatus, RuntimePointers};
 use agx_abi::message;
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
-use agxemu_firmware::chip::{Part, T8103};
 use agxemu_firmware::gpu::Options;
 use agxemu_firmware::panic::Panic;
 use agxemu_firmware::script::Script;
@@ -67,7 +66,7 @@ impl Driver {
             .iter()
             .map(|rule| rule.parse().expect("rule"))
             .collect();
-        let mut fw = Firmware::new(machine.clone(), Part::new(&T8103), script);
+        let mut fw = Firmware::new(machine.clone(), part(), script);
         fw.set_gpu(Options {
             threads: 2,
             limits: Limits {
@@ -109,10 +108,10 @@ impl Driver {
     }
 
     pub fn initialize(&mut self) -> Result<(), Panic> {
-        let mut m = DeviceControlMessage::new(ABI);
+        let mut m = DeviceControlMessage::new(abi());
         m.set(
             DeviceControlMessage::KIND,
-            device_control::INITIALIZE.of(ABI) as u32,
+            device_control::INITIALIZE.of(abi()) as u32,
         );
         self.control(m.as_bytes())
     }

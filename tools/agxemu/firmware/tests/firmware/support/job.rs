@@ -2,7 +2,7 @@
 
 //! Queues and compute jobs.
 
-use crate::support::abi::{Must, ABI};
+use crate::support::abi::{abi, find_at, part, set_registers};
 use agx_abi::channel::{PipeKind, PipeMessage};
 use agx_abi::compute::{EncoderParams, JobMeta, JobParameters1, JobParameters2, RunCompute};
 use agx_abi::compute::{JobTimestamps, TimestampPointers};
@@ -11,14 +11,13 @@ use agx_abi::init::RuntimePointers;
 use agx_abi::message::pipe_doorbell;
 use agx_abi::microsequence::{FinalizeCompute, RetireStamp, StartCompute, Timestamp, WaitForIdle};
 use agx_abi::queue::{Barrier, GpuContextData, Priority, QueueInfo, RingState, RING_ENTRIES};
+use agx_abi::registers::compute as r;
 use agx_abi::uat::Protection;
 use agx_abi::{Field, Value};
 use agxemu_firmware::panic::Panic;
+use agxemu_gpu::cdm::LONG_LAUNCH;
 
 use super::driver::Driver;
-
-/// Offset of the parts of the preemption buffer behind the first.
-const PREEMPT: u64 = 0x7f80;
 
 /// A user queue with its compute queue.
 pub struct Queue {
@@ -77,12 +76,12 @@ impl Queue {
             false => [shared, private].map(|protection| d.mem.alloc(protection, 4)),
         };
         let mem = &mut d.mem;
-        let info = mem.alloc(private, QueueInfo::size_in(ABI));
+        let info = mem.alloc(private, QueueInfo::size_in(abi()));
         let state = mem.alloc(shared, <RingState as Value>::SIZE);
         let ring = mem.alloc(shared, RING_ENTRIES as usize * 8);
         let list = mem.alloc(shared, NotifierList::SIZE);
         let context = mem.alloc(shared, GpuContextData::SIZE);
-        let notifier = mem.alloc(private, Notifier::size_in(ABI));
+        let notifier = mem.alloc(private, Notifier::size_in(abi()));
         let threshold = mem.alloc(shared, habits.threshold);
         let buffer = mem.alloc(private, agx_abi::queue::GPU_BUF_SIZE);
         let words = match kind {
@@ -111,7 +110,9 @@ impl Queue {
         let generation = if habits.ids.is_some() { 0 } else { uuid };
         mem.set(notifier, Notifier::GENERATION, generation);
         mem.set(notifier, Notifier::UNK_10, Notifier::UNK_10_VALUE);
-        mem.set(notifier, Notifier::UNK_BUF.must(), Notifier::UNK_BUF_VALUE);
+        if let Some(field) = Notifier::UNK_BUF.present(abi()) {
+            mem.set(notifier, field, Notifier::UNK_BUF_VALUE);
+        }
         let value = mem.u32(stamps[0]);
         Self {
             uuid,
@@ -147,36 +148,43 @@ impl Queue {
 
     /// Makes a compute command with the value that is next.
     pub fn job(&mut self, d: &mut Driver, stream: u64, user: [u64; 2]) -> Job {
-        let at = d.mem.alloc(d.habits.command, RunCompute::size_in(ABI));
+        let at = d.mem.alloc(d.habits.command, RunCompute::size_in(abi()));
         let timestamps = d.mem.alloc(Protection::FW_SHARED_RW, JobTimestamps::SIZE);
         let slot = self.vm_slot;
+        // Where the parts behind the first begin.
+        let rest = part().chip.compute_preempt;
         let preempt = *self.preempt.get_or_insert_with(|| {
             d.mem
-                .alloc_in(slot, d.habits.preemption, PREEMPT as usize + 0x20)
+                .alloc_in(slot, d.habits.preemption, rest as usize + 0x20)
         });
         self.value = self.value.wrapping_add(STAMP_STEP);
         let (value, slot) = (self.value, u64::from(self.event_slot));
 
-        let mut c = RunCompute::new(ABI);
-        let p = RunCompute::JOB_PARAMS1.must();
+        let mut c = RunCompute::new(abi());
         let p2 = RunCompute::JOB_PARAMS2;
         let e = RunCompute::ENCODER_PARAMS;
         let m = RunCompute::META;
+        if let Some(p) = RunCompute::JOB_PARAMS1.present(abi()) {
+            c.set(p.then(JobParameters1::PREEMPT1), preempt)
+                .set(p.then(JobParameters1::CDM_CTRL_STREAM_BASE), stream)
+                .set(p.then(JobParameters1::PREEMPT2), preempt + rest)
+                .set(p.then(JobParameters1::PREEMPT3), preempt + rest + 8)
+                .set(p.then(JobParameters1::PREEMPT4), preempt + rest + 16)
+                .set(p.then(JobParameters1::PREEMPT5), preempt + rest + 24)
+                .set(p.then(JobParameters1::USC_EXEC_BASE), USC)
+                .set(p.then(JobParameters1::UNK_38), JobParameters1::UNK_38_VALUE)
+                .set(p.then(JobParameters1::UNK_58), 1);
+        }
         c.set(RunCompute::TAG, RunCompute::TAG_VALUE)
-            .set(RunCompute::COUNTER.must(), self.counter)
+            .put(RunCompute::COUNTER, self.counter)
             .set(RunCompute::VM_SLOT, self.vm_slot.into())
             .set(RunCompute::NOTIFIER, self.notifier)
-            .set(p.then(JobParameters1::PREEMPT1), preempt)
-            .set(p.then(JobParameters1::CDM_CTRL_STREAM_BASE), stream)
-            .set(p.then(JobParameters1::PREEMPT2), preempt + PREEMPT)
-            .set(p.then(JobParameters1::PREEMPT3), preempt + PREEMPT + 8)
-            .set(p.then(JobParameters1::PREEMPT4), preempt + PREEMPT + 16)
-            .set(p.then(JobParameters1::PREEMPT5), preempt + PREEMPT + 24)
-            .set(p.then(JobParameters1::USC_EXEC_BASE), USC)
-            .set(p.then(JobParameters1::UNK_38), JobParameters1::UNK_38_VALUE)
-            .set(p.then(JobParameters1::UNK_58), 1)
             .set(p2.then(JobParameters2::PREEMPT1), preempt)
             .set(p2.then(JobParameters2::CDM_CTRL_STREAM_END), stream + 0x28)
+            .set(
+                p2.then(JobParameters2::UNK_54),
+                JobParameters2::UNK_54_VALUE.of(abi()) as u32,
+            )
             .set(e.then(EncoderParams::MASK), u32::MAX)
             .set(e.then(EncoderParams::SAMPLER_COUNT_PLUS_1), 1)
             .set(m.then(JobMeta::STAMP), self.host_stamp)
@@ -218,6 +226,26 @@ impl Queue {
         c.set(RunCompute::MICROSEQUENCE, job.microsequence)
             .set(RunCompute::MICROSEQUENCE_SIZE, ops.len() as u32);
         d.mem.write(at, c.as_bytes());
+        set_registers(
+            &d.mem,
+            at,
+            RunCompute::REGISTERS,
+            RunCompute::REGISTER_INFO,
+            &[
+                (r::PREEMPT1, preempt),
+                (r::CDM_CTRL_STREAM_BASE, stream),
+                (r::PREEMPT2, preempt + rest),
+                (r::PREEMPT3, preempt + rest + 8),
+                (r::PREEMPT4, preempt + rest + 16),
+                (r::PREEMPT5, preempt + rest + 24),
+                (r::USC_EXEC_BASE, USC),
+                (r::HELPER_BINARY, 0),
+                (r::HELPER_DATA, 0),
+                (r::HELPER_CFG, 0),
+                (r::UNK_1A440, r::UNK_1A440_VALUE.into()),
+                (r::UNK_12091, 0),
+            ],
+        );
         d.mem.write(job.microsequence, &ops);
         self.sequence += 1;
         self.counter += 1;
@@ -228,16 +256,20 @@ impl Queue {
         let stats = d.mem.get(d.tree.pointers, RuntimePointers::STATS_COMPUTE);
         let field = |offset: usize| job.at + offset as u64;
         let id = d.habits.ids.unwrap_or(0);
-        let mut start = StartCompute::new(ABI);
+        let mut start = StartCompute::new(abi());
         start
             .set(StartCompute::HEADER, StartCompute::HEADER_VALUE)
             .set(
                 StartCompute::UNK_POINTER,
-                field(RunCompute::UNK_POINTEE.offset_in(ABI)),
+                field(RunCompute::UNK_POINTEE.offset_in(abi())),
             )
             .set(
                 StartCompute::JOB_PARAMS1,
-                field(RunCompute::JOB_PARAMS1.must().offset_in(ABI)),
+                find_at(job.at, RunCompute::JOB_PARAMS1),
+            )
+            .put(
+                StartCompute::REGISTERS,
+                find_at(job.at, RunCompute::REGISTERS),
             )
             .set(StartCompute::STATS, stats)
             .set(StartCompute::QUEUE, self.info)
@@ -251,39 +283,39 @@ impl Queue {
             .set(StartCompute::EVENT_SEQ, self.sequence)
             .set(
                 StartCompute::JOB_PARAMS2,
-                field(RunCompute::JOB_PARAMS2.offset_in(ABI)),
+                field(RunCompute::JOB_PARAMS2.offset_in(abi())),
             )
-            .set(
-                StartCompute::UNK_FLAG.must(),
-                field(RunCompute::UNK_FLAG.must().offset_in(ABI)),
+            .put(
+                StartCompute::UNK_FLAG,
+                find_at(job.at, RunCompute::UNK_FLAG),
             )
-            .set(StartCompute::COUNTER.must(), self.counter)
-            .set(
-                StartCompute::NOTIFIER_BUF.must(),
-                self.notifier + Notifier::UNK_BUF.must().offset_in(ABI) as u64,
+            .put(StartCompute::COUNTER, self.counter)
+            .put(
+                StartCompute::NOTIFIER_BUF,
+                find_at(self.notifier, Notifier::UNK_BUF),
             );
         let time = |header: u32, which: Field<TimestampPointers, u64>| {
-            let mut op = Timestamp::new(ABI);
-            let update = RunCompute::TIMESTAMPS.then(which).offset_in(ABI);
+            let mut op = Timestamp::new(abi());
+            let update = RunCompute::TIMESTAMPS.then(which).offset_in(abi());
             op.set(Timestamp::HEADER, header)
                 .set(Timestamp::UUID, id)
                 .set(
                     Timestamp::COMMAND_TIME,
-                    field(RunCompute::COMMAND_TIME.offset_in(ABI)),
+                    field(RunCompute::COMMAND_TIME.offset_in(abi())),
                 )
                 .set(
                     Timestamp::TIMESTAMPS,
-                    field(RunCompute::TIMESTAMPS.offset_in(ABI)),
+                    field(RunCompute::TIMESTAMPS.offset_in(abi())),
                 )
                 .set(Timestamp::UPDATE, field(update))
                 .set(Timestamp::QUEUE, self.info)
                 .set(
                     Timestamp::USER_TIMESTAMPS,
-                    field(RunCompute::USER_TIMESTAMPS.offset_in(ABI)),
+                    field(RunCompute::USER_TIMESTAMPS.offset_in(abi())),
                 )
-                .set(
-                    Timestamp::UNK_TS.must(),
-                    field(RunCompute::CONTEXT_STORE_REQ.must().offset_in(ABI)),
+                .put(
+                    Timestamp::UNK_TS,
+                    find_at(job.at, RunCompute::CONTEXT_STORE_REQ),
                 );
             op.as_bytes().to_vec()
         };
@@ -291,27 +323,27 @@ impl Queue {
         if timestamps {
             ops.extend(time(Timestamp::HEADER_START, TimestampPointers::START));
         }
-        ops.extend(WaitForIdle::header(ABI, PipeKind::Compute).to_le_bytes());
+        ops.extend(WaitForIdle::header(abi(), PipeKind::Compute).to_le_bytes());
         if timestamps {
             ops.extend(time(Timestamp::HEADER_END, TimestampPointers::END));
         }
         let finalize = ops.len();
-        let mut op = FinalizeCompute::new(ABI);
+        let mut op = FinalizeCompute::new(abi());
         op.set(FinalizeCompute::HEADER, FinalizeCompute::HEADER_VALUE)
             .set(FinalizeCompute::STATS, stats)
             .set(FinalizeCompute::QUEUE, self.info)
             .set(FinalizeCompute::VM_SLOT, self.vm_slot.into())
             .set(
                 FinalizeCompute::JOB_PARAMS2,
-                field(RunCompute::JOB_PARAMS2.offset_in(ABI)),
+                field(RunCompute::JOB_PARAMS2.offset_in(abi())),
             )
             .set(FinalizeCompute::UUID, id)
             .set(FinalizeCompute::FW_STAMP, self.fw_stamp)
             .set(FinalizeCompute::STAMP_VALUE, job.value)
             .set(FinalizeCompute::RESTART_BRANCH_OFFSET, -(finalize as i32))
-            .set(
-                FinalizeCompute::UNK_FLAG.must(),
-                field(RunCompute::UNK_FLAG.must().offset_in(ABI)),
+            .put(
+                FinalizeCompute::UNK_FLAG,
+                find_at(job.at, RunCompute::UNK_FLAG),
             );
         ops.extend(op.as_bytes());
         ops.extend(RetireStamp::HEADER_VALUE.to_le_bytes());
@@ -363,7 +395,7 @@ impl Queue {
 
     /// The message that submits what is in the ring.
     pub fn message(&mut self) -> PipeMessage {
-        let mut m = PipeMessage::new(ABI);
+        let mut m = PipeMessage::new(abi());
         m.set(PipeMessage::KIND, self.kind as u32)
             .set(PipeMessage::QUEUE, self.info)
             .set(PipeMessage::WRITE_PTR, self.write)
@@ -417,7 +449,11 @@ pub fn user_context(d: &mut Driver, slot: u8) {
         &[0x0d, 0x0c, 0x00, 0x10, 0x00, 0x00, 0x88, 0x00],
     );
     d.mem.write_in(slot, USC + 0x1000, &[0x88, 0x00]);
-    let stream: [u32; 10] = [1 << 1, 0x40, 64, 1, 1, 32, 1, 1, 2 << 29, 0];
-    d.mem
-        .write_in(slot, STREAM, &stream.map(u32::to_le_bytes).concat());
+    let more: &[u32] = match part().chip.long_launches {
+        true => &LONG_LAUNCH,
+        false => &[],
+    };
+    let stream = [&[1 << 1, 0x40], more, &[64, 1, 1, 32, 1, 1, 2 << 29, 0]].concat();
+    let bytes: Vec<u8> = stream.into_iter().flat_map(u32::to_le_bytes).collect();
+    d.mem.write_in(slot, STREAM, &bytes);
 }

@@ -2,11 +2,13 @@
 
 //! Memory as the test's driver manages it: page tables, and heaps that only grow.
 
-use crate::support::abi::ABI;
+use crate::support::abi::abi;
 use std::sync::Arc;
 
-use agx_abi::uat::{pte, ttb, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE_SIZE};
-use agx_abi::{Field, Value};
+use agx_abi::uat::{
+    clients_have_kernel_half, pte, ttb, Protection, LEVEL_ENTRIES, LEVEL_SHIFTS, PAGE_SIZE,
+};
+use agx_abi::{Everywhere, Field, Value};
 use agxemu_firmware::machine::Machine;
 
 use super::habits::Habits;
@@ -37,7 +39,7 @@ impl Memory {
             heaps: Vec::new(),
             next_base: 0xffff_ffa0_0000_0000,
             guards: habits.guards,
-            upper_half: habits.upper_half,
+            upper_half: habits.upper_half || clients_have_kernel_half(abi()),
             dummy_page: habits.dummy_page,
         };
         let lower = memory.page();
@@ -189,17 +191,17 @@ impl Memory {
     }
 
     /// What `field` of the structure at `base` holds.
-    pub fn get<S, T: Value>(&self, base: u64, field: Field<S, T>) -> T {
+    pub fn get<S: Everywhere, T: Value>(&self, base: u64, field: Field<S, T>) -> T {
         T::read_in(
-            ABI,
-            &self.read(base + field.offset_in(ABI) as u64, T::size_in(ABI)),
+            abi(),
+            &self.read(base + field.offset_in(abi()) as u64, T::size_in(abi())),
         )
     }
 
-    pub fn set<S, T: Value>(&self, base: u64, field: Field<S, T>, value: T) {
-        let mut bytes = vec![0; T::size_in(ABI)];
-        value.write_in(ABI, &mut bytes);
-        self.write(base + field.offset_in(ABI) as u64, &bytes);
+    pub fn set<S: Everywhere, T: Value>(&self, base: u64, field: Field<S, T>, value: T) {
+        let mut bytes = vec![0; T::size_in(abi())];
+        value.write_in(abi(), &mut bytes);
+        self.write(base + field.offset_in(abi()) as u64, &bytes);
     }
 
     pub fn u32(&self, va: u64) -> u32 {

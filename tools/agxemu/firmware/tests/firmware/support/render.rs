@@ -6,10 +6,11 @@ mod command;
 mod fragment;
 mod vertex;
 
-use crate::support::abi::ABI;
+use crate::support::abi::{abi, part, Must};
 use std::sync::Arc;
 
-use agx_abi::buffer::{Scene, AUX_FB_SIZE, PREEMPT_SIZES, USER_BUFFER_SIZE};
+use agx_abi::buffer::{Scene, AUX_FB_SIZE, CONTROL_WORD_SIZE};
+use agx_abi::buffer::{USER_BUFFER_SIZE, USER_BUFFER_SIZE_CLUSTERED};
 use agx_abi::channel::PipeKind;
 use agx_abi::event::STAMP_STEP;
 use agx_abi::queue::{Barrier, QueueInfo};
@@ -42,10 +43,18 @@ pub struct Shot {
     pub user: [[u64; 2]; 2],
 }
 
+/// Bytes of the three parts of the preemption buffer, one behind the other.
+fn preempt_sizes() -> [u64; 3] {
+    let chip = part().chip;
+    chip.render_preempt.map(|size| size * chip.preempt_copies())
+}
+
 /// A frame of 800 by 600 pixels.
 pub fn shot() -> Shot {
     Shot {
-        tiling: Tiling::new(800, 600, 1, [32, 32], 1).unwrap(),
+        tiling: Tiling::new(800, 600, 1, [32, 32], 1)
+            .unwrap()
+            .with_clusters(part().chip.clusters),
         sample_size: 8,
         process_empty_tiles: false,
         user: [[0; 2]; 2],
@@ -88,6 +97,8 @@ struct Places {
     tpc: u64,
     preempt: u64,
     aux: u64,
+    /// Tile maps and metadata of clusters, as the emulator names them.
+    clusters: Option<[u64; 6]>,
 }
 
 impl Render {
@@ -105,7 +116,9 @@ impl Render {
         d.mem.set(fragment.info, QueueInfo::CONTEXT, vertex.context);
         d.mem
             .set(fragment.info, QueueInfo::NOTIFIER_LIST, vertex.list);
-        let buffer = Buffer::new(d, vm_slot, uuid, 8);
+        // Clusters that share the work need more.
+        let blocks = if part().chip.clusters == 1 { 8 } else { 16 };
+        let buffer = Buffer::new(d, vm_slot, uuid, blocks);
         Self {
             vertex,
             fragment,
@@ -128,11 +141,33 @@ impl Render {
                 .alloc_in(slot, Protection::GPU_FW_PRIV_RW, t.tpc_size() as usize),
             preempt: d
                 .mem
-                .alloc_in(slot, shared, PREEMPT_SIZES.iter().sum::<u64>() as usize),
+                .alloc_in(slot, shared, preempt_sizes().iter().sum::<u64>() as usize),
             aux: d.mem.alloc_in(slot, shared, AUX_FB_SIZE as usize),
+            clusters: part().chip.sharing.as_ref().map(|sharing| {
+                let [second, third, fourth] = sharing.others;
+                [
+                    sharing.parts * t.tilemap_size(),
+                    sharing.parts * t.layermeta_size(),
+                    sharing.block * u64::from(t.meta1_blocks(abi())),
+                    second,
+                    third,
+                    fourth,
+                ]
+                .map(|size| d.mem.alloc_in(slot, shared, size as usize))
+            }),
         };
-        let scene = d.mem.alloc(Protection::FW_SHARED_RW, Scene::size_in(ABI));
-        let user = d.mem.alloc_in(slot, shared, USER_BUFFER_SIZE as usize);
+        let scene = d.mem.alloc(Protection::FW_SHARED_RW, Scene::size_in(abi()));
+        let size = match part().chip.clusters {
+            1 => USER_BUFFER_SIZE,
+            _ => USER_BUFFER_SIZE_CLUSTERED,
+        };
+        let user = d.mem.alloc_in(slot, shared, size as usize);
+        if let Some(field) = Scene::CONTROL_WORD.present(abi()) {
+            let protection = Protection::GPU_FW_SHARED_RW;
+            let word = d.mem.alloc(protection, CONTROL_WORD_SIZE);
+            d.mem.set(scene, field, word);
+            d.mem.set(scene, Scene::CONTROL_WORD_2.must(), word);
+        }
         d.mem.set(scene, Scene::USER_BUFFER, user);
         d.mem.set(scene, Scene::STATS, self.buffer.stats);
 
@@ -143,7 +178,7 @@ impl Render {
         let (slot, stamp) = (self.vertex.event_slot, self.vertex.fw_stamp);
         let barrier = self.fragment.barrier_on(d, stamp, slot, value);
         d.mem.set(barrier, Barrier::UUID, 0);
-        if d.habits.barrier > Barrier::INTERNAL_TYPE.offset_in(ABI) {
+        if d.habits.barrier > Barrier::INTERNAL_TYPE.offset_in(abi()) {
             d.mem.set(barrier, Barrier::INTERNAL_TYPE, 0);
         }
         let fragment = self.fragment(d, shot, &places, scene);

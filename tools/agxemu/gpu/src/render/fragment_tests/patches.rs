@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use crate::render::geometry::Geometry;
-use crate::render::scene::{Coefficients, DrawState, Primitive, Quad, Rect};
+use crate::render::scene::{Coefficients, DrawState, Primitive, Quad, Rect, Slope};
 use crate::render::Frame;
 
 /// A primitive that covers whole pixels.
@@ -98,8 +98,9 @@ impl Geometry for Patches {
         [a, b, c + a * f64::from(32 * x) + b * f64::from(32 * y)]
     }
 
-    fn largest_depth(&self, primitive: u32) -> f32 {
-        self.patches[primitive as usize].depth[2].abs() as f32
+    fn slope(&self, primitive: u32) -> Slope {
+        let depth = self.patches[primitive as usize].depth;
+        Slope::new(&depth, &[depth])
     }
 
     fn point_coordinate(&self, _: u32, _: [u32; 2]) -> [Coefficients; 2] {

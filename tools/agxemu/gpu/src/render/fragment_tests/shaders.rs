@@ -2,7 +2,9 @@
 
 //! What fragment shaders are given, and what they cannot do.
 
-use agx_isa::exec::assemble::{dalu, index_imm, mem, uniform_base, Builder};
+use agx_isa::exec::assemble::{
+    dalu, dalu64, index_imm, index_word, mem, mul, uniform_base, Builder,
+};
 use agx_isa::table::Op;
 
 use super::support::{constant, frame, paint, rect, test_and_paint, Bench, DATA, USC};
@@ -194,6 +196,77 @@ fn memory_is_written_by_covered_pixels_only() {
     bench.patch(draw, rect(1, 1, 6, 4), 0.25);
     bench.run();
     assert_eq!(bench.memory.get(DATA + 0x9000, 2), [15, 0]);
+}
+
+/// What is changed in memory between `wait_pix` and `signal_pix` is changed by one fragment of the
+/// pixel after the other, in the order of their primitives: of one draw, whose quads share groups,
+/// and of several.
+#[test]
+fn fragments_of_a_pixel_change_memory_one_after_the_other() {
+    const WORDS: u64 = DATA + 0x1_0000;
+    const SIDE: u32 = 64;
+    let register = |n: u64| mul(n * 2, 9, false);
+    let value = |n: u64| mul(n, 0, false);
+    let special = |n: u64, sr| {
+        Builder::new(Op::GetSr)
+            .operands(&[dalu(n * 2, true)])
+            .field("sr", sr)
+    };
+    // The word of the pixel times three, and `more` added.
+    let change = |more: u32| {
+        let memory = |op| {
+            Builder::new(op)
+                .operands(&[mem(16, true, 1), uniform_base(0), index_word(7, false)])
+                .field("fmt", 2)
+        };
+        let multiply = |to, a, b, c| Builder::new(Op::Imad).operands(&[to, a, b, c]);
+        [
+            special(4, 80),
+            special(5, 81),
+            multiply(dalu64(14, 1), register(5), value(SIDE.into()), register(4)),
+            Builder::new(Op::WaitPix),
+            memory(Op::DeviceLoad),
+            multiply(dalu64(16, 1), register(8), value(3), value(more.into())),
+            memory(Op::DeviceStore),
+            Builder::new(Op::SignalPix),
+        ]
+    };
+    for draws in [1, 8] {
+        for threads in [1, 4] {
+            let mut bench = Bench::new(frame(SIDE, SIDE));
+            bench.threads = threads;
+            bench.memory.put(DATA + 0xe000, &WORDS.to_le_bytes());
+            let mut expected = vec![0u32; (SIDE * SIDE) as usize];
+            for n in 0..16 {
+                if n < draws {
+                    bench.draw(&change(n + 1), true);
+                }
+                let draw = n % draws;
+                // Over the borders of regions and of quads, and of a quad in each region, so that
+                // several have room in a group.
+                let area = match n {
+                    0..8 => rect(3 * n, 2 * n + 1, 64 - 2 * n, 63 - 3 * n),
+                    _ => rect(31, 31, 34, 34),
+                };
+                bench.patch(draw, area, 0.25);
+                for y in area.y0..area.y1 {
+                    for x in area.x0..area.x1 {
+                        let word = &mut expected[(y * SIDE + x) as usize];
+                        *word = *word * 3 + draw + 1;
+                    }
+                }
+            }
+            bench.run();
+            let words: Vec<_> = bench
+                .memory
+                .get(WORDS, expected.len() * 4)
+                .chunks_exact(4)
+                .map(|word| u32::from_le_bytes(word.try_into().expect("four bytes")))
+                .collect();
+            assert!(expected[32 * 64 + 32] > 3u32.pow(15));
+            assert!(words == expected, "{draws} draws, {threads} threads");
+        }
+    }
 }
 
 #[test]

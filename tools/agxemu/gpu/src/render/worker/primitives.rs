@@ -127,7 +127,7 @@ impl<G: Geometry, H: Host + Refresh> Worker<'_, G, H> {
             plane: scene.depth(number, place),
             range: scissor.depth,
         };
-        plane.plane[2] += plan.bias(primitive, &plane.plane, || scene.largest_depth(number));
+        plane.plane[2] += plan.bias(primitive, || scene.slope(number));
         let face = &plan.faces[usize::from(primitive.back_facing)];
         let mut filled = false;
         for n in 0..self.quads.len() {

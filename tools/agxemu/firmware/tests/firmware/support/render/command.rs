@@ -2,12 +2,12 @@
 
 //! What the commands of both halves have in common.
 
-use crate::support::abi::{Must, ABI};
+use crate::support::abi::{abi, find_at};
 use agx_abi::compute::{EncoderParams, JobMeta, JobTimestamps, TimestampPointers};
 use agx_abi::event::STAMP_STEP;
 use agx_abi::microsequence::{RetireStamp, Timestamp, WaitForIdle};
 use agx_abi::uat::Protection;
-use agx_abi::{Field, Value};
+use agx_abi::{Everywhere, Field, Opt, Value};
 
 use crate::support::driver::Driver;
 use crate::support::job::{Job, Queue};
@@ -19,7 +19,7 @@ pub(super) struct Common<S> {
     pub timestamps: Field<S, TimestampPointers>,
     pub user_timestamps: Field<S, TimestampPointers>,
     pub command_time: Field<S, u64>,
-    pub unk_ts: Field<S, u64>,
+    pub unk_ts: Field<S, Opt<u64>>,
     pub microsequence: Field<S, u64>,
     pub microsequence_size: Field<S, u32>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Common<S> {
 impl Queue {
     /// Puts the parts into the command at `at` that all commands have; its microsequence begins
     /// with `start` and has `finalize`, with the field for the restart.
-    pub(super) fn complete<S, F>(
+    pub(super) fn complete<S: Everywhere, F: Everywhere>(
         &mut self,
         d: &mut Driver,
         at: u64,
@@ -59,42 +59,39 @@ impl Queue {
         }
         let place = |offset: usize| at + offset as u64;
         let time = |header: u32, which: Field<TimestampPointers, u64>| {
-            let mut op = Timestamp::new(ABI);
+            let mut op = Timestamp::new(abi());
             op.set(Timestamp::HEADER, header)
                 .set(
                     Timestamp::COMMAND_TIME,
-                    place(common.command_time.offset_in(ABI)),
+                    place(common.command_time.offset_in(abi())),
                 )
                 .set(
                     Timestamp::TIMESTAMPS,
-                    place(common.timestamps.offset_in(ABI)),
+                    place(common.timestamps.offset_in(abi())),
                 )
                 .set(
                     Timestamp::UPDATE,
-                    place(common.timestamps.then(which).offset_in(ABI)),
+                    place(common.timestamps.then(which).offset_in(abi())),
                 )
                 .set(Timestamp::QUEUE, self.info)
                 .set(
                     Timestamp::USER_TIMESTAMPS,
-                    place(common.user_timestamps.offset_in(ABI)),
+                    place(common.user_timestamps.offset_in(abi())),
                 )
-                .set(
-                    Timestamp::UNK_TS.must(),
-                    place(common.unk_ts.offset_in(ABI)),
-                );
+                .put(Timestamp::UNK_TS, find_at(at, common.unk_ts));
             op.as_bytes().to_vec()
         };
         let mut ops = start.to_vec();
         if user != [0, 0] {
             ops.extend(time(Timestamp::HEADER_START, TimestampPointers::START));
         }
-        ops.extend(WaitForIdle::header(ABI, self.kind).to_le_bytes());
+        ops.extend(WaitForIdle::header(abi(), self.kind).to_le_bytes());
         if user != [0, 0] {
             ops.extend(time(Timestamp::HEADER_END, TimestampPointers::END));
         }
         let distance = ops.len();
         ops.extend(finalize);
-        restart.write_in(ABI, &mut ops[distance..], -(distance as i32));
+        restart.write_in(abi(), &mut ops[distance..], -(distance as i32));
         ops.extend(RetireStamp::HEADER_VALUE.to_le_bytes());
         let microsequence = d.mem.alloc(d.habits.private, ops.len());
         d.mem.write(microsequence, &ops);
