@@ -266,7 +266,7 @@ extern "C" fn bench_ours_mock() -> *mut Arc<Hardware> {
 /// `mock` comes from [`bench_ours_mock`], and is not used again.
 #[no_mangle]
 unsafe extern "C" fn bench_ours_mock_destroy(mock: *mut Arc<Hardware>) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `mock` is from `bench_ours_mock()` and not used again, by the safety requirements.
     drop(unsafe { KBox::from_raw(mock) });
 }
 
@@ -280,7 +280,7 @@ extern "C" fn bench_ours_create() -> *mut Queue {
 /// `queue` comes from [`bench_ours_create`], and is not used again.
 #[no_mangle]
 unsafe extern "C" fn bench_ours_destroy(queue: *mut Queue) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `queue` is from `bench_ours_create()` and not used again, by the safety requirements.
     drop(unsafe { KBox::from_raw(queue) });
 }
 
@@ -307,22 +307,12 @@ extern "C" fn bench_ours_settle() {
 /// `queue` is valid.
 #[no_mangle]
 unsafe extern "C" fn bench_ours_kick(queue: *mut Queue) {
-    // SAFETY: By the function's requirements.
+    // SAFETY: `queue` is valid by the safety requirements.
     unsafe { &*queue }.hardware.kick();
 }
 
-fn submit(queue: &Queue, deps: &[NonNull<bindings::dma_fence>]) -> Result<ARef<Fence>> {
-    let mut dependencies = KVVec::new();
-    if !deps.is_empty() {
-        dependencies.reserve(deps.len(), GFP_KERNEL)?;
-    }
-    for dep in deps {
-        // SAFETY: The caller has a reference; this one stays the caller's.
-        let fence = unsafe { Fence::from_ptr(dep.as_ptr()) };
-        dependencies.push(fence.into(), GFP_KERNEL)?;
-    }
-    let prepared = queue.jobs.prepare((), 1, dependencies)?;
-    prepared.commit()
+fn submit(queue: &Queue, deps: &[&Fence]) -> Result<ARef<Fence>> {
+    queue.jobs.prepare((), 1, deps)?.commit()
 }
 
 /// # Safety
@@ -336,10 +326,11 @@ unsafe extern "C" fn bench_ours_submit(
 ) -> *mut bindings::dma_fence {
     let deps = match count {
         0 => &[],
-        // SAFETY: By the function's requirements.
-        _ => unsafe { core::slice::from_raw_parts(deps, count as usize) },
+        // SAFETY: `deps` are `count` fences by the safety requirements, and stay the caller's. A
+        // `Fence` is a transparent wrapper of `dma_fence`.
+        _ => unsafe { core::slice::from_raw_parts(deps.cast(), count as usize) },
     };
-    // SAFETY: By the function's requirements.
+    // SAFETY: `queue` is valid by the safety requirements.
     match submit(unsafe { &*queue }, deps) {
         Ok(fence) => core::mem::ManuallyDrop::new(fence).as_raw(),
         Err(_) => core::ptr::null_mut(),

@@ -12,7 +12,7 @@ import sys
 from symbols import Symbols, demangled, readable
 
 # Those that have no region, or are not in instructions.
-APART = re.compile("bytes_|kthreads_|switches_|wakes_|submit_|irq_|spawn_|wake_|cancel_|frame")
+APART = re.compile("bytes_|kthreads_|switches_|wakes_|spawn_|wake_|cancel_|frame")
 
 # Each function is of the first group that its path matches. What is inlined counts for the function that it is inlined into, so
 # the benchmark's own functions have much of a queue's.

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""What a SUBMIT costs: submit.py TRACE SYMBOLS [--profile].
+"""What a SUBMIT costs: submit.py TRACE SYMBOLS PREFIX [--profile].
 
 TRACE is what trace.c writes while submit/submit.c runs, SYMBOLS the guest's /proc/kallsyms. Prints "bench: NAME ours VALUE" for the
 kernel's instructions
-  submit_doorbell  from the system call's entry to the first message for the firmware
-  submit_return    from its entry to its return
-  irq_signal       from the interrupt that says that the job is done to the first fence that signals
+  PREFIXsubmit_doorbell  from the system call's entry to the first message for the firmware
+  PREFIXsubmit_return    from its entry to its return
+  PREFIXirq_signal       from the interrupt that says that the job is done to the first fence that signals
 each the first decile over the jobs: on a loaded machine, timer interrupts and other threads of the guest add to more than half
 of them. With --profile also which functions they are in, on average.
 """
@@ -66,7 +66,7 @@ def phases(job, symbols):
     return dict(zip((*PHASES, "irq_seen"), (job[:doorbell], job[:returned], job[interrupt:signalled], job[interrupt:])))
 
 
-def main(trace, symbols, profile):
+def main(trace, symbols, prefix, profile):
     symbols = Symbols(symbols)
     all_jobs = list(jobs(trace))
     measured = [found for found in (phases(job, symbols) for job in all_jobs) if found]
@@ -74,7 +74,7 @@ def main(trace, symbols, profile):
         sys.exit(f"error: of {len(all_jobs)} jobs, {len(measured)} have doorbell, interrupt and signal")
     for phase in PHASES:
         lengths = [sum(1 for word in job[phase] if word != MARK) for job in measured]
-        print(f"bench: {phase} ours {round(statistics.quantiles(lengths, n=10)[0])}")
+        print(f"bench: {prefix}{phase} ours {round(statistics.quantiles(lengths, n=10)[0])}")
         if not profile:
             continue
         counts = {}
@@ -91,4 +91,4 @@ def main(trace, symbols, profile):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], "--profile" in sys.argv[3:])
+    main(*sys.argv[1:4], "--profile" in sys.argv[4:])
