@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #define BIG_PAGES 64
-#define BIG_VA (USER_VA + 0x40000000ull)
 /* Where no table is. */
 #define FAR_VA (USER_VA + 0x400000000ull)
 #define SECONDS 60
@@ -338,7 +337,7 @@ const struct call calls[] = {
 	{ .name = "VM_CREATE, GEM_CREATE and VM_BIND", .make = call_bind_new, .least = 10 },
 	{ .name = "VM_BIND over a mapping", .make = call_bind_over,
 	  .undo = undo_bind, .least = 5 },
-	{ .name = "VM_BIND, unbind", .make = call_unbind_middle, .undo = undo_bind, .least = 5 },
+	{ .name = "VM_BIND, unbind", .make = call_unbind_middle, .undo = undo_bind, .least = 3 },
 	{ .name = "VM_BIND, a single page", .make = call_bind_sparse,
 	  .undo = undo_bind, .least = 5 },
 	{ .name = "GEM_BIND_OBJECT", .make = call_timestamps,

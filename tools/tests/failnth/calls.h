@@ -6,6 +6,8 @@
 #include "../uapi/uapi.h"
 #include "nth.h"
 
+/* Where the big buffer is bound. */
+#define BIG_VA (USER_VA + 0x40000000ull)
 /* More fences than a job has room for without memory of its own. */
 #define WAITS 6
 
@@ -24,6 +26,8 @@ struct state {
 	uint32_t timeline;
 	uint64_t point;
 	void *map;
+	/* Of waits.c. */
+	uint32_t other_queue;
 	/* Of submits.c: timelines of sw_sync's, how far they are, and what waits for them. */
 	int timelines[2];
 	uint32_t value, pending[WAITS];
@@ -43,6 +47,10 @@ struct call {
 	bool never;
 	/* What DRM says of it instead of ENOMEM, as a negative errno; or 0. */
 	int other;
+	/* It gives a buffer its pages, which may stay when it fails; what is pinned agrees. */
+	bool pins;
+	/* What of its failures has to be seen besides, or NULL. */
+	const unsigned int *counted;
 	/* Where struct state has the file that it is a call of: the context's, unless said. */
 	size_t fd;
 };
@@ -51,12 +59,19 @@ struct call {
 extern const struct call calls[];
 extern const struct call sync_calls[];
 extern const struct call submit_calls[];
+extern const struct call object_calls[];
+extern const struct call wait_calls[];
 
 void state_init(struct state *s);
 void syncs_init(struct state *s);
 void submits_init(struct state *s);
+void waits_init(struct state *s);
 /* Unbind and suspend. */
 void check_device(void);
+/* Arrays of binds, of which the GPU says what was done. */
+void check_binds(void);
+/* What the kernel copies from the caller, or to it, is not all there. */
+void check_copies(struct state *s);
 /* A call on whose way garbage is collected. */
 void check_garbage(struct state *s);
 

@@ -8,6 +8,7 @@
  * which takes long here (slow-halt).
  */
 #define _GNU_SOURCE
+#include "before.h"
 #include "calls.h"
 
 #include <errno.h>
@@ -31,34 +32,11 @@
 /* Where nothing is mapped. */
 #define NOWHERE (USER_VA + 0x20000000ull)
 
-/* Bytes of clients and of the driver for them. */
-static long long pinned(void)
-{
-	FILE *file = fopen("/sys/kernel/debug/dri/128/memory", "r");
-	long long kib;
-
-	need("open the table of memory", file ? 0 : -errno);
-	need("read it", fscanf(file, "pinned: %lld", &kib) == 1 ? 0 : -EIO);
-	fclose(file);
-	return kib << 10;
-}
-
 static void sleep_ms(long ms)
 {
 	struct timespec pause = { .tv_nsec = ms * 1000000 };
 
 	nanosleep(&pause, NULL);
-}
-
-/* Waits until not so much is pinned any more. Whether it came to that. */
-static bool is_released(long long most)
-{
-	for (int i = 0; i < SECONDS * 200; i++) {
-		if (pinned() <= most)
-			return true;
-		sleep_ms(5);
-	}
-	return false;
 }
 
 /* What is pinned when a worker has dropped all jobs: nothing goes any more. */

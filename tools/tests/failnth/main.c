@@ -6,22 +6,23 @@
  * can be made again at once. What leaks is for kmemleak to find.
  *
  * usage: fail-nth [NAME]	all calls, or that of this name; vgem has to be loaded
+ *        fail-nth binds		an array of binds, of which the GPU says what was done
+ *        fail-nth copies	what the kernel copies is not all there
  *        fail-nth garbage	that of a call which collects garbage; halts take seconds
  *        fail-nth device	the same for unbind, which cannot fail, and for system suspend
  *
  * Prints TAP.
  */
 #define _GNU_SOURCE
+#include "before.h"
 #include "calls.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* No call has so many allocations. */
 #define MOST 2000
-#define SECONDS 30
 
 /* Calls with the @n-th allocation failing. *@hit: whether there was one. */
 static int call_failing(const struct call *call, struct state *s, unsigned int n, bool *hit)
@@ -31,81 +32,6 @@ static int call_failing(const struct call *call, struct state *s, unsigned int n
 	ret = call->make(s);
 	*hit = fail_nth_end(nth);
 	return ret;
-}
-
-/* How many lines of @path have @text, or all lines if that is NULL. */
-static int count_lines(const char *path, const char *text)
-{
-	FILE *file = fopen(path, "r");
-	char line[512];
-	int lines = 0;
-
-	need(path, file ? 0 : -errno);
-	while (fgets(line, sizeof(line), file))
-		lines += !text || strstr(line, text) != NULL;
-	fclose(file);
-	return lines;
-}
-
-/* What is there beside memory: tasks of the executor, attachments to shared buffers. */
-struct rest {
-	int tasks, attached;
-};
-
-static struct rest read_rest(void)
-{
-	return (struct rest){
-		.tasks = count_lines("/sys/kernel/debug/kasync/tasks", NULL),
-		.attached = count_lines("/sys/kernel/debug/dma_buf/bufinfo", "11000000.gpu") +
-			    count_lines("/sys/kernel/debug/dma_buf/bufinfo", "\tvgem\n"),
-	};
-}
-
-/* Whether it gets back to what it was. Queues end by themselves, so that may take a while. */
-static bool rest_is_back(struct rest before)
-{
-	struct timespec pause = { .tv_nsec = 10000000 };
-
-	for (int i = 0; i < SECONDS * 100; i++) {
-		struct rest now = read_rest();
-
-		if (now.tasks <= before.tasks && now.attached == before.attached)
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
-}
-
-/* All that fdinfo says of memory. */
-static void read_fdinfo(int fd, char *all, size_t size)
-{
-	char path[64], line[128];
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
-	file = fopen(path, "r");
-	need("read fdinfo", file ? 0 : -errno);
-	all[0] = 0;
-	while (fgets(line, sizeof(line), file))
-		if (strstr(line, "-memory:"))
-			strncat(all, line, size - strlen(all) - 1);
-	fclose(file);
-}
-
-/* Whether it says the same again: what a queue has goes when its task has ended. */
-static bool fdinfo_is_back(int fd, const char *before)
-{
-	struct timespec pause = { .tv_nsec = 10000000 };
-	char now[1024];
-
-	for (int i = 0; i < SECONDS * 100; i++) {
-		read_fdinfo(fd, now, sizeof(now));
-		if (!strcmp(before, now))
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	printf("# before:\n%s# now:\n%s", before, now);
-	return false;
 }
 
 /* The file that it is a call of. */
@@ -126,6 +52,7 @@ static void check_call(const struct call *call, struct state *s)
 	char before[1024], ready[1024], text[128];
 	unsigned int n, failed = 0;
 	const char *wrong = NULL;
+	struct held held = {};
 	struct rest rest;
 	bool hit = true;
 	int ret;
@@ -139,6 +66,8 @@ static void check_call(const struct call *call, struct state *s)
 	rest = read_rest();
 	for (n = 1; n < MOST && hit && !wrong; n++) {
 		prepare(call, s, ready, sizeof(ready));
+		if (call->pins)
+			held = read_held(file_of(call, s));
 		ret = call_failing(call, s, n, &hit);
 		if (ret && call->never) {
 			wrong = "failed, though it frees";
@@ -148,8 +77,10 @@ static void check_call(const struct call *call, struct state *s)
 			failed++;
 			if (ret != -ENOMEM && (!call->other || ret != call->other))
 				wrong = strerrorname_np(-ret);
-			else if (!fdinfo_is_back(file_of(call, s), ready))
+			else if (!call->pins && !fdinfo_is_back(file_of(call, s), ready))
 				wrong = "left something behind";
+			else if (call->pins && !held_is_back(file_of(call, s), held))
+				wrong = "left something that counts as pinned";
 			else if (!rest_is_back(rest))
 				wrong = "left tasks or attachments behind";
 			ret = call->make(s);
@@ -168,7 +99,8 @@ static void check_call(const struct call *call, struct state *s)
 		printf("# allocation %u of %s: %s\n", n - 1, call->name, wrong);
 	printf("# %s: %u allocations, %u of them needed\n", call->name, n - 2, failed);
 	snprintf(text, sizeof(text), "%s: each allocation fails once", call->name);
-	check_true(text, !wrong && !hit && failed >= call->least);
+	check_true(text, !wrong && !hit && failed >= call->least &&
+				 (!call->counted || *call->counted));
 }
 
 static void check_all(const struct call *all, struct state *s, const char *name)
@@ -192,9 +124,16 @@ int main(int argc, char **argv)
 	state_init(&state);
 	syncs_init(&state);
 	submits_init(&state);
+	waits_init(&state);
 	check_all(calls, &state, name);
 	check_all(sync_calls, &state, name);
 	check_all(submit_calls, &state, name);
+	check_all(object_calls, &state, name);
+	check_all(wait_calls, &state, name);
+	if (!name || !strcmp(name, "binds"))
+		check_binds();
+	if (!name || !strcmp(name, "copies"))
+		check_copies(&state);
 	if (name && !strcmp(name, "garbage"))
 		check_garbage(&state);
 	check("a job afterwards", run_job(&state), 0);

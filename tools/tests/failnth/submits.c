@@ -51,6 +51,41 @@ static void undo_stamps(struct state *s)
 	undo_timestamps(s);
 }
 
+/* All that a render may have, on a queue that has had none. */
+static int call_whole_render(struct state *s)
+{
+	struct {
+		struct drm_asahi_cmd_header vertex;
+		struct drm_asahi_attachment of_vertex[16];
+		struct drm_asahi_cmd_header fragment;
+		struct drm_asahi_attachment of_fragment[16];
+		struct render_command render;
+	} commands = { .render = render_command() };
+	struct drm_asahi_cmd_render *render = &commands.render.render;
+
+	commands.vertex = commands.fragment = commands.render.header;
+	commands.vertex.cmd_type = DRM_ASAHI_SET_VERTEX_ATTACHMENTS;
+	commands.fragment.cmd_type = DRM_ASAHI_SET_FRAGMENT_ATTACHMENTS;
+	commands.vertex.size = sizeof(commands.of_vertex);
+	commands.fragment.size = sizeof(commands.of_fragment);
+	for (size_t i = 0; i < ARRAY_SIZE(commands.of_vertex); i++)
+		commands.of_vertex[i] = commands.of_fragment[i] = (struct drm_asahi_attachment){
+			.pointer = USER_VA, .size = PAGE,
+		};
+	render->ts_vtx.start.handle = render->ts_vtx.end.handle = s->timestamps;
+	render->ts_frag.start.handle = render->ts_frag.end.handle = s->timestamps;
+	render->ts_vtx.end.offset = 8;
+	render->ts_frag.start.offset = 16;
+	render->ts_frag.end.offset = 24;
+	return submit_on_new_queue(s, &commands, sizeof(commands));
+}
+
+static void undo_whole_render(struct state *s)
+{
+	undo_render(s);
+	undo_timestamps(s);
+}
+
 /* One waits for the other, on a queue that has had neither. */
 static int call_both(struct state *s)
 {
@@ -200,6 +235,9 @@ const struct call submit_calls[] = {
 	  .undo = undo_submit, .least = 2 },
 	{ .name = "SUBMIT with timestamps", .make = call_stamps,
 	  .undo = undo_stamps, .least = 2, .prepare = prepare_timestamps },
+	{ .name = "QUEUE_CREATE and SUBMIT of a render with attachments and timestamps",
+	  .make = call_whole_render, .undo = undo_whole_render, .least = 20,
+	  .prepare = prepare_timestamps },
 	{ .name = "QUEUE_CREATE and SUBMIT of compute and a render", .make = call_both,
 	  .undo = undo_render, .least = 20 },
 	{ .name = "SUBMIT after many fences", .make = call_many,
