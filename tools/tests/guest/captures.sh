@@ -6,7 +6,7 @@
 # firmware, with clusters and without. The tables are those of rust/agx_abi/tests/tables.rs: without them there is nothing to compare
 # with. With ASAHI_CHIPS, a list of CHIP or CHIP:FIRMWARE, only those are run.
 # shellcheck disable=SC2154
-tables=${AGX_ABI_TABLES:-$REPO/../shared/agx-abi}
+tables=$(beside AGX_ABI_TABLES agx-abi)
 
 # parse NAME OPTION…: judges captures.
 parse() {

@@ -2,9 +2,10 @@
 # shellcheck shell=bash
 #
 # Every chip with every firmware of it: what Mesa calls the GPU, the parameters, jobs, renders and faults through the UAPI, and
-# shaders beside llvmpipe's; and what is refused. In "make test" one that has dies, clusters and another firmware, and less of it.
-# The results of all go to tools/tests/results/chips.txt; with ASAHI_CHIPS, a list of CHIP, CHIP:FIRMWARE or CHIP:PART, only those
-# are run, and their rows replaced there.
+# compute shaders and pictures of GL and Vulkan beside llvmpipe's; and what is refused. In "make test" one that has dies, clusters and
+# another firmware, and less of it.
+# The results of all go to tools/tests/results/chips.txt, with the tree that they are of; with ASAHI_CHIPS, a list of CHIP,
+# CHIP:FIRMWARE or CHIP:PART, only those are run, and their rows replaced there.
 # shellcheck disable=SC2154
 # shellcheck source=tools/vm/lib/chips.sh
 . "$REPO/tools/vm/lib/chips.sh"
@@ -34,24 +35,27 @@ count_suites() {
 on_chip() {
 	local chip=$1 firmware=$2 part=$3 name=chips-$1-$2${3:+-$3} memory=4096 run='' suite
 	shift 3
-	local faults='' cores=''
+	local faults='' first cores=''
 	[ "${1:-}" != --cores ] || cores=$2
 	for suite in $suites; do
 		case $suite in
 		probe) ;;
-		# Its own machine runs them.
-		faults) ;;
+		# Machines of their own run them.
+		faults | pictures) ;;
 		# Clients that go with jobs in flight, of which the driver may say something.
-		uapi-teardown) faults+="start $suite; /mnt/share/uapi teardown"$'\n' ;;
+		uapi-teardown) faults+="start $suite; run /mnt/share/uapi teardown"$'\n' ;;
 		# Of a part they are told which cores work.
-		uapi-params) run+="start $suite; ${cores:+ASAHI_CORES=$cores} /mnt/share/uapi params"$'\n' ;;
-		uapi-*) run+="start $suite; /mnt/share/uapi ${suite#uapi-}"$'\n' ;;
+		uapi-params) run+="start $suite; run ${cores:+env ASAHI_CORES=$cores} /mnt/share/uapi params"$'\n' ;;
+		uapi-*) run+="start $suite; run /mnt/share/uapi ${suite#uapi-}"$'\n' ;;
 		# What clients reach of the kernel's half. The driver says what has faulted.
-		kernel-half) faults+="start $suite; /mnt/share/shader-faults \"\$ASAHI_GPU\" \$half"$'\n' ;;
+		# It is first, as the driver leaves lines out when it has much to say.
+		kernel-half) first="start $suite; run /mnt/share/shader-faults \"\$ASAHI_GPU\" \$half"$'\n'
+			first+="[ \$half = unmapped ] || check \"the kernel says what has faulted\" half_faulted"$'\n'
+			faults=$first$faults ;;
 		# Some of their renders are to fault, of which the driver has something to say.
-		render-fields | render-faults) faults+="start $suite; /mnt/share/render ${suite#render-}"$'\n' ;;
-		render-*) run+="start $suite; /mnt/share/render ${suite#render-}"$'\n' ;;
-		pictures) run+="start $suite; /mnt/share/shaders-test \"\$ASAHI_GPU\" llvmpipe"$'\n' ;;
+		render-fields | render-faults) faults+="start $suite; run /mnt/share/render ${suite#render-}"$'\n' ;;
+		render-*) run+="start $suite; run /mnt/share/render ${suite#render-}"$'\n' ;;
+		shaders) run+="start $suite; run /mnt/share/shaders-test \"\$ASAHI_GPU\" llvmpipe"$'\n' ;;
 		esac
 	done
 	run+=quiet$'\n'$faults
@@ -60,15 +64,22 @@ on_chip() {
 		# Only with several clusters of that generation do contexts of clients have it.
 		case $ASAHI_CHIP in t602*) half=mapped ;; *) half=unmapped ;; esac
 		start() { echo "# suite $1"; }
+		# A program that ends before its last test has no test to say so.
+		run() { "$@" || echo "not ok $* ended with status $?"; }
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+		half_faulted() { dmesg | grep -qE "asahi .*gpu: GPU fault: write of 0xffffffa000000000 in context [0-9]+ by UL1C#0 "; }
 		start probe
 		check "the firmware is up" sh -c "dmesg | grep -q \"asahi .*gpu: G.* firmware $ASAHI_FIRMWARE is up\""
 		check "RTKit names the firmware" sh -c "dmesg | grep -q \"AGX firmware $ASAHI_FIRMWARE, emulated\""
 		check "Mesa names the GPU" sh -c "vulkaninfo --summary 2>/dev/null | grep -qF \"= $ASAHI_GPU \""
+		# It is said before the firmware may fail for it.
+		unknown_first() { dmesg | grep -E "asahi .*gpu: (not known for sure|RTKit:|firmware:)" | head -n 1 | grep -q "not known"; }
 		unknown() { test "$(dmesg | grep -cF "not known for sure of this chip: $1")" = "$2"; }
 		case $ASAHI_CHIP in
-		t8112) check "what is not known is said once" unknown "size of the compute preemption buffer" 1 ;;
-		t6022) check "what is not known is said once" unknown "all that two dies make different" 1 ;;
+		t8112) check "what is not known is said once" unknown "size of the compute preemption buffer" 1
+			check "what is not known is said first" unknown_first ;;
+		t6022) check "what is not known is said once" unknown "all that two dies make different" 1
+			check "what is not known is said first" unknown_first ;;
 		*) check "nothing is said to be unknown" unknown "" 0 ;;
 		esac
 		check "compute jobs of Vulkan" /mnt/share/dispatch "$ASAHI_GPU" 20
@@ -83,6 +94,7 @@ on_chip() {
 		# What comes from here on is of the other machine.
 		suites=" $suites "
 		suites=${suites/ faults / }
+		suites=${suites/ pictures / }
 		count_suites "$name" "$chip" "$firmware" "$part"
 	)
 	# The firmware there is the emulator'"'"'s: what is unusual is no panic, but no mistake of ours either.
@@ -102,42 +114,76 @@ faults_on_chip() {
 		--emu "--fault mmu-fault:2 --fault hang:4" -- bash -c '
 		echo "# suite faults"
 		/mnt/share/faults ok EIO ok ETIMEDOUT ok
+		# That is the access that the emulator makes up.
+		line="asahi .*gpu: GPU fault: read of 0xdead0000 in context [0-9]+ by UL1C#0 .*: Unmapped, level 3 .*: 1 commands have failed"
+		if [ "$(dmesg | grep "gpu: GPU fault:" | grep -cE "$line")" = 1 ]; then
+			echo ok the kernel says what has faulted
+		else
+			echo not ok the kernel says what has faulted
+			dmesg | grep "gpu: GPU fault:"
+		fi
 		if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
 	count_suites "chips-$1-$2-faults" "$1" "$2" ""
 }
 
+# pictures_on_chip CHIP FIRMWARE: the scenes of suite render.
+pictures_on_chip() {
+	local suites=pictures name=chips-$1-$2-pictures before=$failed
+	local share=$LOGS/$name-share
+	rm -rf "$share"
+	mkdir -p "$share"
+	cp "$programs"/{gl-pictures,vk-pictures,compare-pictures} "$here/pictures/in-guest" "$share/"
+	guest_tap "$name" --plain-kernel --timeout 900 --memory 4096 --chip "$1" --firmware "$2" --share "$share" \
+		--emu "--budget 3000000" -- bash -c '
+		echo "# suite pictures"
+		bash /mnt/share/in-guest "$ASAHI_GPU" quick || echo "not ok pictures ended with status $?"
+		if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
+	count_suites "$name" "$1" "$2" ""
+	# They are kept if something is wrong with them.
+	[ "$failed" != "$before" ] || rm -rf "$share"
+}
+
 # refused CHIP FAULT LINE: the driver says LINE, and nothing else, and there is no device.
 refused() {
+	local suites=probe firmware=${2#abi:}
 	guest_tap "chips-refused-$1-${2//[:.]/-}" --plain-kernel --chip "$1" --emu "--fault $2" --gpu-may-fail -- bash -c '
 		lines() {
 			dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit: | grep -v "probe with driver asahi failed"
 		}
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; lines; fi; }
+		echo "# suite probe"
 		check "one line says why" test "$(lines | wc -l)" = 1
 		check "that is: $1" grep -qF "$1" <<<"$(lines)"
 		check "there is no device" test ! -e /dev/dri/renderD128' bash "$3"
+	count_suites "chips-refused-$1-${2//[:.]/-}" "$1" "${firmware/tree:/as-}" refused
 }
 
 # matrix FILE: prints the table of results, with the rows that FILE has of others.
 matrix() {
-	echo '# Suites on each emulated chip with each firmware: tests passed/failed. Parts with cores switched off have a name. "-": not run.'
+	echo '# Suites on each emulated chip with each firmware: tests passed/failed. Parts with cores switched off have a name.'
+	echo '# "refused": the driver says why, as it does not know such a firmware, or the device tree is of another chip. "-": not run.'
 	echo '# "tools/tests/run --all --guest chips" writes it; with ASAHI_CHIPS="t6021:13.5" only the rows of that.'
-	awk -v columns="$all_suites" '
+	awk -v columns="tree $all_suites" -v tree="$TREE" '
 		BEGIN {
 			m = split(columns, column, " ")
-			printf "%-6s %-8s %-6s", "chip", "firmware", "part"
-			for (j = 1; j <= m; j++) printf " %s", column[j]
+			printf "%-6s %-8s %-7s", "chip", "firmware", "part"
+			for (j = 1; j <= m; j++) {
+				width[j] = length(column[j])
+				if (column[j] == "tree") width[j] = length(tree)
+				printf " %*s", width[j], column[j]
+			}
 			print ""
 		}
 		FILENAME == ARGV[1] {
-			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
+			row = sprintf("%-6s %-8s %-7s", $1, $2, $3)
 			cell[row, $4] = $5 "/" $6
+			cell[row, "tree"] = tree
 			if (!(row in rows)) { rows[row] = 1; order[n++] = row }
 			next
 		}
 		/^chip / { for (j = 4; j <= NF; j++) kept[j] = $j }
 		!/^(#|chip )/ {
-			row = sprintf("%-6s %-8s %-6s", $1, $2, $3)
+			row = sprintf("%-6s %-8s %-7s", $1, $2, $3)
 			if (!(row in rows)) {
 				rows[row] = 1; order[n++] = row
 				for (j = 4; j <= NF; j++) cell[row, kept[j]] = $j
@@ -147,7 +193,7 @@ matrix() {
 			for (i = 0; i < n; i++) {
 				printf "%s", order[i]
 				for (j = 1; j <= m; j++)
-					printf " %*s", length(column[j]), ((order[i], column[j]) in cell) ? cell[order[i], column[j]] : "-"
+					printf " %*s", width[j], ((order[i], column[j]) in cell) ? cell[order[i], column[j]] : "-"
 				print ""
 			}
 		}' "$results" "$1" | awk '/^(#|chip )/ { print; fflush(); next } { print | "sort" }'
@@ -158,7 +204,7 @@ wanted() {
 	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
 }
 
-all_suites='probe uapi-params uapi-vm uapi-queue uapi-submit uapi-submit-errors uapi-teardown faults render-fields render-jobs render-sizes render-layers pictures render-faults kernel-half'
+all_suites='probe uapi-params uapi-vm uapi-bind-model uapi-gem uapi-queue uapi-submit uapi-submit-errors uapi-teardown uapi-fdinfo faults render-fields render-jobs render-sizes render-layers shaders pictures render-faults kernel-half'
 if [ "$TIER" = test ]; then
 	# What no device tree of a boot loader says together.
 	refused t8103 tree:t6001 'bootloader set chip_id to 0x8103 instead of 0x6001'
@@ -180,6 +226,7 @@ else
 			wanted "$chip" "$firmware" || continue
 			on_chip "$chip" "$firmware" ""
 			faults_on_chip "$chip" "$firmware"
+			pictures_on_chip "$chip" "$firmware"
 		done
 	done
 	# Parts with cores switched off.

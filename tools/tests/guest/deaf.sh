@@ -4,13 +4,14 @@
 # tier: all
 #
 # A firmware that hears nothing any more, while its RTKit goes on: the first part of the driver that needs it gives it up
-# with one line, and the next driver starts it anew.
+# with one line, and the next driver starts it anew. Nothing uses memory that the driver has freed meanwhile.
 # shellcheck disable=SC2154
 
 # deaf NAME FAULTS LINE SHELL: in SHELL, which prints TAP, the firmware becomes deaf, and the driver says LINE. JOB is what runs
 # after it.
 deaf() {
-	guest_tap "deaf-$1" --share "$programs" --emu "--fault ${2// / --fault }" -- bash -c '
+	guest_tap "deaf-$1" --kernel-options page_poison=1 --share "$programs" \
+		--emu "--hardware poison --fault ${2// / --fault }" -- bash -c '
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 		lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit:; }
 		eval "$2"
@@ -21,6 +22,7 @@ deaf() {
 		check load insmod /mnt/rig/modules/asahi.ko
 		check "there is a device again" test -e /dev/dri/renderD128
 		check "still one line" test "$(lines | wc -l)" = 1' sh "$3: the GPU is unusable until the next reboot" "$4"
+	untouched "deaf-$1"
 }
 
 # No command completes, so the firmware is asked whether it is alive.

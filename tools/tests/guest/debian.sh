@@ -46,7 +46,9 @@ if [ $status = 0 ]; then
 		--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
 		if [ "$(uname -r)" = "$1" ]; then echo ok its own kernel; else echo not ok its own kernel; fi
 		for sample in edu_async ring_sample jobqueue_sample; do
-			if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
+			options=
+			[ $sample != edu_async ] || options=dma_bits=32
+			if insmod /mnt/rig/modules/$sample.ko $options; then echo "ok load $sample"; else echo "not ok load $sample"; fi
 		done
 		'"$(sample_rebound edu_async 10)"'
 		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi

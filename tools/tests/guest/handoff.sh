@@ -54,7 +54,7 @@ lock never "keep-handoff:1 delay:2:600000" '
 
 # A client comes every tenth of a second while the firmware, which does nothing else then, has the lock. It is the first time, so none
 # of them waits for memory of one that has ended.
-lock late keep-handoff:1:1000 '
+lock late keep-handoff:1:900 '
 	for i in $(seq 16); do
 		/mnt/share/faults ok ok &
 		clients+=($!)

@@ -33,7 +33,7 @@ hotplug_tap() {
 
 hotplug_tap hotplug-kasync '
 	insmod /mnt/rig/modules/kasync_test.ko
-	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/kasync_*/results' '
+	sed -nE "s/^ +((not )?ok [0-9].*|1\.\.[0-9]+)/\1/p" /sys/kernel/debug/kunit/kasync_*/results' '
 	if rmmod kasync_test kasync; then echo ok unload; else echo not ok unload; fi' \
 	--no-emu --modules kasync --carry kasync_test
 hotplug_tap hotplug-lives '

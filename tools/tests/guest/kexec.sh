@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 # tier: all
-# pieces: jobs long-job no-sleep
+# pieces: jobs long-job foreign no-sleep
 #
 # A kernel that starts from another one without a reset, while jobs are in flight. The coprocessor runs on, so the first kernel
 # has to have it come to an end with all that it was given before its memory is the second one's. Both kernels fill freed pages, and
@@ -12,6 +12,9 @@ rm -rf "$kexec_share"
 mkdir -p "$kexec_share"
 cp -r "$programs/." "$kexec_share/"
 cp "$(kernel debug)/build/arch/arm64/boot/Image" "$kexec_share/"
+
+# The client that has jobs at the end of the first kernel.
+client="faults ok ok ok ok"
 
 # kexec_with NAME FAULTS SECONDS FIRST SECOND [OPTION…]: the first kernel has said FIRST and ended within SECONDS of being told to
 # start the second one, where the shell command SECOND prints TAP.
@@ -25,12 +28,12 @@ kexec_with() {
 			exit
 		fi
 		mkfifo /tmp/jobs
-		/mnt/share/faults ok ok ok ok >/tmp/jobs &
+		/mnt/share/$2 >/tmp/jobs &
 		exec 3</tmp/jobs
 		while read -ru 3 line && [ "$line" != "# submitted" ]; do echo "$line"; done
 		if kill -0 $!; then echo "ok jobs are in flight"; else echo "not ok jobs are in flight"; fi
 		/mnt/share/kexec /mnt/share/Image rig.second earlycon=pl011,0x9000000
-		echo "not ok the kernel starts another one"' sh "$second"
+		echo "not ok the kernel starts another one"' sh "$second" "$client"
 	log=$LOGS/$name/console.log
 	if grep -q 'rig: the next kernel' "$log" && grep -q 'kexec_core: Starting new kernel' "$log"; then
 		took=$(sed -nE 's/^\[ *([0-9]+)\.[0-9]+\].* (rig: the next kernel|kexec_core: Starting new kernel).*/\1/p' "$log" |
@@ -59,6 +62,11 @@ case $piece in
 jobs) kexec_with kexec-jobs delay:300 12 '' "$again" ;;
 # It takes longer than any wait for it.
 long-job) kexec_with kexec-long-job delay:1:20000 12 'asahi .*gpu: jobs still run after 2 s of shutdown' "$again" ;;
+# Others' fences are not waited for as long as they take: nothing that the client has is freed before the kernel ends.
+foreign)
+	client=kexec-foreign
+	kexec_with kexec-foreign delay:20 12 "asahi .*gpu: queues do not end within 2 s of shutdown: they are left as they are" "$again"
+	;;
 # A coprocessor that does not sleep loses what it has. The second kernel cannot use it, and is unharmed.
 no-sleep)
 	# shellcheck disable=SC2016

@@ -10,7 +10,8 @@
 # domain NAME HARDWARE SHELL: runs SHELL, which prints TAP, in a machine with that power domain.
 domain() {
 	local name=$1
-	guest_tap "$name" --share "$programs" --emu "--hardware $2" -- bash -c '
+	guest_tap "$name" --share "$programs" --emu "--hardware $2" --kernel-options no_console_suspend \
+		--modules "kasync jobqueue agxemu_bridge asahi keep_awake" -- bash -c '
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 		says() { check "$2 times: $1" test "$(dmesg | grep -cE "$1")" = "$2"; }
 		driver=/sys/bus/platform/drivers/asahi
@@ -69,3 +70,42 @@ domain power-always-on always-on '
 	check unload rmmod asahi
 	check load insmod /mnt/rig/modules/asahi.ko
 	/mnt/share/faults ok'
+
+# A coprocessor that does not go to sleep keeps its power: without its driver, with one that leaves it alone, and when the system
+# sleeps.
+# shellcheck disable=SC2016
+domain power-kept "power-domain --fault no-sleep" '
+	off() { cat /sys/kernel/debug/pm_genpd/gfx/total_idle_time; }
+	before=$(off)
+	/mnt/share/faults ok
+	check unbind unbind
+	says "asahi .*gpu: firmware did not go to sleep .*: what it was given stays allocated until the next reboot" 1
+	says "asahi .*gpu: coprocessor may still run: its power domain stays on until the next reboot" 1
+	check "another driver leaves it alone" eval "! bind 2>/dev/null"
+	check unload rmmod asahi
+	echo platform >/sys/power/pm_test
+	check "the system sleeps, as far as devices go" sleeps
+	check "the domain is on" is on
+	check "and has been all the time" test "$(off)" = "$before"'
+
+# A firmware that boots when the suspend has begun, which its driver was not told of.
+# shellcheck disable=SC2016
+domain power-late power-domain '
+	check unbind unbind
+	check "the domain is off" is off-0
+	echo platform >/sys/power/pm_test
+	echo 10000 >/sys/module/keep_awake/parameters/prepare_ms
+	begun() { dmesg | grep -q "keep_awake: 10000 ms from here"; }
+	sleeps &
+	suspend=$!
+	until begun || ! kill -0 $suspend 2>/dev/null; do sleep 0.1; done
+	check "a suspend begins" begun
+	bind &
+	bind=$!
+	check "it is refused" eval "! wait $suspend"
+	check bind wait $bind
+	says "asahi .*gpu: firmware was booted while the system began to suspend: refused" 1
+	/mnt/share/faults ok
+	echo 0 >/sys/module/keep_awake/parameters/prepare_ms
+	check unload rmmod asahi
+	check "the system sleeps without the driver" sleeps'

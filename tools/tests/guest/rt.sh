@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 # tier: none
-# pieces: core torture uapi faults render sharing lives probe repeat fail-nth
+# pieces: core torture uapi faults render sharing lives probe repeat fail-nth hardware bounds wraps samples drawing
 #
 # Suites of the guest once more, on the kernel that is preemptible everywhere (PREEMPT_RT), with lockdep and with KASAN by tags of the
 # hardware's.

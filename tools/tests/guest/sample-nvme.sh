@@ -7,28 +7,43 @@
 # interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load. The long pieces are 10 GiB
 # together.
 # shellcheck disable=SC2154
+# The suite x86-nvme-… runs this with programs and options of its own.
 [ "$TIER" = all ] && rounds=100 mib=1024 || rounds=5 mib=32
-image=$programs/nvme-$piece.img
+share=${share:-$programs}
+image=$share/nvme-$piece.img
 rm -f "$image"
 truncate -s 1G "$image"
 
 # nvme NAME DRIVE COMMAND [OPTION…]: a machine with the disk, in which COMMAND runs as a shell's.
 nvme() {
-	local name=$1 drive=$2 command=$3
+	local name=${prefix:-}sample-nvme-$1 drive=$2 command=$3
 	shift 3
-	guest_tap "$name" --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,$drive" --share "$programs" \
+	guest_tap "$name" "${arch_options[@]}" --no-emu --device nvme,id=nvme0,serial=async,drive=disk --drive "id=disk,$drive" --share "$share" \
 		--modules "kasync nvme_async" "$@" -- sh -c "$command"
 }
 
 case $piece in
 disk)
-	nvme sample-nvme-disk "format=raw,file=$image" '
+	nvme disk "format=raw,file=$image" '
 		nvme=/mnt/share/nvme driver=/sys/bus/pci/drivers/nvme_async
 		$nvme limits
+		$nvme resets
 		$nvme events
 		$nvme stress 4 '"$mib"'
 		$nvme stress 4 '"$mib"' kill signal reset
 		$nvme info
+		# Interrupts of the disk that a processor has had.
+		had() { awk "/nvme_async/ { sum += \$($1 + 2) } END { print sum + 0 }" /proc/interrupts; }
+		for cpu in 0 1; do
+			here=$(had $cpu) there=$(had $((1 - cpu)))
+			taskset -c $cpu dd if=/dev/nvme_async0 of=/dev/null bs=4k count=500 2>/dev/null || echo not ok read on processor $cpu
+			here=$(($(had $cpu) - here)) there=$(($(had $((1 - cpu))) - there))
+			if [ $here -gt 100 ] && [ $there -lt 20 ]; then
+				echo "ok interrupts come to processor $cpu, which has asked: $here, $there to the other"
+			else
+				echo "not ok processor $cpu has asked, and has had $here interrupts, and the other $there"
+			fi
+		done
 		device=$(ls $driver | grep -m 1 :)
 		$nvme held $device
 		for i in $(seq '"$rounds"'); do
@@ -52,11 +67,11 @@ disk)
 	;;
 slow)
 	# A disk on which a read takes three seconds: much more than a process takes to die.
-	nvme sample-nvme-slow "driver=null-co,size=1G,read-zeroes=on,latency-ns=3000000000" '/mnt/share/nvme killed
+	nvme slow "driver=null-co,size=1G,read-zeroes=on,latency-ns=3000000000" '/mnt/share/nvme killed
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
 	;;
 failing)
-	nvme sample-nvme-failing \
+	nvme failing \
 		"driver=raw,file.driver=blkdebug,file.image.driver=file,file.image.filename=$image,$(
 		)file.inject-error.0.event=read_aio,file.inject-error.0.errno=5,file.inject-error.0.sector=800,$(
 		)file.inject-error.1.event=write_aio,file.inject-error.1.errno=5,file.inject-error.1.sector=1600,$(
@@ -66,32 +81,33 @@ failing)
 	;;
 gone)
 	# A disk that is taken out while it is read.
-	nvme sample-nvme-gone "driver=null-co,size=1G,read-zeroes=on,latency-ns=100000" '
+	nvme gone "driver=null-co,size=1G,read-zeroes=on,latency-ns=100000" '
 		driver=/sys/bus/pci/drivers/nvme_async
 		/mnt/share/nvme gone $(ls $driver | grep -m 1 :)
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
 	;;
 outside)
 	# Its health gets worse, and it hangs, as QEMU's monitor says.
-	guest_tap sample-nvme-outside --no-emu --qmp --device nvme,id=nvme0,serial=async,drive=disk \
-		--drive "id=disk,format=raw,file=$image" --share "$programs" --modules "kasync nvme_async" -- sh -c '
-		/mnt/share/nvme monitored
-		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	nvme outside "format=raw,file=$image" '/mnt/share/nvme monitored
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --qmp
 	;;
 allocations)
 	# shellcheck source=tools/tests/lib/samples.sh
 	. "$here/lib/samples.sh"
-	nvme sample-nvme-allocations "format=raw,file=$image" "$(sample_allocations nvme_async)
+	nvme allocations "format=raw,file=$image" "$(sample_allocations nvme_async)
 		/mnt/share/nvme stress 4 8 kill reset
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --timeout 3600
+	nvme ends "format=raw,file=$image" "$(sample_ends nvme_async msi)
+		/mnt/share/nvme stress 4 8 kill reset
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi" --gic2 --timeout 1800
 	;;
 io-allocations)
-	nvme sample-nvme-io-allocations "format=raw,file=$image" '/mnt/share/nvme allocations
+	nvme io-allocations "format=raw,file=$image" '/mnt/share/nvme allocations
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --timeout 900
 	;;
 long-*)
 	# Checkers make operations so long that few of them are over before the next signal.
-	nvme "sample-nvme-$piece" "format=raw,file=$image" "/mnt/share/nvme stress 8 $mib kill signal reset"'
+	nvme "$piece" "format=raw,file=$image" "/mnt/share/nvme stress 8 $mib kill signal reset"'
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' --plain-kernel --timeout 3600
 	;;
 esac

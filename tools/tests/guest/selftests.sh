@@ -2,9 +2,10 @@
 # shellcheck shell=bash
 # tier: all
 #
-# The kernel's own selftests of fences and shared buffers, from its source, beside our modules and with jobs in flight: sync (sw_sync),
-# udmabuf and heaps. The test of heaps imports into vgem; a second one, with that one word changed, into this driver. That of mappings
-# without struct pages (pfnmap) maps a buffer of ours, by the render node and as a dma-buf.
+# The kernel's own tests, beside our modules and with jobs in flight. Its KUnit tests of what we use: memory of buffers, ranges, locks of
+# several buffers, what ends with a device, fences. Selftests of fences and shared buffers, from its source: sync (sw_sync), udmabuf and
+# heaps. The test of heaps imports into vgem; a second one, with that one word changed, into this driver. That of mappings without struct
+# pages (pfnmap) maps a buffer of ours, by the render node and as a dma-buf.
 # shellcheck disable=SC2154
 share=$LOGS/selftests.share
 source=$(kernel_source)/tools/testing/selftests
@@ -80,4 +81,37 @@ try_selftests selftests-sync sync_test --plain-kernel
 # Heaps and udmabuf are in the kernel "checks".
 try_selftests selftests "udmabuf heap-vgem heap-asahi" --checks-kernel --kernel-options default_hugepagesz=2M \
 	--modules "kasync jobqueue agxemu_bridge asahi vgem"
+
+# Each KUnit test, as MODULE:SUITE.TEST, or MODULE:SUITES. Those of one device are one by one: its name is free once the driver of the test
+# before has been released, which this kernel does seconds later (CONFIG_DEBUG_KOBJECT_RELEASE). Of chains of fences those that wait are
+# left out: test_wait_backward, of thousands of fences, did not end in minutes on the emulated processor. So is the suite
+# dma-buf-fence-unwrap, a test of which leaves an array of its own (kmemleak), and all of DRM's scheduler, which is not used here: a test of
+# its own uses a job's fence that has gone with the job (drm_sched_basic_test), if jobs end at once.
+units=(drm_mm_test:drm_mm dmabuf_kunit:dma-buf-{fence,resv} "dmabuf_kunit:dma-buf-fence-chain.test_[!w]*")
+for suite in drm_gem_shmem drm_exec drm_managed; do
+	while read -r one; do
+		units+=("${suite}_test:$suite.$one")
+	done < <(sed -nE 's/^\tKUNIT_CASE\((\w+)\),$/\1/p' "$(kernel_source)/drivers/gpu/drm/tests/${suite}_test.c")
+done
+[ ${#units[@]} -ge 20 ] || fail "selftests: only ${#units[@]} tests of KUnit were found"
+guest_tap selftests-kunit --checks-kernel --timeout 1800 --share "$share" --emu "--fault delay:20" \
+	--carry "drm_kms_helper drm_kunit_helpers $(printf '%s\n' "${units[@]%%:*}" | sort -u | tr '\n' ' ')" -- bash -c "$KUNIT"'
+	cd /mnt/share
+	(until [ -e /tmp/over ]; do ./faults ok ok ok ok ok ok ok ok || echo not ok jobs; done) >/tmp/jobs &
+	load() { insmod "/mnt/rig/modules/$1.ko" || echo "not ok - $1 does not load"; }
+	for module in drm_kms_helper drm_kunit_helpers; do load $module; done
+	for test; do
+		module=${test%%:*}
+		printf "%s" "${test#*:}" >/sys/module/kunit/parameters/filter_glob
+		while [ -e /sys/bus/kunit/drivers/drm-kunit-mock-device ]; do sleep 0.1; done
+		load "$module"
+		echo "# $test"
+		# Built into the kernel there are others.
+		kunit_results "d[mr]*"
+		rmmod "$module" || echo "not ok - $module does not go"
+	done
+	: >/tmp/over
+	wait
+	if grep -q "^not ok" /tmp/jobs; then cat /tmp/jobs; else echo "ok - jobs beside them"; fi
+	if rmmod asahi; then echo ok unload; else echo not ok unload; fi' bash "${units[@]}"
 rm -rf "$share"

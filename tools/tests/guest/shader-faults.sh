@@ -12,6 +12,7 @@ guest_tap shader-faults --share "$programs" --emu "--budget 3000000" -- bash -c 
 # Again and again; the suites endless-N do more of it. The plain kernel, as most of the time is the emulator's.
 guest_tap shader-faults-again --plain-kernel --timeout 1200 --share "$programs" --emu "--budget 300000" -- bash -c '
 	/mnt/share/shader-faults "$ASAHI_GPU" 10
+	/mnt/share/shader-faults "$ASAHI_GPU" together
 	stops=$(dmesg | grep -c "asahi .*gpu: GPU stopped: Timeout")
 	echo "# $stops in the log of the kernel"
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'

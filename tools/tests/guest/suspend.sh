@@ -47,3 +47,31 @@ guest_tap suspend-boot "$option" --share "$programs" --emu "--hardware slow-boot
 	check "a later suspend is not" sh -c "echo freeze >/sys/power/state"
 	check "the firmware has survived it" says "firmware answers after system suspend"
 	check "unload again" rmmod asahi'
+
+# The device is unbound while a suspend waits for a job in flight. That the suspend gives up, which lets jobs run again, is nothing
+# to the unbinding: it has waited for that job, which ends.
+guest_tap suspend-unbind "$option" --timeout 400 --share "$programs" --emu "--fault delay:1:15000" -- bash -c '
+	[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	lines() { dmesg | grep "asahi .*gpu: " | grep -v RTKit:; }
+	says() { check "once: $1" test "$(lines | grep -cE "$1")" = 1; }
+	exec 3< <(exec /mnt/share/faults ok)
+	while read -ru 3 line && [ "$line" != "# submitted" ]; do echo "$line"; done
+	echo freezer >/sys/power/pm_test
+	begun=$SECONDS
+	echo freeze 2>/dev/null >/sys/power/state &
+	until dmesg | grep -q "PM: suspend entry" || ! kill -0 $! 2>/dev/null; do sleep 0.1; done
+	check "the suspend has begun" kill -0 $!
+	check unbind sh -c "echo 11000000.gpu >/sys/bus/platform/drivers/asahi/unbind"
+	took=$((SECONDS - begun))
+	check "the suspend is refused" eval "! wait $!"
+	cat <&3
+	check "the device is gone after $took s, more than 10 and at most 40" test $took -gt 10 -a $took -le 40
+	says "jobs still run after 10 s: system suspend is refused$"
+	says "waits for jobs in flight, 120 s at most, before it is unbound$"
+	unusable() { lines | grep -qE "unusable|stays? allocated"; }
+	check "the GPU is not given up" eval "! unusable"
+	lines | sed "s/^/# /"
+	check bind sh -c "echo 11000000.gpu >/sys/bus/platform/drivers/asahi/bind"
+	/mnt/share/faults ok
+	check "unload at the end" rmmod asahi'

@@ -3,14 +3,15 @@
 # tier: all
 #
 # Unbinding waits for what only the hardware or others can end: it says so, it does not wait for ever for a job, and the thread that waits
-# is not taken for hung. Times are real: a job of 20 s, and one that goes on for ever.
+# is not taken for hung. Times are real: a job of 20 s, and one that goes on for ever. Nothing uses memory that the driver has freed.
 # shellcheck disable=SC2154
 guest_tap unbind-foreign --share "$programs" --timeout 900 -- /mnt/share/lives foreign
 
 # unbinds NAME DELAY RESULT LINE MOST SHELL: while a job of DELAY ms is in flight, which ends with RESULT, the device is unbound within MOST
 # seconds, and the kernel says LINE as well, if that is not empty. Then SHELL.
 unbinds() {
-	guest_tap "unbind-$1" --plain-kernel --timeout 400 --share "$programs" --emu "--fault delay:1:$2" -- bash -c '
+	guest_tap "unbind-$1" --plain-kernel --timeout 400 --kernel-options page_poison=1 --share "$programs" \
+		--emu "--hardware poison --fault delay:1:$2" -- bash -c '
 		[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 		lines() { dmesg | sed -n "/rig: unbind/,\$p" | grep "asahi .*gpu: " | grep -v RTKit:; }
@@ -29,6 +30,7 @@ unbinds() {
 		lines | sed "s/^/# /"
 		eval "$4"
 		check unload rmmod asahi' sh "$3" "$4" "$5" "$6"
+	untouched "unbind-$1"
 }
 
 # shellcheck disable=SC2016

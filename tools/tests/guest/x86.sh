@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2154
 # tier: all
-# pieces: kunit samples nvme nova allocations killed torture
+# pieces: kunit samples nvme-disk nvme-slow nvme-failing nvme-gone nvme-outside nova nova-storms allocations killed torture
 #
 # What is not for Apple's GPUs, on x86_64: executor, fences, job queue with their KUnit suites, the samples, and a short torture. The
 # kernel has lockdep and kmemleak.
@@ -20,6 +20,7 @@ x86_sample() {
 	guest_tap "x86-$what-$driver" --arch x86_64 --no-emu --timeout 3600 --kernel-options slab_nomerge --modules "kasync jobqueue" \
 		--carry "$driver" "$@" -- sh -c "case $driver in
 		nova_gsp) insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 ;;
+		edu_async) insmod /mnt/rig/modules/edu_async.ko dma_bits=32 ;;
 		*) insmod /mnt/rig/modules/$driver.ko ;;
 		esac
 		$command
@@ -34,65 +35,50 @@ kunit)
 		for test in kasync_test dma_fence_test jobqueue_test; do
 			if insmod /mnt/rig/modules/$test.ko; then echo "ok load $test"; else echo "not ok load $test"; fi
 		done
-		sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/*/results
+		sed -nE "s/^ +((not )?ok [0-9].*|1\.\.[0-9]+)/\1/p" /sys/kernel/debug/kunit/*/results
 		if rmmod jobqueue_test dma_fence_test kasync_test jobqueue kasync; then echo ok unload; else echo not ok unload; fi'
 	;;
 samples)
 	guest_tap x86-samples --arch x86_64 --no-emu --device edu,dma_mask=0xffffffff --timeout 900 \
 		--carry "edu_async ring_sample jobqueue_sample" -- sh -c '
 		for sample in edu_async ring_sample jobqueue_sample; do
-			if insmod /mnt/rig/modules/$sample.ko; then echo "ok load $sample"; else echo "not ok load $sample"; fi
+			options=
+			[ $sample != edu_async ] || options=dma_bits=32
+			if insmod /mnt/rig/modules/$sample.ko $options; then echo "ok load $sample"; else echo "not ok load $sample"; fi
 		done
 		'"$(sample_rebound edu_async "$rounds")"'
 		if rmmod edu_async ring_sample jobqueue_sample jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 		'"$(sample_told "edu_async|ring_sample|jobqueue_sample")"
 	;;
-nvme)
-	truncate -s 256M "$image"
-	guest_tap x86-nvme --arch x86_64 --no-emu --device nvme,serial=async,drive=disk --drive "id=disk,format=raw,file=$image" \
-		--share "$programs" --timeout 900 --modules "kasync nvme_async" -- sh -c '
-		file=/dev/nvme_async0 driver=/sys/bus/pci/drivers/nvme_async
-		device=$(ls $driver | grep -m 1 :)
-		mkdir -p /tmp
-		for size in 4k 64k 1024k; do
-			head -c 16777216 /dev/urandom >/tmp/data
-			if dd if=/tmp/data of=$file bs=$size conv=notrunc,nocreat 2>/dev/null &&
-				dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then
-				echo ok what was written by $size is read
-			else
-				echo not ok what was written by $size is read
-			fi
-		done
-		for i in $(seq '"$rounds"'); do
-			dd if=$file of=/dev/null bs=64k 2>/dev/null & a=$!
-			dd if=$file of=/dev/null bs=4k 2>/dev/null & b=$!
-			echo $device >$driver/unbind && [ ! -e $driver/$device ] || echo not ok unbind $i
-			wait $a $b
-			echo $device >$driver/bind && [ -e $driver/$device ] || echo not ok bind $i
-		done
-		echo ok unbound under load '"$rounds"' times
-		# Users that are killed at random moments: they write what is there, so each sector has it whatever became of them.
-		killed=0
-		for i in $(seq '"$rounds"'); do
-			dd if=/tmp/data of=$file bs=64k conv=notrunc,nocreat 2>/dev/null & a=$!
-			dd if=$file of=/dev/null bs=4k 2>/dev/null & b=$!
-			sleep 0.$((RANDOM % 3))$((RANDOM % 10))
-			kill -KILL $a $b 2>/dev/null
-			wait $a
-			[ $? != 137 ] || killed=$((killed + 1))
-			wait $b
-		done
-		if [ $killed != 0 ]; then echo "ok $killed writers are killed"; else echo not ok no writer is killed; fi
-		if dd if=$file of=/tmp/back bs=256k count=64 2>/dev/null && cmp /tmp/data /tmp/back; then echo ok still there; else echo not ok still there; fi
-		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+nvme-*)
+	# The same as on arm64, by the same program.
+	share=$programs/x86 arch_options=(--arch x86_64) prefix=x86-
+	root=$(toolchain)
+	in_root "$root" make -s -C "$REPO/tools/tests/nvme" OUT="$share" CC=clang >&2 ||
+		die "tools/tests/nvme does not build for x86_64"
+	piece=${piece#nvme-}
+	# shellcheck source=tools/tests/guest/sample-nvme.sh
+	. "$here/guest/sample-nvme.sh"
 	;;
 nova)
-	guest_tap x86-nova --arch x86_64 --no-emu --gsp "" --timeout 900 --modules "kasync jobqueue" --carry nova_gsp -- sh -c '
+	guest_tap x86-nova --arch x86_64 --no-emu --gsp "" --timeout 1800 --modules "kasync jobqueue" --carry nova_gsp -- sh -c '
 		driver=/sys/bus/pci/drivers/nova_gsp
+		told() { '"$(sample_told nova_gsp)"'; }
 		insmod /mnt/rig/modules/nova_gsp.ko
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
+		rmmod nova_gsp
+		told
+		dmesg -C
+		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0
+		'"$(sample_rebound nova_gsp "$rounds" "nova_gsp: unbound with [1-9][0-9]* calls in flight")"'
 		if rmmod nova_gsp jobqueue kasync; then echo ok unload; else echo not ok unload; fi
-		'"$(sample_told nova_gsp)"
+		told'
+	;;
+nova-storms)
+	arch_options=(--arch x86_64) prefix=x86- seeds=1
+	piece=storms-v0
+	# shellcheck source=tools/tests/guest/sample-nova.sh
+	. "$here/guest/sample-nova.sh"
 	;;
 allocations)
 	truncate -s 16M "$image"

@@ -2,4 +2,5 @@
 # shellcheck shell=bash
 #
 # The emulator's tests.
+cargo_data AGX_ISA_VECTORS isa-vectors
 cargo_suite agxemu tools/agxemu --workspace --target-dir "$TARGET/test-agxemu" -- --show-output

@@ -62,4 +62,5 @@ else
 	wrong path 'has no function' Documentation/path.rst 's/``poll_first``/``poll_second``/' "a function that is not on the path"
 	wrong path 'either way: [0-9]+ files, not 100$' Documentation/path.rst '/that run on either way/{n;s/[0-9]+/100/}' "a number of files that is not that of the trace"
 	wrong modgraph 'in a circle' rust/jobqueue/capacity.rs '0,/^use /s//use crate::queue::JobQueue;\nuse /' "modules in a circle"
+	wrong modgraph 'has other tables' Documentation/modules.rst 's/^   \* - task::claim$/   * - task::claims/' "a module that is not there"
 fi

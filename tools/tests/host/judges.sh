@@ -4,12 +4,12 @@
 #
 # What judges the output of machines: what is no success must not count as one.
 
-# judged NAME LINE FAILURES [STATUS]: a machine whose program prints "ok 1" and ends with STATUS, and whose emulator logs LINE, has so many
+# judged NAME LINE FAILURES [STATUS]: a machine whose program prints "ok one" and ends with STATUS, and whose emulator logs LINE, has so many
 # failures.
 judged() {
 	local dir=$LOGS/judged status=${4:-0} got
 	mkdir -p "$dir"
-	echo 'ok 1' >"$LOGS/judged.log"
+	echo 'ok one' >"$LOGS/judged.log"
 	echo "$2" >"$dir/emulator.log"
 	got=$(
 		passed=0 failed=0 skipped=0 reasons='' failures=''
@@ -47,6 +47,32 @@ judged "an emulator that is well" '[1.0] INFO job 1: 4 launches' 0
 judged "a panic that a job ends with" '[1.0] WARN job 1: the emulator failed (see its log)' 1
 judged "a panic of any thread" "[1.0] WARN the emulator itself: panicked at gpu/src/lib.rs:1:2" 1
 judged "a status without a line" '[1.0] INFO job 1: 4 launches' 1 1
+
+# planned NAME OUTPUT FAILURES: a machine whose programs print OUTPUT, and which ends well.
+planned() {
+	local got
+	mkdir -p "$LOGS/judged"
+	: >"$LOGS/judged/emulator.log"
+	printf '%b\n' "$2" >"$LOGS/judged.log"
+	got=$(
+		passed=0 failed=0 skipped=0 reasons='' failures=''
+		judge_tap judged 0 1 >/dev/null 2>&1
+		echo "$failed"
+	)
+	if [ "$got" = "$3" ]; then
+		pass "judges: $1"
+	else
+		fail "judges: $1: $got failures, not $3"
+	fi
+}
+planned "a program that comes to its end" 'ok 1 - a\nok 2 - b\n1..2\nok unload' 0
+planned "one that is killed half-way" 'ok 1 - a\nok 2 - b\nok unload' 1
+planned "a second one that is killed" 'ok 1 - a\n1..1\nok 1 - c\nok unload' 1
+planned "children that number their own" 'ok 1 - a\nok 1 - c\nok 2 - b\n1..2' 0
+planned "a plan before the tests" '1..2\nok 1 a\nok 2 b\n1..1\nok 1 c\nok tests ran' 0
+planned "a plan that is not kept" '1..3\nok 1 a\nok 2 b\nok tests ran' 1
+planned "tests without numbers" 'ok one\nok 2 times' 0
+
 counts "what is counted" '{"jobs": 5, "asleep": 0}' 0
 counts "too few" '{"jobs": 4, "asleep": 0}' 1
 counts "what may not be" '{"jobs": 5, "asleep": 1}' 1

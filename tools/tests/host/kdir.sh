@@ -60,4 +60,21 @@ says "ours beside it" 'note: .* ours is installed in updates/' REPLACE=1
 says "ours beside it, as is asked for" "$LAST" REPLACE=1
 sed -i 's/CONFIG_DRM_ASAHI=m/CONFIG_DRM_ASAHI=y/' "$kdir/.config"
 says "Asahi's own, built in" 'built in: CORE=1 leaves ours out' REPLACE=1
+
+# Of two modules of a name modprobe takes that which is where "make package" puts ours. What is in the files does not matter to it.
+root=$(toolchain)
+release=7.3.4-made-up
+rm -rf "$kdir"
+for dir in kernel/drivers/gpu/drm/asahi updates/asahi-async; do
+	mkdir -p "$kdir/lib/modules/$release/$dir"
+	cp "$(find -L "$(kernel plain)/build/drivers" -name '*.ko' -print -quit)" "$kdir/lib/modules/$release/$dir/asahi.ko"
+done
+if in_root "$root" depmod -b "$kdir" "$release" >"$LOGS/kdir.log" 2>&1 &&
+	in_root "$root" modprobe -d "$kdir" -S "$release" --show-depends asahi >"$LOGS/kdir.log" 2>&1 &&
+	grep -q "/updates/asahi-async/asahi.ko" "$LOGS/kdir.log" && ! grep -q /kernel/drivers/gpu "$LOGS/kdir.log"; then
+	pass "kdir: ours is loaded, of two of the name"
+else
+	fail "kdir: ours is not loaded, of two of the name"
+	cat "$LOGS/kdir.log" >&2
+fi
 rm -rf "$kdir"

@@ -107,11 +107,19 @@ package_tests() {
 	packs "no package without a kernel" "$dir/none" 2 'is not a kernel that is built'
 	echo 7.3.99 >"$dir/kernel/include/config/kernel.release"
 	packs "no package without modules" "$dir/kernel" 2 'there are no modules for 7.3.99'
+	# As an earlier build may have left one.
+	cp "$REPO/build/modules-$release/asahi.ko" "$REPO/build/modules-$release/earlier.ko"
 	packs "makes a package" "$build" 0 "^package: .*_arm64\.deb\$"
 	file=$(sed -nE 's/^package: //p' "$RIG_LOG")
 	in_root "$(toolchain)" bash -c 'dpkg-deb -c "$1" && dpkg-deb -I "$1" preinst >"$2/preinst"' bash "$file" "$dir" \
 		>"$RIG_LOG" 2>&1 || status=$?
 	judge "a package: has the modules" $status 0 "/usr/lib/modules/$release/updates/asahi-async/asahi\.ko"
+	if [ $status = 0 ] && ! grep -q earlier "$RIG_LOG"; then
+		pass "rig: a package: has no other modules"
+	else
+		fail "rig: a package: has no other modules"
+	fi
+	rm "$REPO/build/modules-$release/earlier.ko"
 	installs "without the kernel" 1 'that kernel is not installed'
 	mkdir -p "$dir/root/usr/lib/modules/$release"/{kernel,build}
 	installs "nothing says what the kernel has" 0 'nothing says which symbols'
@@ -171,6 +179,14 @@ usage_tests() {
 	}
 	says "a chip that there is not" 122 'no chip is called "t8130"' "$here/../vm/vm" exec --chip t8130 -- true
 	says "a firmware that the chip does not have" 122 'no firmware of t6021 is "12.3"' "$here/../vm/vm" exec --chip t6021 --firmware 12.3 -- true
+	says "two firmwares" 122 'no firmware of t8103 is "13.5 12.3"' "$here/../vm/vm" exec --firmware '13.5 12.3' -- true
+	for name in run desktop bench-gpu; do
+		says "make $name with a firmware that the chip does not have" 2 'no firmware of t6021 is "12.3": there are 13.5' \
+			make -C "$REPO" "$name" CHIP=t6021 FIRMWARE=12.3
+		says "make $name with two chips" 2 'no chip is called "t6001 t6002"' make -C "$REPO" "$name" CHIP='t6001 t6002'
+	done
+	says "make with a chip for what has none" 2 'CHIP and FIRMWARE are for run shell desktop bench-gpu only' \
+		make -C "$REPO" lint CHIP=t6021
 	says "an option that there is not" 122 'unknown option --nonesuch' "$here/../vm/vm" exec --nonesuch -- true
 	says "no command" 122 'no command' "$here/../vm/vm" exec --no-emu
 	for name in timeout memory processors; do

@@ -51,6 +51,9 @@ else
 	sed -i 's/tasks \[joined\]/tasks/' "$page"
 	planned "parts of a circle" 'rust/kasync/task/[a-z]*.rs uses rust/kasync/scope[a-z/]*.rs, which comes later'
 	cp "$REPO/Documentation/series.rst" "$page"
+	printf '#[path = "../vectors.rs"]\nmod vectors;\n' >>"$tree/samples/rust/edu_async/edu_async.rs"
+	planned "a later file that is beside the crate" 'edu_async/edu_async.rs uses samples/rust/vectors.rs, which comes later'
+	cp "$REPO/samples/rust/edu_async/edu_async.rs" "$tree/samples/rust/edu_async/edu_async.rs"
 	sed -i 's/ *\[user\]//' "$page"
 	planned "a series without a user" 'series 1 does not end with a user'
 	cp "$REPO/Documentation/series.rst" "$page"

@@ -182,6 +182,16 @@ order "machines come when all is built that most need" '^built modules debug' '^
 order "that with KCSAN waits for its kernel" '^built modules kcsan' '^machine: .*kcsan'
 order "what has to be alone is last" '^machine: .*kcsan' '^machine: .*/lonely'
 says "each has its line in the table" '^(builds|single|shared-a|shared-b|several|kcsan|lonely|early|late|shared-gpu|shared-bare) +[1-9]'
+guest_suite shared-c '# tier: all
+# machine: shared' ''
+runs "a suite of a shared machine, by its name" 0 "2 passed, 0 failed" --all --guest shared-c
+says "its record is kept" '^passed 1$' "$tree/build/tests-all/records/shared-c"
+if [ ! -e "$tree/build/tests-all/records/shared-gpu" ]; then
+	pass "tiers: that of its machine is not"
+else
+	fail "tiers: that of its machine is not"
+fi
+rm "$tree/tools/tests/guest/shared-c.sh"
 printf 'single 20\nshared-bare 30\nshared-gpu 10\n' >"$LOGS/tiers-durations-test"
 rm "$tree/build/events"
 ASAHI_JOBS=0 runs "suites in another order" 0 "12 passed, 0 failed"
@@ -229,6 +239,9 @@ on_chip() {
 }
 guest_suite rounds '# pieces: one-two three' ''
 echo 'pass "piece $piece on $ASAHI_CHIP"' >>"$tree/tools/tests/guest/rounds.sh"
+# As the emulator leaves its log.
+echo 'mkdir -p "$LOGS/rounds" && : >"$LOGS/rounds/emulator.log"' >>"$tree/tools/tests/guest/rounds.sh"
+guest_suite plain '' ''
 chips="there are t8103 t8112 t6000 t6001 t6002 t6020 t6021 t6022"
 on_chip "a chip that there is not" 2 "error: no chip is called \"t8130\": $chips" t8130 single
 on_chip "a firmware that there is not" 2 'error: no firmware of t6021 is "12.3": there are 13.5' t6021:12.3 single
@@ -236,8 +249,10 @@ on_chip "a suite that there is not" 2 "error: no suite of guest/ is called nones
 if [ ! -e "$kept" ]; then pass "tiers: on-chip: nothing is kept of those"; else fail "tiers: on-chip: nothing is kept of those"; fi
 export ASAHI_BUILT=1
 on_chip "a suite with pieces" 0 "ok: piece three on t6021" t6021 rounds
-says "on-chip: a row of one" '^t6021  13.5     rounds-one-two +test +debug +2 +0 ' "$kept"
-says "on-chip: and of the other" '^t6021  13.5     rounds-three +test +debug +2 +0 ' "$kept"
+says "on-chip: a row of one" '^t6021  13.5     rounds-one-two +test +debug +[0-9a-f]{16} +2 +0 ' "$kept"
+says "on-chip: and of the other" '^t6021  13.5     rounds-three +test +debug +[0-9a-f]{16} +2 +0 ' "$kept"
+on_chip "a suite without an AGX" 0 "plain: no machine of it has an AGX, so it says nothing of t6021" t6021 plain
+if grep -q '^t6021  13.5     plain ' "$kept"; then fail "tiers: on-chip: no row of that"; else pass "tiers: on-chip: no row of that"; fi
 on_chip "one of them" 0 "ok: piece three on t6021" t6021 rounds-three
 unset ASAHI_BUILT
 rm -rf "$tree"

@@ -8,13 +8,15 @@
 eval "$(declare -f guest_tap | sed '1s/^guest_tap/tap_there/')"
 
 # again LABEL "OPTIONS" SUITE…: runs the suites as "make test" does, with more options for "vm exec". Options that come later
-# win, so this kernel is that of all of them. Their logs are in a directory of that name.
+# win, so this kernel is that of all of them. Their logs are in a directory of that name. A suite with pieces is "SUITE PIECE".
 again() {
-	local label=$1 more suite
+	local label=$1 more suite piece
 	read -ra more <<<"$2"
 	shift 2
 	mkdir -p "$LOGS/$label"
-	for suite in "$@"; do
+	while [ $# != 0 ]; do
+		read -r suite piece <<<"$1"
+		shift
 		rm -f "$LOGS/$label/counts"
 		(
 			# Suites may ask which kernel it is.
@@ -30,7 +32,7 @@ again() {
 				tap_there "$name" "${options[@]}" "${more[@]}" "$@"
 			}
 			expect() { skip "$label: $1" "not a suite of TAP"; }
-			say "$label: $suite"
+			say "$label: $suite $piece"
 			# shellcheck disable=SC1090
 			. "$here/guest/$suite.sh"
 			printf '%s %s %s\n' "$passed" "$failed" "$skipped" >"$LOGS/counts"
@@ -56,7 +58,11 @@ again_piece() {
 	sharing) suites=(sharing sleepers fuzz) ;;
 	lives) suites=(lives wedge) ;;
 	repeat) suites=(repeat suspend) ;;
-	torture | uapi | probe | fail-nth) suites=("$piece") ;;
+	hardware) suites=(handoff power deaf unbind starve) ;;
+	bounds) suites=(tlbi limits shader-faults strict) ;;
+	samples) suites=(sample-edu "sample-nvme disk" "sample-nova core") ;;
+	drawing) suites=(render samplers states) ;;
+	torture | uapi | probe | fail-nth | wraps) suites=("$piece") ;;
 	*) die "$1: there is no piece $piece" ;;
 	esac
 	again "$1-$piece" "$2" "${suites[@]}"

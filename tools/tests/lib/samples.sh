@@ -28,27 +28,40 @@ sample_rebound() {
 T
 }
 
-# sample_allocations DRIVER: what a guest's shell runs to bind the device of a driver again and again, each time with the next of the
-# allocations failing that the binding thread makes, until there are no more. The thread is told what was not to be had, or the driver
-# does without; and binding at once succeeds. The device is bound before and afterwards.
+# sample_marked: what a guest's shell runs so that allocations from marked caches fail, and those of pages, of which memory for DMA is, when
+# failures are asked for.
 #
 # Entries of /proc are left out: an interrupt's are made by register_irq_proc(), which does not look whether they are there, and removed
 # by unregister_irq_proc(), which warns of those that are not. So are nodes of radix trees: irq_domain_set_mapping() does not look
-# whether it had one, and an interrupt that it has lost is one that nobody knows. So each other cache is marked, and the failures are
-# for marked ones.
-sample_allocations() {
-	printf 'driver=/sys/bus/pci/drivers/%s\n' "$1"
+# whether it had one, and an interrupt that it has lost is one that nobody knows. So each other cache is marked.
+sample_marked() {
 	cat <<'T'
-	device=$(ls $driver | grep -m 1 :)
 	for cache in /sys/kernel/slab/*; do
 		case $cache in
 		*/proc_dir_entry | */radix_tree_node) echo 0 >$cache/failslab || echo "not ok left out: $cache" ;;
 		*) echo 1 >$cache/failslab || echo "not ok marked: $cache" ;;
 		esac
 	done
-	echo Y >/sys/kernel/debug/failslab/cache-filter
 	echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 	echo 0 >/sys/kernel/debug/failslab/verbose
+	pages=/sys/kernel/debug/fail_page_alloc
+	if [ -d $pages ]; then
+		echo N >$pages/ignore-gfp-wait
+		echo 0 >$pages/min-order
+		echo 0 >$pages/verbose
+	fi
+T
+}
+
+# sample_allocations DRIVER: what a guest's shell runs to bind the device of a driver again and again, each time with the next of the
+# allocations failing that the binding thread makes, until there are no more. The thread is told what was not to be had, or the driver
+# does without; and binding at once succeeds. The device is bound before and afterwards.
+sample_allocations() {
+	sample_marked
+	printf 'driver=/sys/bus/pci/drivers/%s\n' "$1"
+	cat <<'T'
+	device=$(ls $driver | grep -m 1 :)
+	echo Y >/sys/kernel/debug/failslab/cache-filter
 	n=0 failed=0 wrong=0 again=0 left=
 	echo $device >$driver/unbind
 	while [ $n -lt 5000 ]; do
@@ -82,18 +95,20 @@ sample_allocations() {
 T
 }
 
-# sample_ends DRIVER: what a guest's shell runs to unbind the device of a driver again and again, each time with the next of the
+# sample_ends DRIVER [MSI]: what a guest's shell runs to unbind the device of a driver again and again, each time with the next of the
 # allocations failing that the unbinding thread makes, until there are no more. An unbinding has no way to fail: the driver must not
-# say more often than before that something is not ok. It is for after sample_allocations, whose caches stay marked. The device has no
-# MSI meanwhile: its_msi_teardown() of the kernel warns of the want of memory.
+# say more often than before that something is not ok, or does not do what it has to. The device is bound before and afterwards. Without
+# MSI it has none meanwhile: its_msi_teardown() of the kernel, which a GICv3 has, warns of the want of memory.
 sample_ends() {
-	printf 'driver=/sys/bus/pci/drivers/%s name=%s\n' "$1" "$1"
+	sample_marked
+	printf 'driver=/sys/bus/pci/drivers/%s name=%s msi=%s\n' "$1" "$1" "${2:-}"
 	cat <<'T'
 	complaints() {
-		dmesg | grep -c "$name: not ok"
+		dmesg | grep -cE "$name: (not ok|.* does not )"
 	}
-	[ ! -e $driver/$device ] || echo $device >$driver/unbind
-	echo 0 >/sys/bus/pci/devices/$device/msi_bus
+	device=$(ls $driver | grep -m 1 :)
+	echo $device >$driver/unbind
+	[ -n "$msi" ] || echo 0 >/sys/bus/pci/devices/$device/msi_bus
 	echo $device >$driver/bind
 	echo Y >/sys/kernel/debug/failslab/cache-filter
 	n=0 left=0 before=$(complaints)
@@ -113,7 +128,7 @@ sample_ends() {
 		echo "ok each of $n allocations of the unbinding fails once, and it ends all"
 	else
 		echo "not ok allocations of the unbinding: $n tried, $(($(complaints) - before)) complaints"
-		dmesg | grep "$name: not ok" | tail -n 3 | sed "s/^/# /"
+		dmesg | grep -E "$name: (not ok|.* does not )" | tail -n 3 | sed "s/^/# /"
 	fi
 T
 }

@@ -73,6 +73,26 @@ cargo_suite() {
 }
 CARGO_ENV=(env)
 
+# beside VARIABLE NAME: prints where what is not part of this repository is: what $VARIABLE says, or NAME in ../shared, beside the checkout
+# or the one of which it is a worktree. It may not be there.
+beside() {
+	local common
+	common=$(git -C "$REPO" rev-parse --path-format=absolute --git-common-dir 2>/dev/null) || common=$REPO/.git
+	echo "${!1:-$(dirname "$common")/../shared/$2}"
+}
+
+# cargo_data VARIABLE NAME: tells the tests of cargo_suite by $VARIABLE of the directory "beside VARIABLE NAME", if there is one. Their root has
+# the checkout and not what is beside it, so they get a copy.
+cargo_data() {
+	local dir
+	dir=$(beside "$1" "$2")
+	[ -d "$dir" ] || return 0
+	rm -rf "${LOGS:?}/$2"
+	mkdir -p "$LOGS/$2"
+	cp "$dir"/* "$LOGS/$2"
+	CARGO_ENV+=("$1=$LOGS/$2")
+}
+
 # expect NAME STATUS PATTERN ARGUMENT…: "vm exec ARGUMENT…" has to end with STATUS and print PATTERN. What the machine logs is beside
 # $RIG_LOG.
 expect() {
@@ -105,9 +125,10 @@ guest_tap() {
 	judge_tap "$name" $status $((SECONDS - start))
 }
 
-# judge_tap NAME STATUS SECONDS: counts the TAP lines in $LOGS/NAME.log.
+# judge_tap NAME STATUS SECONDS: counts the TAP lines in $LOGS/NAME.log. What comes behind a program may hide that it was killed, so its
+# plan has to be there as well.
 judge_tap() {
-	local name=$1 status=$2 log=$LOGS/$1.log good bad skips
+	local name=$1 status=$2 log=$LOGS/$1.log good bad skips cut
 	good=$(grep -cE '^ok ' "$log" || true)
 	skips=$(grep -cE '^ok .*# SKIP' "$log" || true)
 	bad=$(grep -cE '^(not ok |Bail out!)' "$log" || true)
@@ -118,12 +139,18 @@ judge_tap() {
 	reasons+=$(sed -nE 's/^ok (.*# SKIP.*)/\1/p' "$log")$'\n'
 	failures+=$(sed -nE "s/^(not ok |Bail out!)/$name: &/p" "$log")$'\n'
 	say "$name: $good passed, $bad failed ($3 s)"
-	grep -E -A1 '^(not ok |Bail out!)' "$log" | head -n 40 >&2 || true
+	# What a program says of a failure stands before the result or behind it.
+	grep -E -B2 -A3 '^(not ok |Bail out!)' "$log" | head -n 60 >&2 || true
 	if [ "$status" != 0 ] && { [ "$status" -ge 123 ] || [ "$bad" = 0 ]; }; then
 		fail "$name: status $status"
 		sed '/^ok /d' "$log" | tail -n 40 >&2
 	fi
 	[ "$status" != 0 ] || [ "$good" != 0 ] || fail "$name: no test ran"
+	cut=$(awk -f "$here/lib/plan.awk" "$log")
+	if [ -n "$cut" ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then
+		fail "$name: cut off: $cut"
+		sed '/^ok /d' "$log" | tail -n 40 >&2
+	fi
 	sound "$name"
 }
 
@@ -131,9 +158,9 @@ judge_tap() {
 # shellcheck disable=SC2016
 KUNIT='
 kunit_results() {
-	sed -nE "s/^ +((not )?ok [0-9].*)/\1/p" /sys/kernel/debug/kunit/$1/results >/tmp/tests
+	sed -nE "s/^ +((not )?ok [0-9].*|1\.\.[0-9]+)/\1/p" /sys/kernel/debug/kunit/$1/results >/tmp/tests
 	cat /tmp/tests
-	if [ -s /tmp/tests ]; then echo ok tests ran; else echo not ok no test ran; fi
+	if grep -q ok /tmp/tests; then echo ok tests ran; else echo not ok no test ran; fi
 }
 '
 

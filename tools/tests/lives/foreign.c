@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * The device is taken away while a job waits for a fence of this process. That job, and those
- * behind it, are cancelled, but not before the fence has signalled: who waits for one of them
+ * behind it, are cancelled, but not before the fence has signalled: a waiter for one of them
  * waits for the fence as well. Unbinding waits for that, says so, and comes to its end when it
  * signals.
  */

@@ -11,8 +11,8 @@
 
 #define CGROUPS "/run/cgroup"
 
-/* The last cgroup: three of its files. */
-static char group_procs[80], group_current[80], group_high[80];
+/* The last cgroup: four of its files. */
+static char group_procs[80], group_current[80], group_high[80], group_events[80];
 
 void mount_groups(void)
 {
@@ -30,10 +30,16 @@ const char *make_group(const char *name, const char *limit)
 	snprintf(group_procs, sizeof(group_procs), "%s/cgroup.procs", dir);
 	snprintf(group_current, sizeof(group_current), "%s/memory.current", dir);
 	snprintf(group_high, sizeof(group_high), "%s/memory.high", dir);
+	snprintf(group_events, sizeof(group_events), "%s/memory.events", dir);
 	snprintf(path, sizeof(path), "%s/memory.max", dir);
 	need("make a cgroup", mkdir(dir, 0755) ? -errno : 0);
 	need("limit it", write_file(path, limit));
 	return group_procs;
+}
+
+long long times_limited(void)
+{
+	return read_number(group_events, "max ");
 }
 
 /*
@@ -95,6 +101,8 @@ void check_charged(const struct charged *kind)
 	char text[96];
 	pid_t pid;
 
+	need("be a kind that costs more than the slack",
+	     most * kind->each > 2 * SLACK_KIB ? 0 : -EINVAL);
 	/* The first such client fills caches of the kernel, and chunks of the driver's heaps. */
 	warm_up(what, most, procs);
 	write_file("/proc/sys/vm/drop_caches", "3");

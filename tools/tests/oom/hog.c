@@ -19,6 +19,8 @@
 /* Mappings that one call makes, and for how many there are addresses in a VM. */
 #define MAPPINGS_AT_ONCE 1024
 #define MAPPINGS_OF_VM (1 << 20)
+/* Bytes of a buffer of which one page becomes a timestamp object: all of them are pinned then. */
+#define TIMESTAMPS_BYTES (MIB / 4)
 /* Fences of a job's dependency, which is an array of them. */
 #define LEAVES 1024
 
@@ -100,15 +102,18 @@ static int take_mappings(struct context *ctx, long n)
 	return gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_VM_BIND, &args);
 }
 
+/* A page of a new buffer: the addresses that all clients share are for pages of 64 MiB. */
 static int take_timestamps(struct context *ctx)
 {
 	struct drm_asahi_gem_bind_object args = {
 		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND,
 		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS,
-		.handle = ctx->bo,
 		.range = PAGE,
 	};
+	int ret = gem_create(ctx->fd, TIMESTAMPS_BYTES, 0, 0, &args.handle);
 
+	if (ret)
+		return ret;
 	return gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
 }
 

@@ -152,6 +152,19 @@ static void show_memory(void)
 		printf("# and nothing is known of it\n");
 }
 
+/*
+ * Memory that is not given back is noticed if it is more than the slack. So a client that takes no
+ * more shows nothing.
+ */
+static void check_taken(enum what what, long long taken)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "%s: what they take, %lld KiB, is more than may be missing",
+		 names[what], taken);
+	check_true(text, taken > SLACK_KIB);
+}
+
 /* Whether there is as much memory as @before again, in KiB, within @limit seconds. */
 static bool is_back(enum what what, long long before, double limit)
 {
@@ -189,7 +202,7 @@ void warm_up(enum what what, long most, const char *group)
 
 void check_hog(enum what what, long most, const char *group)
 {
-	long long before, least;
+	long long before, least, limited = group ? times_limited() : 0;
 	char text[128];
 	double start, took;
 	bool alive;
@@ -206,6 +219,8 @@ void check_hog(enum what what, long most, const char *group)
 		least = now < least ? now : least;
 		usleep(20000);
 	}
+	if (alive && available_kib() < least)
+		least = available_kib();
 	took = seconds() - start;
 	error = got->error;
 	printf("# %s: %ld, then %s; at least %lld of %lld KiB were left\n", names[what],
@@ -213,6 +228,11 @@ void check_hog(enum what what, long most, const char *group)
 	snprintf(text, sizeof(text), "%s: enough, or refused for lack of memory, or killed",
 		 names[what]);
 	check_true(text, got->things > 0 && (!alive || got->things == most || error == -ENOMEM));
+	check_taken(what, before - least);
+	if (group) {
+		snprintf(text, sizeof(text), "%s: the cgroup's limit ended it", names[what]);
+		check_true(text, times_limited() > limited);
+	}
 	snprintf(text, sizeof(text), "%s: another client's job meanwhile", names[what]);
 	check(text, run_job(&other), 0);
 	if (alive)
@@ -254,6 +274,7 @@ void check_cost(enum what what, long most)
 	pid = hog_start(what, most, NULL);
 	while (lives(pid) && !got->done)
 		usleep(20000);
+	check_taken(what, before - available_kib());
 	printf("# cost of %s: %ld\n", names[what], got->things);
 	fflush(stdout);
 	count_begin();

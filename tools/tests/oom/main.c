@@ -53,7 +53,7 @@ static void check_all_charged(const char *only)
 		{ TABLES, 1000, 16, 80 },
 		{ VMS, 120, 61, 80 },
 		{ QUEUES, 500, 27, 80 },
-		{ TIMESTAMPS, 500, 1, 80 },
+		{ TIMESTAMPS, 200, 256, 80 },
 		{ JOBS, 500, 5.5, 80 },
 		{ SCENES, 10, 1770, 80 },
 		{ OBJECTS, 2000, 2, 30 },

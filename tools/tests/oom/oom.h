@@ -77,6 +77,9 @@ void check_counted(enum what what, long most);
 void mount_groups(void);
 /* Makes a cgroup with a limit in bytes, or "max". Returns its cgroup.procs. */
 const char *make_group(const char *name, const char *limit);
+/* How often the last such cgroup would have had more than its limit. */
+long long times_limited(void);
+
 /* How much of what @most things take is charged: @each KiB of each, and @percent of all. */
 struct charged {
 	enum what what;

@@ -7,7 +7,10 @@
  * usage: opencl-test NAME REFERENCE      parts of the devices' names
  */
 #define CL_TARGET_OPENCL_VERSION 120
+#include <errno.h>
 #include <math.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +54,10 @@ static const struct {
  * GPU, compared with itself, and with one thread. Two processes that agree are taken as right.
  */
 #define ASK_MAX 12
+
+/* Seconds until a reference without a further result is ended, and until the GPU's tests are. */
+#define REFERENCE_SECONDS 90
+#define GPU_SECONDS 240
 
 _Noreturn static void fail(const char *what, cl_int error)
 {
@@ -187,12 +194,22 @@ static _Noreturn void refer(const char *name, int file)
 	_exit(0);
 }
 
-/* Reads the results of one test. Returns false at the end of what there is. */
+/* Reads the results of one test. Returns false at the end of what there is, or comes in time. */
 static bool read_results(int file, uint32_t *out)
 {
-	for (size_t done = 0; done < WORDS * 4;) {
-		ssize_t count = read(file, (char *)out + done, WORDS * 4 - done);
+	struct pollfd input = { .fd = file, .events = POLLIN };
 
+	for (size_t done = 0; done < WORDS * 4;) {
+		int ready = poll(&input, 1, REFERENCE_SECONDS * 1000);
+		ssize_t count;
+
+		if (ready < 0)
+			fail("poll", errno);
+		if (ready == 0) {
+			printf("# the reference has no result for %d s\n", REFERENCE_SECONDS);
+			return false;
+		}
+		count = read(file, (char *)out + done, WORDS * 4 - done);
 		if (count <= 0)
 			return false;
 		done += count;
@@ -209,6 +226,7 @@ static bool ask(const char *name)
 	static uint32_t out[WORDS];
 	bool agreed = true;
 	int ends[2], status;
+	size_t results;
 	pid_t child;
 
 	if (pipe(ends))
@@ -221,21 +239,36 @@ static bool ask(const char *name)
 		refer(name, ends[1]);
 	}
 	close(ends[1]);
-	for (size_t i = 0; i < TESTS && read_results(ends[0], out); i++) {
-		if (wanted[i].agreed)
+	for (results = 0; results < TESTS && read_results(ends[0], out); results++) {
+		bool same = !memcmp(wanted[results].words, out, sizeof(out));
+
+		if (wanted[results].agreed)
 			continue;
-		wanted[i].agreed = wanted[i].known && !memcmp(wanted[i].words, out, sizeof(out));
-		wanted[i].known = true;
-		memcpy(wanted[i].words, out, sizeof(out));
+		wanted[results].agreed = wanted[results].known && same;
+		wanted[results].known = true;
+		memcpy(wanted[results].words, out, sizeof(out));
 	}
 	close(ends[0]);
+	/* What follows a wild pointer may also wait for ever. */
+	kill(child, SIGKILL);
 	if (waitpid(child, &status, 0) != child)
 		fail("wait", 0);
-	if (status)
+	if (results < TESTS)
 		printf("# the reference ends with status %#x\n", status);
 	for (size_t i = 0; i < TESTS; i++)
 		agreed &= wanted[i].agreed;
 	return agreed;
+}
+
+/* Ends this process when the GPU's tests take too long. */
+static void stalled(int signal)
+{
+	static const char message[] = "Bail out! the GPU's tests take too long\n";
+
+	(void)signal;
+	if (write(STDOUT_FILENO, message, sizeof(message) - 1) < 0)
+		_exit(2);
+	_exit(1);
 }
 
 int main(int argc, char **argv)
@@ -246,10 +279,13 @@ int main(int argc, char **argv)
 
 	if (argc != 3)
 		fail("usage: opencl-test NAME REFERENCE", 0);
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	/* Before this process has threads. */
 	while (!ask(argv[2]))
 		if (++asked == ASK_MAX)
 			fail("the reference agrees with itself too seldom", 0);
+	signal(SIGALRM, stalled);
+	alarm(GPU_SECONDS);
 	open_device(&device, argv[1]);
 	printf("# %s, compared with %s\n", device.name, argv[2]);
 	for (size_t i = 0; i < TESTS; i++) {
@@ -273,7 +309,6 @@ int main(int argc, char **argv)
 			failed++;
 		printf("%sok %zu - OpenCL %s: %u of %u words differ\n",
 		       wrong || written < 100 ? "not " : "", i + 1, tests[i].name, wrong, written);
-		fflush(stdout);
 	}
 	printf("1..%zu\n", TESTS);
 	return failed ? 1 : 0;

@@ -94,6 +94,7 @@ void samples_delete(struct samples *samples);
 	X(MultiDrawElementsIndirect,                                                               \
 	  (GLenum mode, GLenum type, const void *at, GLsizei count, GLsizei stride))               \
 	X(PointParameteri, (GLenum name, GLint value))                                             \
+	X(PolygonMode, (GLenum face, GLenum mode))                                                 \
 	X(PolygonOffsetClampEXT, (float factor, float units, float clamp))                         \
 	X(PrimitiveRestartIndex, (GLuint index))                                                   \
 	X(ProvokingVertex, (GLenum mode))                                                          \
@@ -113,9 +114,14 @@ extern struct desktop desktop;
 #define GL_CLIP_DISTANCE0 0x3000
 #define GL_COLOR_LOGIC_OP 0x0bf2
 #define GL_DEPTH_CLAMP 0x864f
+#define GL_FILL 0x1b02
 #define GL_FRAMEBUFFER_SRGB 0x8db9
+#define GL_LINE 0x1b01
 #define GL_LOWER_LEFT 0x8ca1
+#define GL_POINT 0x1b00
 #define GL_POINT_SPRITE_COORD_ORIGIN 0x8ca0
+#define GL_POLYGON_OFFSET_LINE 0x2a02
+#define GL_POLYGON_OFFSET_POINT 0x2a01
 #define GL_PRIMITIVE_RESTART 0x8f9d
 #define GL_PROGRAM_POINT_SIZE 0x8642
 #define GL_UPPER_LEFT 0x8ca2

@@ -390,6 +390,144 @@ static const struct probe distance_probes[] = {
 	{ 16, 100, { 0, 0, 0, 255 }, 0 },
 };
 
+/* Window coordinates of a scene as those of a clip volume with w = 1. */
+static float at_x(float x)
+{
+	return x / (WIDTH / 2) - 1;
+}
+
+static float at_y(float y)
+{
+	return y / (HEIGHT / 2) - 1;
+}
+
+static void wide_line(float width, float x0, float y0, float x1, float y1)
+{
+	const struct vertex ends[] = {
+		{ { at_x(x0), at_y(y0), 0, 1 }, { 1, 0.4f, 0.2f, 1 } },
+		{ { at_x(x1), at_y(y1), 0, 1 }, { 0.2f, 0.4f, 1, 1 } },
+	};
+
+	glLineWidth(width);
+	draw(GL_LINES, ends, 2);
+}
+
+/*
+ * Lines of several widths: across, upwards, of two slopes, and cut where the view ends and where
+ * w is 0.
+ */
+static void draw_wide(const struct scene *scene)
+{
+	static const struct {
+		float width, at;
+	} lines[] = { { 1, 8.5f }, { 2, 16 }, { 3, 24.5f }, { 5, 34.5f }, { 8, 48 } };
+	const float behind = at_y(20);
+	const struct vertex ends[] = {
+		{ { 0.4f, behind, 0, 1 }, { 1, 1, 0, 1 } },
+		{ { 2, -0.5f * behind, 0, -0.5f }, { 1, 1, 0, 1 } },
+	};
+
+	(void)scene;
+	clear(0, 0, 0, 1);
+	use_program(core_vertex, core_fragment);
+	for (uint32_t i = 0; i < COUNT(lines); i++) {
+		float width = lines[i].width, at = lines[i].at;
+
+		wide_line(width, 10.5f, at, 60.5f, at);
+		wide_line(width, 72 + at, 10.5f, 72 + at, 50.5f);
+	}
+	wide_line(4, 10, 66, 70, 96);
+	wide_line(5, 90, 60, 110, 125);
+	wide_line(5, -50, 120.5f, 60, 120.5f);
+	wide_line(6, 150, 90, 260, 150);
+	glLineWidth(4);
+	draw(GL_LINES, ends, 2);
+	glLineWidth(1);
+}
+
+/* Rows and columns from the first to the last one, and those beside them. */
+#define NOTHING { 0, 0, 0, 255 }
+#define ACROSS(row, colour, within) { 34, 135 - (row), colour, within }
+#define UPWARDS(column, colour, within) { 72 + (column), 135 - 30, colour, within }
+#define MIDDLE { 157, 102, 149, 255 }
+#define ROWS(first, last)                                                                          \
+	ACROSS(first - 1, NOTHING, 0), ACROSS(first, MIDDLE, 6), ACROSS(last, MIDDLE, 6),          \
+		ACROSS(last + 1, NOTHING, 0), UPWARDS(first - 1, NOTHING, 0),                      \
+		UPWARDS(first, MIDDLE, 6), UPWARDS(last, MIDDLE, 6), UPWARDS(last + 1, NOTHING, 0)
+static const struct probe wide_probes[] = {
+	ROWS(8, 8), ROWS(15, 16), ROWS(23, 25), ROWS(32, 36), ROWS(44, 51),
+	/* The ends: one is drawn and the other is not. */
+	{ 10, 135 - 34, { 255, 102, 51, 255 }, 8 }, { 9, 135 - 34, NOTHING, 0 },
+	{ 59, 135 - 34, { 51, 102, 255, 255 }, 8 }, { 60, 135 - 34, NOTHING, 0 },
+	/* Cut on the left, and behind the eye. */
+	{ 0, 135 - 118, { 162, 102, 144, 255 }, 8 }, { 0, 135 - 117, NOTHING, 0 },
+	{ 199, 135 - 18, { 255, 255, 0, 255 }, 1 }, { 199, 135 - 21, { 255, 255, 0, 255 }, 1 },
+	{ 199, 135 - 17, NOTHING, 0 }, { 199, 135 - 22, NOTHING, 0 },
+	{ 138, 135 - 20, NOTHING, 0 },
+};
+
+/*
+ * Polygons drawn as lines of three pixels and as points of five, farther than what is there or
+ * nearer, but for their bias: that of the polygon, whose depth changes by 1/200 a pixel.
+ */
+static void draw_modes(const struct scene *scene)
+{
+	static const char vertex[] = CORE "layout(location = 0) in vec4 position;\n"
+					  "layout(location = 1) in vec4 value;\n"
+					  "out vec4 v;\n"
+					  "void main() {\n"
+					  "	gl_Position = position;\n"
+					  "	gl_PointSize = 5.0;\n"
+					  "	v = value;\n"
+					  "}\n";
+	/* Seen are the first and the third one. */
+	static const struct {
+		float farther, factor;
+	} bands[] = { { 0.004f, -1 }, { 0.006f, -1 }, { -0.006f, 1 }, { -0.004f, 1 } };
+
+	(void)scene;
+	clear(0, 0, 0, 1);
+	use_program(vertex, core_fragment);
+	glEnable(GL_DEPTH_TEST);
+	glEnable(GL_PROGRAM_POINT_SIZE);
+	glLineWidth(3);
+	for (int i = 0; i < 8; i++) {
+		struct vertex corners[2][4];
+		float z = 2 * bands[i % 4].farther;
+
+		for (int n = 0; n < 4; n++) {
+			float x = at_x(n % 2 ? 189.5f : 10.5f);
+			float y = at_y(i * 17 + (n / 2 ? 12.5f : 4.5f));
+			float side = n % 2 ? 1 : -1, end = at_y(i * 17 + n / 2 * 17);
+
+			corners[0][n] = (struct vertex) { { side, end, side, 1 }, { 1, 0, 0, 1 } };
+			corners[1][n] = (struct vertex) { { x, y, x + z, 1 }, { 0, 1, 0, 1 } };
+		}
+		draw(GL_TRIANGLE_STRIP, corners[0], 4);
+		desktop.PolygonMode(GL_FRONT_AND_BACK, i < 4 ? GL_LINE : GL_POINT);
+		glEnable(i < 4 ? GL_POLYGON_OFFSET_LINE : GL_POLYGON_OFFSET_POINT);
+		glPolygonOffset(bands[i % 4].factor, 0);
+		draw(GL_TRIANGLE_STRIP, corners[1], 4);
+		glDisable(GL_POLYGON_OFFSET_LINE);
+		glDisable(GL_POLYGON_OFFSET_POINT);
+		desktop.PolygonMode(GL_FRONT_AND_BACK, GL_FILL);
+	}
+	glLineWidth(1);
+	glDisable(GL_PROGRAM_POINT_SIZE);
+}
+
+/* An edge of each band, a corner, and what is inside. */
+#define SEEN { 0, 255, 0, 255 }
+#define UNSEEN { 255, 0, 0, 255 }
+#define BAND(i, edge, corner)                                                                      \
+	{ 100, 135 - 4 - 17 * i, edge, 0 }, { 10, 135 - 4 - 17 * i, corner, 0 },                   \
+	{ 189, 135 - 12 - 17 * i, corner, 0 }, { 150, 135 - 10 - 17 * i, UNSEEN, 0 }
+static const struct probe modes_probes[] = {
+	BAND(0, SEEN, SEEN),	 BAND(1, UNSEEN, UNSEEN), BAND(2, SEEN, SEEN),
+	BAND(3, UNSEEN, UNSEEN), BAND(4, UNSEEN, SEEN),	  BAND(5, UNSEEN, UNSEEN),
+	BAND(6, UNSEEN, SEEN),	 BAND(7, UNSEEN, UNSEEN),
+};
+
 #define BLIND(what, pixels)                                                                        \
 	.name = #what, .width = WIDTH, .height = HEIGHT, .draw = draw_##what, .drawn = pixels
 #define SCENE(what, pixels, list) BLIND(what, pixels), .probes = list, .count = COUNT(list)
@@ -402,5 +540,7 @@ const struct scene geometry_scenes[] = {
 	{ SCENE(layered, 20000, layered_probes) },
 	{ SCENE(views, 25000, view_probes) },
 	{ SCENE(distances, 6000, distance_probes) },
+	{ SCENE(wide, 2500, wide_probes) },
+	{ SCENE(modes, 27000, modes_probes) },
 };
 const uint32_t geometry_count = COUNT(geometry_scenes);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A probe that has no memory at one of its steps. After each that failed there is one line in the
- * kernel's log, the next probe works, and its GPU runs a job. What leaks of the slab's memory is
- * for kmemleak to find; pages are counted here, before the first step and after the last.
+ * A probe that has no memory at one of its steps. After each that failed one line in the kernel's
+ * log names the cause: the driver's, or the driver core's if that is -ENOMEM. The next probe works,
+ * and its GPU runs a job. What leaks of the slab's memory is for kmemleak to find; pages are
+ * counted here, before the first step and after the last.
  *
  * usage: probe-steps thread STEP [FIRST [SECONDS]]
  *					the kernel's fault injection has the Nth allocation of the
@@ -70,6 +71,8 @@
 struct place {
 	/* Below drm_dev_init(). */
 	bool drm;
+	/* Below the driver's probe, not in what the driver core does before. */
+	bool probe;
 	/* Below apple_mbox_get(), which calls all that goes wrong ENODEV. */
 	bool mailbox;
 };
@@ -118,32 +121,50 @@ static bool is_bound(void)
 	return !access(DRIVER DEVICE, F_OK);
 }
 
+/* Lines at warning level or above about the GPU. */
+struct lines {
+	/* The driver's, and its parts'. */
+	int own;
+	/* The driver core's about the error with which the probe ended. */
+	int core;
+};
+
 /*
  * Reads what has been added to the kernel's log, and says in @place what it tells of a failed
- * allocation. Returns how many lines at warning level or above are about the GPU, whether or not
- * the driver core says with which error its probe ended.
+ * allocation.
  */
-static int read_log(int log, struct place *place)
+static struct lines read_log(int log, struct place *place)
 {
 	struct place found = {};
+	struct lines lines = {};
 	char record[8192];
 	ssize_t length;
-	int lines = 0;
 
 	while ((length = read(log, record, sizeof(record) - 1)) > 0 || errno == EPIPE) {
 		if (length < 0)
 			continue;
 		record[length] = 0;
 		found.drm |= !!strstr(record, " drm_dev_init+");
+		found.probe |= !!strstr(record, " platform_probe+");
 		found.mailbox |= !!strstr(record, " apple_mbox_get+");
 		if ((strtoul(record, NULL, 10) & 7) > LEVEL_WARNING || !strstr(record, DEVICE ": "))
 			continue;
-		if (!strstr(record, "probe with driver asahi failed"))
-			lines++;
+		if (strstr(record, "probe with driver asahi failed"))
+			lines.core++;
+		else
+			lines.own++;
 	}
 	if (place)
 		*place = found;
 	return lines;
+}
+
+/* Whether a line has been added. */
+static bool complains(int log)
+{
+	struct lines lines = read_log(log, NULL);
+
+	return lines.own || lines.core;
 }
 
 static int write_number(const char *directory, const char *name, int number)
@@ -212,8 +233,9 @@ static int bind_workers(const char *kind, int after, unsigned int *left)
 static const char *try_step(unsigned int n, const char *kind, int log, bool *over,
 			    struct place *place, unsigned int *failed)
 {
+	struct lines lines;
 	unsigned int left;
-	int ret, lines;
+	int ret;
 
 	read_log(log, NULL);
 	ret = kind ? bind_workers(kind, n, &left) : bind_failing(n, &left);
@@ -226,7 +248,7 @@ static const char *try_step(unsigned int n, const char *kind, int log, bool *ove
 		 * It was an allocation that the kernel can do without, or there are no more. RTKit
 		 * can do without its buffers, and says so.
 		 */
-		if (lines > (kind ? 1 : 0))
+		if (lines.core || lines.own > (kind ? 1 : 0))
 			return "the probe has succeeded with a complaint";
 	} else {
 		(*failed)++;
@@ -236,15 +258,19 @@ static const char *try_step(unsigned int n, const char *kind, int log, bool *ove
 		if (ret != -ENOMEM && !(kind && ret == -ETIMEDOUT) &&
 		    !(place->mailbox && ret == -ENODEV))
 			return strerrorname_np(-ret);
-		if (lines > 1)
-			return "more than one line in the log";
+		/* The driver core says how the driver's probe ended, unless that is -ENODEV. */
+		if (lines.core != ((kind || place->probe) && ret != -ENODEV))
+			return "the driver core does not say once how the probe ended";
+		/* To -ENOMEM there is nothing to add. */
+		if (lines.own > 1 || (!lines.own && ret != -ENOMEM))
+			return "not one line that names the cause";
 		ret = bind_failing(0, &left);
-		if (ret || !is_bound() || read_log(log, NULL))
+		if (ret || !is_bound() || complains(log))
 			return "the next probe fails or complains";
 	}
 	if (new_job(JOB_SECONDS))
 		return "the job fails";
-	if (write_file(DRIVER "unbind", DEVICE) || read_log(log, NULL))
+	if (write_file(DRIVER "unbind", DEVICE) || complains(log))
 		return "unbind fails or complains";
 	return NULL;
 }

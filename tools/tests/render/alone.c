@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * Jobs that have to be stopped for what they cost, and frames in parts whose programs between the
- * parts are wrong: they fail alone.
+ * parts are wrong: they fail alone. Frames that all want more memory.
  */
 #include "draw.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /*
  * What has an end that nobody can wait for: the GPU stops it. The emulator has to limit what a job
@@ -119,5 +120,60 @@ void test_partial(void)
 	}
 	check("partial: and one's own", wrong_pixels(&canvas), 0);
 	canvas_fini(&other);
+	canvas_fini(&canvas);
+}
+
+/* Waits for the GPU to write a time, which no fence tells before the queue is idle. */
+static bool written(volatile uint64_t *time)
+{
+	for (int i = 0; i < SECONDS * 1000; i++) {
+		if (*time)
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/*
+ * A queue that is never idle, as it gets its next render while two are in flight, and all of them
+ * want more memory ("--tvb-pages 1 --tvb-overflow grow"). How large the buffer gets the emulator's
+ * statistics say.
+ */
+void test_growing(void)
+{
+	enum { COUNT = 24, IN_FLIGHT = 2 };
+	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_TIMELINE_SYNCOBJ };
+	struct drm_asahi_gem_bind_object bind = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_BIND,
+		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS,
+		.range = PAGE,
+	};
+	struct render_command command;
+	volatile uint64_t *times;
+	struct canvas canvas;
+	int bad = 0, fd;
+
+	canvas_init(&canvas);
+	fd = canvas.ctx.fd;
+	need("create a syncobj", syncobj_create(fd, &sync.handle));
+	need("create a buffer", gem_create(fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &bind.handle));
+	times = gem_map(fd, bind.handle, PAGE);
+	need("map it", times ? 0 : -ENOMEM);
+	need("bind it for timestamps", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &bind));
+	put_draw(&canvas);
+	put_list(canvas.data + STREAM_AT / 4 + 1 + 8, STRIP, 4, 4000, 0);
+	command = draw_command(&canvas);
+	command.render.ts_frag.end.handle = bind.object_handle;
+	for (int i = 1; i <= COUNT && !bad; i++) {
+		sync.timeline_value = i;
+		command.render.ts_frag.end.offset = i * sizeof(*times);
+		bad = submit(&canvas.ctx, &command, sizeof(command), &sync, 0, 1);
+		if (!bad && i > IN_FLIGHT && !written(times + i - IN_FLIGHT))
+			bad = -ETIME;
+	}
+	check("growing: 24 renders that overflow", bad, 0);
+	check("growing: all complete", timeline_wait(fd, sync.handle, COUNT, SECONDS), 0);
+	check("growing: the picture is right", wrong_pixels(&canvas), 0);
+	syncobj_destroy(fd, sync.handle);
 	canvas_fini(&canvas);
 }

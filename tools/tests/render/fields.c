@@ -224,6 +224,7 @@ void test_fields(void)
 	check_length(&ctx);
 	check_timestamps(&ctx);
 	check_barriers(&ctx);
+	check_attachments(&ctx);
 	/* All that was taken comes to its end. */
 	check("render: one after all of these", run_render(&ctx, render_command()), 0);
 	context_fini(&ctx);

@@ -183,4 +183,5 @@ void test_jobs(void)
 	check_queues(&ctx);
 	check_slots(&ctx);
 	context_fini(&ctx);
+	check_engines();
 }

@@ -7,7 +7,7 @@
  * usage: render [GROUP...]
  *
  * groups: fields jobs sizes layers faults hostile; and by their names, as they want options of the
- * emulator: partial endless
+ * emulator: partial endless growing
  */
 #include "render.h"
 
@@ -29,6 +29,7 @@ static const struct {
 	{ "hostile", test_hostile, false },
 	{ "partial", test_partial, true },
 	{ "endless", test_endless, true },
+	{ "growing", test_growing, true },
 };
 
 void render_init(struct context *ctx)
@@ -60,19 +61,7 @@ int submit_render(struct context *ctx, struct render_command command, uint32_t o
 
 int run(struct context *ctx, const void *commands, size_t size)
 {
-	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ };
-	int ret, file;
-
-	need("create a syncobj", syncobj_create(ctx->fd, &sync.handle));
-	ret = submit(ctx, commands, size, &sync, 0, 1);
-	if (!ret) {
-		file = syncobj_export_sync_file(ctx->fd, sync.handle);
-		need("export a fence", file);
-		ret = sync_file_wait(file, SECONDS * 1000);
-		close(file);
-	}
-	syncobj_destroy(ctx->fd, sync.handle);
-	return ret;
+	return submit_and_wait(ctx, commands, size, SECONDS);
 }
 
 int run_render(struct context *ctx, struct render_command command)

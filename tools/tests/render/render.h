@@ -27,6 +27,11 @@ int submit_render(struct context *ctx, struct render_command command, uint32_t o
 int run(struct context *ctx, const void *commands, size_t size);
 int run_render(struct context *ctx, struct render_command command);
 
+/* Records of attachments, of both halves. */
+void check_attachments(struct context *ctx);
+/* The engines in fdinfo, of a client of its own. */
+void check_engines(void);
+
 void test_fields(void);
 void test_jobs(void);
 void test_sizes(void);
@@ -36,6 +41,8 @@ void test_faults(void);
 void test_hostile(void);
 /* With "--tvb-pages 1". */
 void test_partial(void);
+/* With "--tvb-pages 1 --tvb-overflow grow". */
+void test_growing(void);
 /* With "--job-budget". */
 void test_endless(void);
 

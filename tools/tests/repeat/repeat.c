@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -69,7 +70,7 @@ static void client(struct count *count)
 	}
 }
 
-/* Runs clients, one after the other, until it is killed. */
+/* Runs clients, one after the other, in a process that ends only if it is killed. */
 static pid_t load_start(struct count *count)
 {
 	pid_t pid = fork();
@@ -93,19 +94,17 @@ int main(int argc, char **argv)
 	struct count *count = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 				   -1, 0);
 	int rounds, ret = 0, busy = 0, done = 0;
-	pid_t load[CLIENTS];
 
 	if (argc != 2 || (rounds = atoi(argv[1])) < 1) {
 		fprintf(stderr, "usage: repeat COUNT\n");
 		return 2;
 	}
 	need("have memory", count == MAP_FAILED ? -errno : 0);
-	/* Clients that lose their parent go with it. */
+	/* Clients that lose their parent go with it, and are waited for here. */
 	setpgid(0, 0);
-	for (int i = 0; i < CLIENTS; i++) {
-		load[i] = load_start(count);
-		need("start a client", load[i] < 0 ? -errno : 0);
-	}
+	need("adopt orphans", prctl(PR_SET_CHILD_SUBREAPER, 1) ? -errno : 0);
+	for (int i = 0; i < CLIENTS; i++)
+		need("start a client", load_start(count) < 0 ? -errno : 0);
 	for (; done < rounds && !ret; done++) {
 		unsigned int before = count->jobs;
 
@@ -123,8 +122,8 @@ int main(int argc, char **argv)
 	check_true("no fence was left behind", !count->lost);
 	signal(SIGTERM, SIG_IGN);
 	kill(0, SIGTERM);
-	for (int i = 0; i < CLIENTS; i++)
-		waitpid(load[i], NULL, 0);
+	while (wait(NULL) > 0)
+		;
 	check("one more job", new_job(JOB_SECONDS), 0);
 	return finish();
 }

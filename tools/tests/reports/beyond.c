@@ -68,22 +68,13 @@ static void maker(int socket)
 	send_file(socket, export.fd);
 }
 
-static int run_at(struct context *ctx, uint64_t va, uint32_t sync)
+static int run_at(struct context *ctx, uint64_t va)
 {
 	struct compute_command command = compute_command();
-	struct drm_asahi_sync out = { .handle = sync };
-	int ret, file;
 
 	command.compute.cdm_ctrl_stream_base = va;
 	command.compute.cdm_ctrl_stream_end = va + 8;
-	ret = submit(ctx, &command, sizeof(command), &out, 0, 1);
-	if (ret)
-		return ret;
-	file = syncobj_export_sync_file(ctx->fd, sync);
-	need("export a fence", file);
-	ret = sync_file_wait(file, SECONDS * 1000);
-	close(file);
-	return ret;
+	return submit_and_wait(ctx, &command, sizeof(command), SECONDS);
 }
 
 void test_beyond(void)
@@ -92,7 +83,6 @@ void test_beyond(void)
 	struct drm_gem_close again = {};
 	struct context ctx;
 	int sockets[2], status;
-	uint32_t sync;
 	pid_t pid;
 
 	need("a pair of sockets", socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) ? -errno : 0);
@@ -107,7 +97,6 @@ void test_beyond(void)
 	need("the maker goes", waitpid(pid, &status, 0) < 0 ? -errno : 0);
 	check_true("the maker is gone", WIFEXITED(status) && !WEXITSTATUS(status));
 	context_init(&ctx);
-	need("create a syncobj", syncobj_create(ctx.fd, &sync));
 	check("import", gpu_ioctl(ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import), 0);
 	again.handle = import.handle;
 	check("bind", vm_bind(ctx.fd, ctx.vm, import.handle, FIRST_VA, PAGES * PAGE), 0);
@@ -118,11 +107,11 @@ void test_beyond(void)
 		.flags = DRM_ASAHI_BIND_UNBIND, .addr = FIRST_VA, .range = PAGES / 2 * PAGE }), 0);
 	close(import.fd);
 	check("the GPU reads the other half",
-	      run_at(&ctx, FIRST_VA + (PAGES - 1) * PAGE, sync), 0);
-	check("and the second mapping", run_at(&ctx, SECOND_VA, sync), 0);
+	      run_at(&ctx, FIRST_VA + (PAGES - 1) * PAGE), 0);
+	check("and the second mapping", run_at(&ctx, SECOND_VA), 0);
 	/* With its handle it goes from the client's address spaces. */
 	check("close the handle", gpu_ioctl(ctx.fd, DRM_IOCTL_GEM_CLOSE, &again), 0);
-	check("it is no longer mapped", run_at(&ctx, SECOND_VA, sync), -EIO);
+	check("it is no longer mapped", run_at(&ctx, SECOND_VA), -EIO);
 	context_fini(&ctx);
 	close(sockets[0]);
 	close(sockets[1]);

@@ -2,11 +2,12 @@
 /*
  * Shaders that access what they may not, or never end, and other jobs beside them. Prints TAP.
  *
- * usage: shader-faults NAME [ROUNDS | mapped | unmapped]
+ * usage: shader-faults NAME [ROUNDS | together | mapped | unmapped]
  *
  * NAME: part of the device's name. With ROUNDS, so often: a shader without end, then a good job of
- * the same client, and one of another. With "mapped" or "unmapped": accesses to the kernel's half
- * of the address space, on a chip whose clients' contexts have it or have it not.
+ * the same client, and one of another. With "together": a few rounds of three clients at a time,
+ * whose shaders have no end, or write where they may not. With "mapped" or "unmapped": accesses to
+ * the kernel's half of the address space, on a chip whose clients' contexts have it or have it not.
  */
 #include <stdbool.h>
 #include <stdio.h>
@@ -174,6 +175,46 @@ static void rounds(const char *name, int count)
 	gpu_close(&bad.gpu);
 }
 
+#define TOGETHER 3
+
+/* All clients of @bad do the same at once; then each has a good job, and @other as well. */
+static bool all_fail(struct client *bad, struct client *other, enum what what, uint64_t address)
+{
+	bool ended = false, good = true;
+
+	for (int i = 0; i < TOGETHER; i++)
+		start(&bad[i], what, address);
+	for (int i = 0; i < TOGETHER; i++) {
+		wait_for(&bad[i].gpu);
+		ended |= is_result(&bad[i], 100, 1) || is_result(&bad[i], 0, 0);
+	}
+	for (int i = 0; i < TOGETHER; i++)
+		good &= is_good(&bad[i]);
+	return !ended && good && is_good(other);
+}
+
+static void together(const char *name)
+{
+	struct client bad[TOGETHER], other;
+	int endless = 0, faults = 0, count = 3;
+
+	client_open(&other, name);
+	for (int i = 0; i < TOGETHER; i++)
+		client_open(&bad[i], name);
+	for (int i = 0; i < count; i++) {
+		endless += all_fail(bad, &other, FOREVER, 0);
+		faults += all_fail(bad, &other, WRITE, READ_ONLY);
+	}
+	printf("# of %d rounds %d and %d are as they should be\n", count, endless, faults);
+	report("three shaders without end at once: all end, and later jobs are good",
+	       endless == count);
+	report("three writes to a read-only page at once: all end, and later jobs are good",
+	       faults == count);
+	for (int i = 0; i < TOGETHER; i++)
+		gpu_close(&bad[i].gpu);
+	gpu_close(&other.gpu);
+}
+
 /*
  * What the driver has in the kernel's half (alloc/heap.rs, mmu/uat.rs), and the firmware's image:
  * the first page of each is mapped as long as the driver is bound.
@@ -314,13 +355,19 @@ int main(int argc, char **argv)
 		return failed ? 1 : 0;
 	}
 
+	if (argc == 3 && !strcmp(argv[2], "together")) {
+		together(argv[1]);
+		printf("1..%d\n", passed + failed);
+		return failed ? 1 : 0;
+	}
+
 	if (argc == 3 && atoi(argv[2]) > 0) {
 		rounds(argv[1], atoi(argv[2]));
 		printf("1..%d\n", passed + failed);
 		return failed ? 1 : 0;
 	}
 	if (argc != 2)
-		fail("usage: shader-faults NAME [ROUNDS | mapped | unmapped]");
+		fail("usage: shader-faults NAME [ROUNDS | together | mapped | unmapped]");
 	client_open(&client, argv[1]);
 	start(&client, READ, UNMAPPED);
 	report("a read of nothing gives zeros",

@@ -7,12 +7,14 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGES 4
@@ -63,10 +65,37 @@ static void check_sync(int file)
 	      -EINVAL);
 }
 
+/* A child that advances @timeline as soon as its parent, which is about to wait, sleeps. */
+static pid_t advance_when_asleep(int timeline)
+{
+	pid_t child = fork();
+	char path[32], line[256] = "";
+
+	need("start a child", child < 0 ? -errno : 0);
+	if (child)
+		return child;
+	snprintf(path, sizeof(path), "/proc/%d/stat", getppid());
+	for (;;) {
+		FILE *file = fopen(path, "r");
+		char state = 0;
+
+		if (!file || !fgets(line, sizeof(line), file) ||
+		    sscanf(line, "%*d %*s %c", &state) != 1)
+			_exit(1);
+		fclose(file);
+		if (state == 'S')
+			break;
+		sched_yield();
+	}
+	sw_sync_advance(timeline, 1);
+	_exit(0);
+}
+
 /* With a fence of somebody else's in the buffer. */
 static void check_poll(int file)
 {
-	int timeline = sw_sync_create(), fence;
+	int timeline = sw_sync_create(), fence, status;
+	pid_t child;
 	struct dma_buf_import_sync_file args = { .flags = DMA_BUF_SYNC_WRITE };
 
 	need("a timeline", timeline);
@@ -77,9 +106,11 @@ static void check_poll(int file)
 	check("a fence goes in", ioctl(file, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args) ? -errno : 0,
 	      0);
 	check_true("poll: somebody writes", ready(file, POLLIN | POLLOUT, 0) == 0);
-	sw_sync_advance(timeline, 1);
+	child = advance_when_asleep(timeline);
 	check_true("poll: wakes up when that is over",
 		   ready(file, POLLOUT, SECONDS * 1000) == POLLOUT);
+	need("wait for the child", waitpid(child, &status, 0) < 0 ? -errno : 0);
+	check("it was over while poll slept", status, 0);
 	close(fence);
 	close(timeline);
 }

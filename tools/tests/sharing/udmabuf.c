@@ -16,11 +16,13 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PAGES 8
 /* Huge pages that the kernel has on machines with pages of 16 KiB: 128 of them. */
-#define HUGE_PAGES "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+#define HUGE_SIZE "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+#define HUGE_PAGES HUGE_SIZE "nr_hugepages"
 #define HUGE 128
 #define DEVICE "11000000.gpu"
 
@@ -128,6 +130,24 @@ void test_udmabuf(void)
 	close(device);
 }
 
+/* Whether both huge pages are free again: a buffer's file may end a moment after its last use. */
+static bool huge_pages_are_free(void)
+{
+	char text[8] = "";
+
+	for (int i = 0; i < SECONDS * 100; i++) {
+		int file = open(HUGE_SIZE "free_hugepages", O_RDONLY | O_CLOEXEC);
+
+		need("free huge pages", file < 0 ? -errno : 0);
+		need("their number", read(file, text, sizeof(text) - 1) < 0 ? -errno : 0);
+		close(file);
+		if (atoi(text) == 2)
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
 void test_hugetlb(void)
 {
 	/* Two huge pages. */
@@ -145,13 +165,26 @@ void test_hugetlb(void)
 		order[i] = i;
 	check_order(device, &huge, "a huge page", order, HUGE);
 	/* There are no others. */
-	check_true("it is given back", detached(DEVICE, before));
+	check_true("it is given back", detached(DEVICE, before) && huge_pages_are_free());
 	for (unsigned int i = 0; i < ARRAY_SIZE(order); i++)
 		order[i] = ARRAY_SIZE(order) - 1 - i;
 	check_order(device, &huge, "parts of two huge pages, in reverse", order, ARRAY_SIZE(order));
 	check_true("no attachment is left", detached(DEVICE, before));
 	check("huge pages are given back", put(HUGE_PAGES, "0"), 0);
 	close(device);
+}
+
+/* Whether a process and its child find at @ours, mapped through the driver, what is at @map. */
+static bool same_through_driver(const void *ours, const void *map, size_t size)
+{
+	pid_t child = fork();
+	int status;
+
+	need("a process", child < 0 ? -errno : 0);
+	if (!child)
+		_exit(memcmp(ours, map, size) ? 1 : 0);
+	need("its end", waitpid(child, &status, 0) < 0 ? -errno : 0);
+	return !memcmp(ours, map, size) && status == 0;
 }
 
 void test_heap(void)
@@ -163,7 +196,7 @@ void test_heap(void)
 	int device = open("/dev/dma_heap/system", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
 	struct context ctx;
 	uint32_t handle;
-	void *map;
+	void *map, *ours;
 
 	if (device < 0) {
 		skip("memory of a heap", "the kernel has no heaps");
@@ -177,6 +210,16 @@ void test_heap(void)
 	check("bind", vm_bind(ctx.fd, ctx.vm, handle, SHARED_VA, args.len), 0);
 	check_true("the GPU reads and writes each page",
 		   gpu_sees_pages(&ctx, handle, map, order, PAGES));
+	ours = gem_map(ctx.fd, handle, args.len);
+	check_true("map it through the driver", ours);
+	if (ours) {
+		*(uint32_t *)map = 0x600d;
+		check_true("it is the same there", same_through_driver(ours, map, args.len));
+		((uint32_t *)ours)[args.len / 4 - 1] = 0x600d;
+		check_true("and what is written there",
+			   ((uint32_t *)map)[args.len / 4 - 1] == 0x600d);
+		munmap(ours, args.len);
+	}
 	context_fini(&ctx);
 	munmap(map, args.len);
 	close(args.fd);

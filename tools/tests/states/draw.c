@@ -80,7 +80,8 @@ static void write_outputs(const struct state *state, const struct draw *draw, FI
 
 static char *fragment_text(const struct state *state, const struct draw *draw)
 {
-	static const char *const types[] = { "vec4", "vec4", "vec4", "ivec4", "uvec4" };
+	static const char *const types[] = { "vec4",  "vec4",  "vec4",
+					     "ivec4", "uvec4", "vec4" };
 	const char *value = state->exact || draw->shader == FLAT ? "f" : "v";
 	char *text;
 	size_t size;

@@ -23,6 +23,7 @@
 	X(BLITFRAMEBUFFER, BlitFramebuffer)                                                        \
 	X(BUFFERDATA, BufferData)                                                                  \
 	X(CHECKFRAMEBUFFERSTATUS, CheckFramebufferStatus)                                          \
+	X(CLAMPCOLOR, ClampColor)                                                                  \
 	X(CLEARBUFFERFI, ClearBufferfi)                                                            \
 	X(CLEARBUFFERFV, ClearBufferfv)                                                            \
 	X(CLEARBUFFERIV, ClearBufferiv)                                                            \
@@ -88,7 +89,7 @@
 #define DECLARE(type, name) extern PFNGL##type##PROC gl##name;
 FUNCTIONS(DECLARE)
 
-enum kind { UNORM, SRGB, FLOAT, INT, UINT };
+enum kind { UNORM, SRGB, FLOAT, INT, UINT, SNORM };
 
 struct format {
 	const char *name;

@@ -170,6 +170,9 @@ static void judge_target(const struct state *state, uint32_t target, struct plan
 			plane->step[c] = blend ? 2 * plane->step[c] + 2 / 255.0f
 					       : plane->step[c] + 1e-4f;
 			break;
+		case SNORM:
+			plane->step[c] = 1.01f / ((1u << (bits - 1)) - 1) + 1e-4f;
+			break;
 		case SRGB:
 			plane->step[c] = (blend ? 6 : 2) / 255.0f;
 			break;
@@ -194,6 +197,7 @@ static void put_target(FILE *file, const struct state *state, uint32_t target)
 
 	judge_target(state, target, &plane);
 	glReadBuffer(GL_COLOR_ATTACHMENT0 + target);
+	glClampColor(GL_CLAMP_READ_COLOR, GL_FALSE);
 	if (kind == INT || kind == UINT) {
 		glReadPixels(0, 0, WIDTH, HEIGHT, GL_RGBA_INTEGER,
 			     kind == INT ? GL_INT : GL_UNSIGNED_INT, numbers);

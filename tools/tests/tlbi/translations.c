@@ -43,19 +43,7 @@ static void let_report(void)
 /* The result of a job of one command. */
 static int run(struct context *ctx, const void *command, size_t size)
 {
-	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ };
-	int ret, file;
-
-	need("create a syncobj", syncobj_create(ctx->fd, &sync.handle));
-	ret = submit(ctx, command, size, &sync, 0, 1);
-	if (!ret) {
-		file = syncobj_export_sync_file(ctx->fd, sync.handle);
-		need("export a fence", file);
-		ret = sync_file_wait(file, SECONDS * 1000);
-		close(file);
-	}
-	syncobj_destroy(ctx->fd, sync.handle);
-	return ret;
+	return submit_and_wait(ctx, command, size, SECONDS);
 }
 
 /* The result of a job whose stream is at @place: a render if @render, else a compute command. */

@@ -7,7 +7,7 @@
  * the first word of each page of the window; where nothing is bound it finds 0. The windows lie
  * side by side, so that the threads share tables and locks.
  */
-#include "uapi.h"
+#include "look.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define THREADS 2
-#define PAGES 64
+#define PAGES LOOK_PAGES
 #define BUFFERS 4
 #define BUFFER_PAGES 16
 #define MOST_OPS 8
@@ -26,31 +26,7 @@
 /* Operations between two looks. */
 #define LOOK_EVERY 4
 
-#define CODE_VA 0x1100000000ull /* the queue's base of shaders: see queue_create */
 #define WINDOW_VA (USER_VA + 0x40000000ull)
-#define SECONDS 60
-
-/* Of each thread in the pages that the GPU reads and writes for it. */
-#define SHADER 0x1000
-#define ARGUMENTS 0x200
-
-/* What "agx-disasm" makes of it is behind it. The depth of branches is in r0. */
-static const uint8_t shader[] = {
-	0x62, 0x81, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* ldimm    r0, 0 */
-	0x62, 0x85, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* ldimm    r1, 0 */
-	0x62, 0x8d, 0x00, 0x10, 0x00, 0x00, 0x00, 0x00, /* ldimm    r3, 4096 */
-	0x62, 0x91, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, /* ldimm    r4, 0 */
-	0x05, 0x11, 0x80, 0x0e, 0x00, 0xc0, 0x12, 0x00, /* load     r2, du0, r4, i32, x, a */
-	0x38, 0x00,                                     /* wait     a */
-	0x45, 0x11, 0x24, 0x0e, 0x00, 0xc0, 0x12, 0x00, /* store    r2, du2, r1, i32, x, a */
-	0x0e, 0x11, 0x48, 0x62, 0x24, 0x00, 0x00, 0x00, /* iadd     r4, r4, r3 */
-	0x0e, 0x05, 0x42, 0x12, 0x00, 0x00, 0x00, 0x00, /* iadd     r1, r1, 1 */
-	0x52, 0x28, 0x42, 0x02, 0x00, 0x01,             /* if       r1, 64, 1, ult */
-	0x00, 0xc0, 0xd8, 0xff, 0xff, 0xff,             /* jmp_any  -40 */
-	0x52, 0x0e, 0x00, 0x00, 0x00, 0x00,             /* pop_exec 1 */
-	0x88, 0x00,                                     /* stop */
-	0x08, 0x00,                                     /* trap */
-};
 
 struct buffer {
 	uint32_t handle;
@@ -60,11 +36,9 @@ struct buffer {
 
 struct worker {
 	pthread_t thread;
-	struct context ctx;
-	uint32_t sync, state, next_word;
+	struct look look;
+	uint32_t state, next_word;
 	uint64_t window;
-	size_t stream_size;
-	volatile uint32_t *found;
 	struct buffer buffers[BUFFERS];
 	/* What is in the window: the first word of each page, 0 where nothing is bound. */
 	uint32_t model[PAGES];
@@ -83,26 +57,15 @@ static uint32_t rnd(struct worker *w, uint32_t below)
 	return w->state % below;
 }
 
-static void *bound(struct context *ctx, uint64_t va)
-{
-	uint32_t handle;
-	void *map;
-
-	need("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &handle));
-	map = gem_map(ctx->fd, handle, PAGE);
-	need("map a buffer", map ? 0 : -ENOMEM);
-	need("bind a buffer", vm_bind(ctx->fd, ctx->vm, handle, va, PAGE));
-	return map;
-}
-
 /* A new buffer in place of @buffer, with pages that were in no other. */
 static void buffer_create(struct worker *w, struct buffer *buffer)
 {
+	int fd = w->look.ctx.fd;
 	uint32_t *map;
 
-	need("create a buffer", gem_create(w->ctx.fd, BUFFER_PAGES * PAGE, DRM_ASAHI_GEM_WRITEBACK,
-					   0, &buffer->handle));
-	map = gem_map(w->ctx.fd, buffer->handle, BUFFER_PAGES * PAGE);
+	need("create a buffer", gem_create(fd, BUFFER_PAGES * PAGE, DRM_ASAHI_GEM_WRITEBACK, 0,
+					   &buffer->handle));
+	map = gem_map(fd, buffer->handle, BUFFER_PAGES * PAGE);
 	need("map a buffer", map ? 0 : -ENOMEM);
 	buffer->first = w->next_word;
 	for (int page = 0; page < BUFFER_PAGES; page++)
@@ -110,29 +73,14 @@ static void buffer_create(struct worker *w, struct buffer *buffer)
 	munmap(map, BUFFER_PAGES * PAGE);
 }
 
-/* The worker's queue, stream and arguments, in the address space that all share. */
-static void worker_init(struct worker *w, const struct context *shared, int n, uint32_t seed)
+/* The worker's window and buffers, in the address space that all share. */
+static void worker_init(struct worker *w, const struct context *shared, void *shader, int n,
+			uint32_t seed)
 {
-	uint64_t stream_va = USER_VA + 0x100000 + n * 0x10000, results_va = stream_va + 0x8000;
-	const uint64_t uniforms = 0x1d | 8ull << 20 | (stream_va + ARGUMENTS) >> 2 << 26;
-	const uint8_t pipeline[] = { 0x0d, 0x0c, SHADER & 0xff, SHADER >> 8, 0, 0, 0x88, 0 };
-	uint64_t arguments[2];
-	uint8_t *code = (uint8_t *)shared->map, *at;
-
-	w->ctx = *shared;
 	w->state = seed * 2654435761u + n + 1;
 	w->next_word = (n + 1) << 24;
 	w->window = WINDOW_VA + n * PAGES * PAGE;
-	need("create a queue", queue_create(w->ctx.fd, w->ctx.vm, &w->ctx.queue));
-	need("create a syncobj", syncobj_create(w->ctx.fd, &w->sync));
-	at = bound(&w->ctx, stream_va);
-	w->found = bound(&w->ctx, results_va);
-	arguments[0] = w->window;
-	arguments[1] = results_va;
-	w->stream_size = launch_one(w->ctx.fd, at, 0x40 + n * 0x80);
-	memcpy(at + ARGUMENTS, arguments, sizeof(arguments));
-	memcpy(code + 0x40 + n * 0x80, &uniforms, sizeof(uniforms));
-	memcpy(code + 0x40 + n * 0x80 + sizeof(uniforms), pipeline, sizeof(pipeline));
+	look_init(&w->look, shared, shader, n, w->window);
 	for (int i = 0; i < BUFFERS; i++)
 		buffer_create(w, &w->buffers[i]);
 }
@@ -217,7 +165,7 @@ static void bind_some(struct worker *w)
 	struct drm_asahi_gem_bind_op ops[MOST_OPS];
 	uint32_t count = 1 + rnd(w, MOST_OPS), bad = rnd(w, 4) ? count : rnd(w, count);
 	struct drm_asahi_vm_bind args = {
-		.vm_id = w->ctx.vm, .num_binds = count,
+		.vm_id = w->look.ctx.vm, .num_binds = count,
 		.stride = sizeof(ops[0]), .userptr = (uintptr_t)ops,
 	};
 	int want = 0, ret;
@@ -231,7 +179,7 @@ static void bind_some(struct worker *w)
 		else if (i < bad)
 			apply(w, &ops[i], buffer);
 	}
-	ret = gpu_ioctl(w->ctx.fd, DRM_IOCTL_ASAHI_VM_BIND, &args);
+	ret = gpu_ioctl(w->look.ctx.fd, DRM_IOCTL_ASAHI_VM_BIND, &args);
 	w->ops += bad < count ? bad : count;
 	w->refused += bad < count;
 	if (ret != want)
@@ -247,7 +195,7 @@ static void close_one(struct worker *w)
 		if (w->handle[i] == buffer->handle)
 			w->handle[i] = w->model[i] = 0;
 	}
-	if (gem_close(w->ctx.fd, buffer->handle))
+	if (gem_close(w->look.ctx.fd, buffer->handle))
 		w->wrong = "close a buffer";
 	buffer_create(w, buffer);
 	w->closed++;
@@ -255,30 +203,20 @@ static void close_one(struct worker *w)
 
 static void look(struct worker *w)
 {
-	struct compute_command command = compute_command();
-	struct drm_asahi_sync out = { .handle = w->sync };
-	uint64_t stream = USER_VA + 0x100000 + (w->window - WINDOW_VA) / (PAGES * PAGE) * 0x10000;
+	int ret = look_at(&w->look);
 
-	int file, ret;
-
-	command.compute.cdm_ctrl_stream_base = stream;
-	command.compute.cdm_ctrl_stream_end = stream + w->stream_size;
-	memset((void *)w->found, 0xff, PAGES * sizeof(*w->found));
-	ret = submit(&w->ctx, &command, sizeof(command), &out, 0, 1);
-	file = ret ? -1 : syncobj_export_sync_file(w->ctx.fd, w->sync);
-	if (!ret)
-		ret = file < 0 ? file : sync_file_wait(file, SECONDS * 1000);
 	if (ret) {
 		printf("# a job: %s\n", strerror(-ret));
 		w->wrong = "a job";
 		return;
 	}
-	close(file);
 	for (int i = 0; i < PAGES; i++) {
+		uint32_t found = w->look.found[i];
+
 		w->mapped += w->model[i] != 0;
-		if (w->found[i] == w->model[i])
+		if (found == w->model[i])
 			continue;
-		printf("# page %d: %#x is there, not %#x\n", i, w->found[i], w->model[i]);
+		printf("# page %d: %#x is there, not %#x\n", i, found, w->model[i]);
 		w->wrong = "what the GPU sees";
 	}
 	w->looks++;
@@ -307,15 +245,12 @@ void test_bind_model(void)
 	uint32_t seed = text ? strtoul(text, NULL, 0) : 1;
 	static struct worker workers[THREADS];
 	struct context shared;
-	uint32_t *stream_page;
+	void *shader;
 
 	context_init(&shared);
-	/* The context's own page is not needed: the shader takes its place. */
-	stream_page = shared.map;
-	shared.map = bound(&shared, CODE_VA);
-	memcpy((uint8_t *)shared.map + SHADER, shader, sizeof(shader));
+	shader = look_shader(&shared);
 	for (int i = 0; i < THREADS; i++)
-		worker_init(&workers[i], &shared, i, seed);
+		worker_init(&workers[i], &shared, shader, i, seed);
 	for (int i = 0; i < THREADS; i++)
 		need("start a thread",
 		     -pthread_create(&workers[i].thread, NULL, work, &workers[i]));
@@ -330,8 +265,8 @@ void test_bind_model(void)
 		check_true("the GPU finds what the model says", !w->wrong);
 		check_true("there was something to see", w->ops > ROUNDS && w->refused > 10 &&
 							       w->closed && w->mapped > w->looks);
+		look_fini(&w->look);
 	}
-	munmap(shared.map, PAGE);
-	shared.map = stream_page;
+	munmap(shader, PAGE);
 	context_fini(&shared);
 }

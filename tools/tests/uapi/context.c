@@ -104,6 +104,23 @@ int submit(struct context *ctx, const void *commands, size_t size,
 	return gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_SUBMIT, &args);
 }
 
+int submit_and_wait(struct context *ctx, const void *commands, size_t size, unsigned int seconds)
+{
+	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ };
+	int ret, file;
+
+	need("create a syncobj", syncobj_create(ctx->fd, &sync.handle));
+	ret = submit(ctx, commands, size, &sync, 0, 1);
+	if (!ret) {
+		file = syncobj_export_sync_file(ctx->fd, sync.handle);
+		need("export a fence", file);
+		ret = sync_file_wait(file, seconds * 1000);
+		close(file);
+	}
+	syncobj_destroy(ctx->fd, sync.handle);
+	return ret;
+}
+
 int submit_one(struct context *ctx, uint32_t out_syncobj)
 {
 	struct compute_command command = compute_command();

@@ -21,9 +21,14 @@ int gpu_ioctl(int fd, unsigned long request, void *arg)
 	return ret < 0 ? -errno : 0;
 }
 
-/* The first node of @driver among those named @kind, with 64 numbers from @first. */
+/*
+ * The first node of @driver among those named @kind, with 64 numbers from @first. If there is none,
+ * returns why one that exists was not opened.
+ */
 static int node_open(const char *driver, const char *kind, int first)
 {
+	int ret = -ENODEV;
+
 	for (int minor = first; minor < first + 64; minor++) {
 		char path[32], name[16] = "";
 		struct drm_version version = { .name = name, .name_len = sizeof(name) - 1 };
@@ -31,13 +36,16 @@ static int node_open(const char *driver, const char *kind, int first)
 
 		snprintf(path, sizeof(path), "/dev/dri/%s%d", kind, minor);
 		fd = open(path, O_RDWR | O_CLOEXEC);
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno != ENOENT)
+				ret = -errno;
 			continue;
+		}
 		if (!gpu_ioctl(fd, DRM_IOCTL_VERSION, &version) && !strcmp(name, driver))
 			return fd;
 		close(fd);
 	}
-	return -ENODEV;
+	return ret;
 }
 
 int gpu_open(void)

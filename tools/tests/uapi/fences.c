@@ -195,6 +195,76 @@ static void check_containers(void)
 	context_fini(&ctx);
 }
 
+/* The point that a timeline has got to. */
+static uint64_t reached(int fd, uint32_t timeline)
+{
+	uint64_t point = 0;
+	struct drm_syncobj_timeline_array args = {
+		.handles = (uintptr_t)&timeline, .points = (uintptr_t)&point, .count_handles = 1,
+	};
+
+	need("ask for a point", gpu_ioctl(fd, DRM_IOCTL_SYNCOBJ_QUERY, &args));
+	return point;
+}
+
+/*
+ * Points beside the sign bits and the ends of 32 and 64 bits, one after another on one timeline:
+ * each is a job's, and another job waits for it, and not for one before it.
+ */
+static void check_points(void)
+{
+	static const uint64_t points[] = {
+		INT32_MAX, INT32_MAX + 1ull, UINT32_MAX, UINT32_MAX + 1ull,
+		INT64_MAX, INT64_MAX + 1ull, UINT64_MAX,
+	};
+	struct compute_command command = compute_command();
+	int steps = sw_sync_create(), passed = 0;
+	struct context ctx, other;
+	uint32_t in, point, out;
+
+	need("open sw_sync", steps);
+	context_init(&ctx);
+	other = ctx;
+	need("create a queue", queue_create(ctx.fd, ctx.vm, &other.queue));
+	need("create a syncobj", syncobj_create(ctx.fd, &in));
+	need("create a syncobj", syncobj_create(ctx.fd, &point));
+	need("create a syncobj", syncobj_create(ctx.fd, &out));
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++) {
+		const struct drm_asahi_sync at = {
+			.sync_type = DRM_ASAHI_SYNC_TIMELINE_SYNCOBJ, .handle = point,
+			.timeline_value = points[i],
+		};
+		struct drm_asahi_sync first[] = { { .handle = in }, at };
+		struct drm_asahi_sync second[] = { at, { .handle = out } };
+		int file = sw_sync_fence(steps, i + 1);
+		bool good;
+
+		need("a fence", file);
+		need("import it", syncobj_import_sync_file(ctx.fd, in, file));
+		close(file);
+		/* It is not there yet, though a point before it is. */
+		good = submit(&other, &command, sizeof(command), second, 1, 1) == -EINVAL;
+		need("submit", submit(&ctx, &command, sizeof(command), first, 1, 1));
+		need("submit", submit(&other, &command, sizeof(command), second, 1, 1));
+		file = syncobj_export_sync_file(ctx.fd, out);
+		need("export a sync file", file);
+		good = good && all_wait(&file, 1) && reached(ctx.fd, point) < points[i];
+		sw_sync_advance(steps, 1);
+		good = good && !sync_file_wait(file, SECONDS * 1000) &&
+		       !timeline_wait(ctx.fd, point, points[i], SECONDS) &&
+		       reached(ctx.fd, point) == points[i];
+		close(file);
+		if (good)
+			passed++;
+		else
+			printf("# point %#llx\n", (unsigned long long)points[i]);
+	}
+	check_true("jobs wait for points of a timeline, whatever their sign",
+		   passed == ARRAY_SIZE(points));
+	close(steps);
+	context_fini(&ctx);
+}
+
 /* H39: what waits is cancelled, but not before what it waits for. */
 static void check_teardown(void)
 {
@@ -303,6 +373,7 @@ void test_fences(void)
 	check_late();
 	check_errors();
 	check_containers();
+	check_points();
 	check_teardown();
 	check_vgem();
 }

@@ -167,6 +167,52 @@ static void check_prime_race(int fd, uint32_t vm)
 	check_true("and none is exported", !e.exported);
 }
 
+/*
+ * Names, which only the primary node has: they lead to an object from any of its files, whatever
+ * the object is private to. It stays private: no other VM can have it bound.
+ */
+static void check_names(void)
+{
+	int card = card_open("asahi"), other = card_open("asahi");
+	struct drm_gem_flink flink = {};
+	struct drm_gem_open by_name = {};
+	uint32_t vm, other_vm, bo, *here, *there;
+
+	need("open the primary node", card);
+	need("open it again", other);
+	need("create a VM", vm_create(card, &vm));
+	need("create a VM", vm_create(other, &other_vm));
+	need("create a private buffer",
+	     gem_create(card, PAGE, DRM_ASAHI_GEM_VM_PRIVATE, vm, &bo));
+	flink.handle = bo;
+	check("name a private object", gpu_ioctl(card, DRM_IOCTL_GEM_FLINK, &flink), 0);
+	by_name.name = flink.name;
+	check("open it by its name", gpu_ioctl(other, DRM_IOCTL_GEM_OPEN, &by_name), 0);
+	check("bind it in another VM", vm_bind(other, other_vm, by_name.handle, USER_VA, PAGE),
+	      -EINVAL);
+	check("bind it in its own", vm_bind(card, vm, bo, USER_VA, PAGE), 0);
+	here = gem_map(card, bo, PAGE);
+	there = gem_map(other, by_name.handle, PAGE);
+	check_true("both files map it", here && there);
+	if (here && there) {
+		here[1] = 0x600d;
+		check_true("both files see one object", there[1] == 0x600d);
+	}
+	if (here)
+		munmap(here, PAGE);
+	close(card);
+	if (there) {
+		check_true("it is there without its VM", there[1] == 0x600d);
+		munmap(there, PAGE);
+	}
+	check("bind it without its VM", vm_bind(other, other_vm, by_name.handle, USER_VA, PAGE),
+	      -EINVAL);
+	check("close it", gem_close(other, by_name.handle), 0);
+	check("the name has gone with its last handle",
+	      gpu_ioctl(other, DRM_IOCTL_GEM_OPEN, &by_name), -ENOENT);
+	close(other);
+}
+
 static int bind_object(int fd, struct drm_asahi_gem_bind_object args, uint32_t *object)
 {
 	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
@@ -256,5 +302,6 @@ void test_gem(void)
 	check_prime_race(fd, vm);
 	check_bind_object(fd);
 	close(fd);
+	check_names();
 	check_bind_object_reuse();
 }

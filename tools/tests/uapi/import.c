@@ -73,6 +73,16 @@ static void check_job(struct context *ctx, uint32_t handle, const uint32_t *map)
 	syncobj_destroy(ctx->fd, out.handle);
 }
 
+/* The result of a job whose control stream is where the import was bound. */
+static int run_there(struct context *ctx)
+{
+	struct compute_command command = compute_command();
+
+	command.compute.cdm_ctrl_stream_base = IMPORT_VA;
+	command.compute.cdm_ctrl_stream_end = IMPORT_VA + 8;
+	return submit_and_wait(ctx, &command, sizeof(command), SECONDS);
+}
+
 void test_import(void)
 {
 	struct drm_mode_create_dumb create = dumb();
@@ -103,10 +113,11 @@ void test_import(void)
 	check("bind past its end", vm_bind_op(ctx.fd, ctx.vm, past), -EINVAL);
 	check_job(&ctx, handle, map);
 
-	/* What is bound stays, whatever becomes of the handles. */
+	/* Closing the handle ends what is bound of it. */
 	check("close the handle", gem_close(ctx.fd, handle), 0);
 	close(dmabuf);
-	check("unbind", vm_bind_op(ctx.fd, ctx.vm, (struct drm_asahi_gem_bind_op){
+	check("a control stream that was in it is not found", run_there(&ctx), -EIO);
+	check("unbind it once more", vm_bind_op(ctx.fd, ctx.vm, (struct drm_asahi_gem_bind_op){
 		.flags = DRM_ASAHI_BIND_UNBIND, .range = SIZE, .addr = IMPORT_VA }), 0);
 
 	dmabuf = foreign(&ours);

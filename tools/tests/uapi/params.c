@@ -3,10 +3,12 @@
 #include "uapi.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -158,6 +160,37 @@ static void check_time(int fd)
 	check("get time: flags", gpu_ioctl(fd, DRM_IOCTL_ASAHI_GET_TIME, &bad), -EINVAL);
 }
 
+/* Whether this thread has CAP_SYS_ADMIN in effect. Its files are authenticated then. */
+static void set_admin(bool admin)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	const uint32_t mask = 1u << CAP_SYS_ADMIN;
+
+	need("get capabilities", syscall(SYS_capget, &header, data) ? -errno : 0);
+	data[0].effective = admin ? data[0].effective | mask : data[0].effective & ~mask;
+	need("set capabilities", syscall(SYS_capset, &header, data) ? -errno : 0);
+}
+
+/* A client of the primary node needs no authentication. The first one is master, and has it. */
+static void check_primary(void)
+{
+	struct drm_asahi_params_global p = { 0 };
+	int first = card_open("asahi"), fd;
+	uint32_t vm;
+
+	need("open the primary node", first);
+	set_admin(false);
+	fd = card_open("asahi");
+	set_admin(true);
+	need("open the primary node again", fd);
+	check("get params of the primary node", get_params(fd, &p), 0);
+	check("create a VM without authentication", vm_create(fd, &vm), 0);
+	check("destroy it", vm_destroy(fd, vm), 0);
+	close(fd);
+	close(first);
+}
+
 void test_params(void)
 {
 	struct drm_asahi_params_global p = { 0 };
@@ -172,4 +205,5 @@ void test_params(void)
 	check("get params: pointer", params_with(fd, 0, 0, 8, sizeof(p)), -EFAULT);
 	check_time(fd);
 	close(fd);
+	check_primary();
 }

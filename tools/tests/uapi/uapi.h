@@ -122,6 +122,8 @@ struct render_command {
 struct render_command render_command(void);
 int submit(struct context *ctx, const void *commands, size_t size,
 	   const struct drm_asahi_sync *syncs, uint32_t in, uint32_t out);
+/* The result of one submit with these commands: its errno, or that of its fence, for @seconds. */
+int submit_and_wait(struct context *ctx, const void *commands, size_t size, unsigned int seconds);
 /* One empty compute job that signals a binary object. */
 int submit_one(struct context *ctx, uint32_t out_syncobj);
 /* The result of one empty compute job of a new client, which waits @seconds at most, and ends. */
