@@ -9,12 +9,13 @@ VM := tools/vm/vm
 
 help:
 	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
-	@echo '                         CHIP=t6002 emulates another chip, FIRMWARE=13.5 another firmware of it'
+	@echo '                         CHIP=t6002 emulates another chip, FIRMWARE=13.5 another firmware of it; the same for'
+	@echo '                         shell, desktop and bench-gpu'
 	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
 	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
 	@echo '                         KEEP=1 does not repeat what passed on an earlier tree, and says so'
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
-	@echo 'make bench-gpu               scenes of glmark2 on the emulated GPU, beside llvmpipe in the guest and outside'
+	@echo 'make bench-gpu               scenes of glmark2 and vkmark on the emulated GPU, beside llvmpipe in the guest and outside'
 	@echo 'make desktop                 a desktop in the VM, composited by the emulated GPU, for a VNC viewer'
 	@echo 'make lint                    formatting, clippy, rustdoc, checkpatch, licence headers, structure, shell scripts'
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
@@ -30,8 +31,15 @@ help:
 	@echo 'by default ~/.cache/asahi-async. ASAHI_MIRROR overrides the Debian mirror, ASAHI_JOBS the'
 	@echo 'number of parallel jobs. tools/vm/vm runs any command in the VM.'
 
+# The chip is of all machines that these start. Nothing else may seem to heed it.
+MACHINES := run shell desktop bench-gpu
+chip := $(if $(CHIP),ASAHI_CHIP='$(CHIP)') $(if $(FIRMWARE),ASAHI_FIRMWARE='$(FIRMWARE)')
+ifneq ($(filter command%,$(origin CHIP) $(origin FIRMWARE)),)
+$(if $(filter-out $(MACHINES),$(or $(MAKECMDGOALS),help)),$(error CHIP and FIRMWARE are for $(MACHINES) only; tools/tests/on-chip runs suites on a chip))
+endif
+
 run:
-	@$(if $(CHIP),ASAHI_CHIP=$(CHIP)) $(if $(FIRMWARE),ASAHI_FIRMWARE=$(FIRMWARE)) tools/vm/run
+	@$(chip) tools/vm/run
 
 test:
 	@tools/tests/run
@@ -43,10 +51,10 @@ bench:
 	@failed=0; for bench in tools/bench/run tools/bench/nvme/run tools/bench/nova/run; do $$bench || failed=1; done; exit $$failed
 
 bench-gpu:
-	@tools/bench/gpu
+	@$(chip) tools/bench/gpu
 
 desktop:
-	@tools/vm/desktop
+	@$(chip) tools/vm/desktop
 
 lint:
 	@tools/tests/lint
@@ -55,7 +63,7 @@ docs:
 	@tools/docs/build
 
 shell:
-	@$(VM) shell
+	@$(chip) $(VM) shell
 
 modules modules_install:
 	@tools/vm/modules "$(KDIR)" $@

@@ -32,6 +32,10 @@ chip_firmwares() {
 
 # check_chip CHIP FIRMWARE: says which there are, and ends, if that is none.
 check_chip() {
+	local firmware
 	chip_gpu "$1" >/dev/null || die "no chip is called \"$1\": there are $CHIPS"
-	[[ " $(chip_firmwares "$1") " = *" $2 "* ]] || die "no firmware of $1 is \"$2\": there are $(chip_firmwares "$1")"
+	for firmware in $(chip_firmwares "$1"); do
+		[ "$2" != "$firmware" ] || return 0
+	done
+	die "no firmware of $1 is \"$2\": there are $(chip_firmwares "$1")"
 }

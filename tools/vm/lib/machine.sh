@@ -9,7 +9,7 @@ MEMORY_BASE=$((0x40000000))
 REGIONS="uat-ttbs:0x4000 uat-pagetables:0x400000 uat-handoff:0x4000 hw-cal-a:0x8000 hw-cal-b:0x4000 globals:0x18000"
 
 # What in the kernel's log is a complaint; of KCSAN's reports those that kcsan.awk lets pass.
-COMPLAINTS='WARNING: |BUG: |BUG [^ ]+ \(|KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|CFI failure|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called|irq [0-9]+: nobody cared|hogged CPU for '
+COMPLAINTS='WARNING: |BUG: |BUG [^ ]+ \(|KASAN: |Kernel panic|Internal error: |Oops|possible recursive locking|possible circular locking|inconsistent lock state|suspicious RCU usage|CFI failure|INFO: task .* blocked|rcu: INFO: .* stall|kmemleak: unreferenced|new suspected memory leaks|kmemleak: .*disabled|refcount_t: |pagealloc: memory corruption|UBSAN: |ODEBUG: |scheduling while atomic|sleeping function called|irq [0-9]+: nobody cared|hogged CPU for |pagealloc: single bit error|DMA-API: (debugging out of memory|cacheline tracking ENOMEM)'
 
 DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
 
@@ -29,7 +29,8 @@ parse_options() {
 		--rt-kernel) FLAVOUR_WANTED=rt ;;
 		--no-emu) WITH_EMU= ;;
 		--no-modules) MODULES= ;;
-		--icount) ICOUNT=1 ;;
+		--icount) ICOUNT=shift=0,sleep=off ;;
+		--icount-sleep) ICOUNT=shift=0,sleep=on ;;
 		--gpu-may-fail) GPU_MAY_FAIL=1 ;;
 		--graphics) GRAPHICS=1 ;;
 		--qmp) QMP=1 ;;
@@ -155,7 +156,8 @@ machine_prepare() {
 	elif [ -n "${ASAHI_BUILT:-}" ] && [[ $FLAVOUR_WANTED = plain || $FLAVOUR_WANTED = debug ]]; then
 		MODULE_DIR=$REPO/build/modules-$FLAVOUR_WANTED EMULATOR=$REPO/build/agxemu
 	else
-		MODULE_DIR=$(modules "$FLAVOUR_WANTED")
+		# tools/bench/between runs modules of other commits.
+		MODULE_DIR=${ASAHI_MODULES:-$(modules "$FLAVOUR_WANTED")}
 		if [ -n "$WITH_EMU" ]; then
 			EMULATOR=$(emulator)
 		elif [ -n "$GSP" ]; then
@@ -290,13 +292,15 @@ machine_command() {
 		emulated=(qemu-system-aarch64 -M "$QEMU_MACHINE" -cpu max -dtb "$RUN/tree.dtb")
 	fi
 	# Linux 7.3's own rust_spinlock_irq_condvar expects a lock to disable interrupts, which it does not on PREEMPT_RT, and examples of its
-	# Rust have timers on their stack that debug objects are not told of. The kernel knows no other way to leave a suite out than a
-	# pattern: "ru" is how those of Linux's Rust begin. A pattern that is given wins.
+	# Rust (rust_doctests_kernel) have timers on their stack, of which debug objects are not told and KASAN makes reports. They run at
+	# boot, and a pattern is all that the kernel has to choose: it names what is to run, so it cannot leave out some of a suite's tests.
+	# So none of the kernel's own examples are run: "ru" is how suites of Linux's Rust begin. A pattern that is given wins.
 	if [[ $FLAVOUR_WANTED = rt || $FLAVOUR_WANTED = checks ]] && [[ $KERNEL_OPTIONS != *kunit.filter_glob=* ]]; then
 		KERNEL_OPTIONS+="${KERNEL_OPTIONS:+ }kunit.filter_glob=?[!u]*"
 	fi
 	# A worker's time of 10 ms at a stretch is too much on a processor. This kernel takes about 5 times as long for its checkers, on
-	# a processor that is emulated and shared, which is 20 times as slow: 1 s, the most that the kernel itself ever takes.
+	# a processor that is emulated and shared, which is 20 times as slow: 1 s, the most that the kernel itself ever takes. The kernel
+	# looks at workers that are bound to a processor, so not at those of kasync: suite checks-polls does.
 	[ "$FLAVOUR_WANTED" != checks ] || KERNEL_OPTIONS+="${KERNEL_OPTIONS:+ }workqueue.cpu_intensive_thresh_us=1000000"
 	[ -z "$WITH_EMU" ] || machine_start_emulator
 	[ -z "$GSP" ] || machine_start_gsp
@@ -313,7 +317,7 @@ machine_command() {
 	[ ! -e "$KERNEL_BUILD/initrd" ] || QEMU+=(-initrd "$KERNEL_BUILD/initrd")
 	[ -z "$GRAPHICS" ] || QEMU+=(-drive "if=none,id=graphics,format=raw,readonly=on,file=$GRAPHICS_IMAGE"
 		-device virtio-blk-pci,drive=graphics,serial=graphics)
-	[ -z "$ICOUNT" ] || QEMU+=(-icount shift=0,sleep=off)
+	[ -z "$ICOUNT" ] || QEMU+=(-icount "$ICOUNT")
 	[ -z "$PLUGIN" ] || QEMU+=(-plugin "$PLUGIN")
 	local port
 	for port in "${PORTS[@]}"; do
