@@ -38,13 +38,15 @@ says() {
 made_up good 'pass one; skip two "not here"'
 runs "what can be skipped is counted apart" 0 "1 passed, 0 failed, 1 skipped"
 says "the table has the reason" '^good +1 +0 +1 .* two: not here$'
-made_up bad 'fail three' all
-made_up dies '[ -e "$REPO/build/mended" ]; pass four' all
+made_up bad 'fail three; say "for a reason"' all
+made_up dies 'say "what was last"; [ -e "$REPO/build/mended" ]; pass four' all
 made_up never 'fail five' none
 runs "the other tier is left out" 0 "1 passed, 0 failed, 1 skipped"
 runs "failures count, and suites that die" 1 "1 passed, 2 failed, 1 skipped" --all
 says "the table has the one that died" '^dies .* did not end$' "$tree/build/tests-all/summary"
 says "and what failed" '^failed in bad: three$'
+says "and what it said of that" '^    for a reason$'
+says "and the last words of the one that died" '^    what was last$'
 says "so has the file" '^\{"suite":"dies","ended":false\},?$' "$tree/build/tests-all/results.json"
 says "the summary is kept" '^1 passed, 2 failed, 1 skipped$' "$tree/tools/tests/results/test-all.txt"
 runs "a suite of no tier runs by its name" 1 "0 passed, 1 failed" --host never

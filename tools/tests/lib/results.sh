@@ -79,6 +79,25 @@ failures() {
 	done
 }
 
+# quotes NAME…: prints what the suites have said of what failed, from where they said so, and the last that those have said that did not
+# end; of one suite no more than 25 lines.
+quotes() {
+	local name
+	for name in "$@"; do
+		[ -s "$LOGS/$name.said" ] || continue
+		if [ ! -e "$RECORDS/$name" ]; then
+			echo "$name said at its end:"
+			tail -n 12 "$LOGS/$name.said" | cut -c1-160 | sed 's/^/    /'
+		elif [ "$(value "$name" failed)" != 0 ]; then
+			echo "$name said:"
+			awk '
+				/^(not ok |Bail out!|FAILED: |failures:|---- |error)/ && left < 12 { left = 12 }
+				/^ok: / { next }
+				left > 0 && n < 25 { left--; n++; print "    " substr($0, 1, 160) }' "$LOGS/$name.said"
+		fi
+	done
+}
+
 # summary_json NAME…: the table as JSON.
 summary_json() {
 	local name comma=
