@@ -243,6 +243,23 @@ shell_tests() {
 		'exec "$VM" shell --no-emu --no-modules --device nonesuch'
 }
 
+# A machine's process that does not hear the first signal, as it has only just been started, and whose number is not known.
+end_tests() {
+	local status=0
+	# shellcheck disable=SC2016
+	timeout 30 bash -c '
+		set -euo pipefail
+		. "$1"
+		RUN=$2 LOG_DIR="" PREPARED=1
+		trap machine_cleanup EXIT
+		mkdir -p "$RUN"
+		mkfifo "$RUN/up" "$RUN/pause"
+		bash -c "trap \"trap - TERM\" TERM; echo up >\"$RUN/up\"; while :; do read -r -t 1 <>\"$RUN/pause\" || true; done" &
+		read -r <"$RUN/up"
+		exit 7' bash "$here/../vm/lib/machine.sh" "$LOGS/deaf" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "a process that does not hear the first signal ends with its machine" $status 7 ''
+}
+
 # A shared machine: suites that are made up run in turn, each of one line of shell.
 shared_tests() {
 	local records=$LOGS/of-shared counts
@@ -326,6 +343,7 @@ rig_tests() {
 	shared_tests
 	usage_tests
 	shell_tests
+	end_tests
 	broken_modules
 	no_mirror
 	module_tests

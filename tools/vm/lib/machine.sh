@@ -180,15 +180,23 @@ machine_prepare() {
 	PREPARED=1
 }
 
+# Ends all processes of this shell. One that has just been started does not hear a signal until it runs its own program, and a signal to
+# this shell may come before it has the number of one that it starts.
+end_children() {
+	local pids left=100 signal=TERM
+	while mapfile -t pids < <(jobs -pr) && [ ${#pids[@]} != 0 ]; do
+		[ $((left -= 1)) -gt 0 ] || signal=KILL
+		kill -s $signal "${pids[@]}" 2>/dev/null || true
+		timeout 0.2 tail --pid="${pids[0]}" -f /dev/null || true
+	done
+	wait 2>/dev/null || true
+}
+
 machine_cleanup() {
 	local status=$?
 	trap - EXIT
 	[ -n "${PREPARED:-}" ] || [ $status != 1 ] || status=122
-	[ -z "${EMULATOR_PID:-}" ] || kill "$EMULATOR_PID" 2>/dev/null || true
-	[ -z "${GSP_PID:-}" ] || kill "$GSP_PID" 2>/dev/null || true
-	[ -z "${QEMU_PID:-}" ] || kill "$QEMU_PID" 2>/dev/null || true
-	[ -z "${OUTPUT_PID:-}" ] || kill "$OUTPUT_PID" 2>/dev/null || true
-	wait 2>/dev/null || true
+	end_children
 	[ -z "${TERMINAL:-}" ] || stty "$TERMINAL" <&3 || true
 	if [ -n "$LOG_DIR" ]; then
 		mkdir -p "$LOG_DIR"
