@@ -44,8 +44,8 @@ guest_tap faults-flood --plain-kernel --share "$programs" --emu "${flood# }" -- 
 	check "the others are counted" test "$(left_out)" -gt 0
 	check "all of them, once" told'
 
-# Jobs take 3 s each; their client is killed, or loses the device, before the first is done.
-guest_tap teardown-late-jobs --share "$programs" --emu "--fault delay:3000" -- bash -c '
+# Jobs take 8 s each; their client is killed, or loses the device, before the first is done.
+guest_tap teardown-late-jobs --share "$programs" --emu "--fault delay:8000" -- bash -c '
 	# Starts the program, and returns when it has submitted its jobs. Its output goes on at file 3.
 	start() {
 		exec 3< <(exec /mnt/share/faults "$@")
