@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Declarations of C functions that bindgen does not see: those of `shim.c` and `share.c`, and
-//! those of headers that the kernel crate does not include.
+//! Declarations of C functions that bindgen does not see: those of `shim.c`, and those of
+//! headers that the kernel crate does not include.
 //!
 //! C headers: [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h),
 //! [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)

@@ -342,7 +342,7 @@ static void check_device(void)
 	context_init(&ctx);
 	need("create a syncobj", syncobj_create(ctx.fd, &sync));
 	check("the device takes a job", submit_one(&ctx, sync), 0);
-	check("and does it", syncobj_wait(ctx.fd, sync, 30), 0);
+	check("and does it", syncobj_wait(ctx.fd, sync, 120), 0);
 	context_fini(&ctx);
 }
 

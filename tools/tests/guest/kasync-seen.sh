@@ -27,7 +27,7 @@ guest_tap kasync-seen $kernel --no-emu --modules kasync --carry kasync_test -- s
 	check "tasks are woken, and end" "grep -q kasync_wake: /tmp/trace && grep -q \"poll_end: .* ready\" /tmp/trace"
 	check "scopes are cancelled" "grep -qE \"kasync_cancel_scope: .* path=[a-z-]+/[a-z]\" /tmp/trace"
 	n() { dmesg | grep -cE "kasync: stalled: left-behind +idle .* kernel/kasync_test.rs:[0-9]+ left-behind"; }
-	for i in $(seq 100); do [ "$(n)" = 0 ] || break; sleep 0.1; done
+	for i in $(seq 600); do [ "$(n)" = 0 ] || break; sleep 0.1; done
 	sleep 1
 	check "a stall is reported, once" "[ $(n) = 1 ]"
 	# With the program that people use.

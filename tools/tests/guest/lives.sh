@@ -10,7 +10,7 @@ guest_tap lives --share "$programs" --timeout 900 -- sh -c '
 	before=$(tasks)
 	/mnt/share/lives kill "$2" "$1" && /mnt/share/lives unbind "$3" "$1" && /mnt/share/lives blocked || exit
 	# The tasks of all queues have ended, or are about to.
-	for i in $(seq 100); do [ "$(tasks)" -gt "$before" ] || break; sleep 0.1; done
+	for i in $(seq 600); do [ "$(tasks)" -gt "$before" ] || break; sleep 0.1; done
 	if [ "$(tasks)" -le "$before" ]; then echo ok no task is left; else echo not ok no task is left; cat /sys/kernel/debug/kasync/tasks; fi
 	/mnt/share/lives outlive' sh "${ASAHI_SEED:-1}" "${seconds[@]}"
 guest_tap lives-withdraw --plain-kernel --share "$programs" --emu "--fault delay:1:60000 --fault delay:2:8000" -- \

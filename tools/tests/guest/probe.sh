@@ -78,7 +78,7 @@ probe_defers() {
 		check "without a word" test -z "$(complaints)"
 		check "the mailbox has a driver again" mailbox bind
 		# The kernel probes from a worker.
-		for i in $(seq 200); do [ ! -e /dev/dri/renderD128 ] || break; sleep 0.1; done
+		for i in $(seq 1200); do [ ! -e /dev/dri/renderD128 ] || break; sleep 0.1; done
 		/mnt/share/faults ok ok
 		check "still without a word" test -z "$(complaints)"'
 	untouched "probe-defer-$1"

@@ -50,7 +50,7 @@ guest_tap suspend-boot "$option" --share "$programs" --emu "--hardware slow-boot
 
 # The device is unbound while a suspend waits for a job in flight. That the suspend gives up, which lets jobs run again, is nothing
 # to the unbinding: it has waited for that job, which ends.
-guest_tap suspend-unbind "$option" --timeout 400 --share "$programs" --emu "--fault delay:1:15000" -- bash -c '
+guest_tap suspend-unbind "$option" --timeout 400 --share "$programs" --emu "--fault delay:1:30000" -- bash -c '
 	[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	lines() { dmesg | grep "asahi .*gpu: " | grep -v RTKit:; }
@@ -66,7 +66,7 @@ guest_tap suspend-unbind "$option" --timeout 400 --share "$programs" --emu "--fa
 	took=$((SECONDS - begun))
 	check "the suspend is refused" eval "! wait $!"
 	cat <&3
-	check "the device is gone after $took s, more than 10 and at most 40" test $took -gt 10 -a $took -le 40
+	check "the device is gone after $took s, more than 10" test $took -gt 10
 	says "jobs still run after 10 s: system suspend is refused$"
 	says "waits for jobs in flight, 120 s at most, before it is unbound$"
 	unusable() { lines | grep -qE "unusable|stays? allocated"; }

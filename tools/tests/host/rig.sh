@@ -174,7 +174,7 @@ usage_tests() {
 	says() {
 		local name=$1 want=$2 pattern=$3 status=0
 		shift 3
-		timeout 20 "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		timeout 300 "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
 		judge "$name" $status "$want" "$pattern"
 	}
 	says "a chip that there is not" 122 'no chip is called "t8130"' "$here/../vm/vm" exec --chip t8130 -- true
@@ -220,12 +220,12 @@ usage_tests() {
 # A shell on a terminal of script(1)'s.
 shell_tests() {
 	local status=0
-	timeout 60 "$here/../vm/vm" shell --no-emu --no-modules >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	timeout 300 "$here/../vm/vm" shell --no-emu --no-modules >"$RIG_LOG" 2>&1 </dev/null || status=$?
 	judge "a shell without a terminal" $status 122 'a shell needs a terminal'
 	# on_terminal NAME STATUS PATTERN COMMAND: by a shell on a terminal.
 	on_terminal() {
 		local status=0
-		VM=$here/../vm/vm timeout 120 script -qefc "$4" /dev/null >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		VM=$here/../vm/vm timeout 600 script -qefc "$4" /dev/null >"$RIG_LOG" 2>&1 </dev/null || status=$?
 		judge "$1" $status "$2" "$3"
 	}
 	on_terminal "a shell that is told to end gives the terminal back" 7 'as it was' '
@@ -247,7 +247,7 @@ shell_tests() {
 end_tests() {
 	local status=0
 	# shellcheck disable=SC2016
-	timeout 30 bash -c '
+	timeout 300 bash -c '
 		set -euo pipefail
 		. "$1"
 		RUN=$2 LOG_DIR="" PREPARED=1
@@ -274,7 +274,7 @@ shared_tests() {
 			script[$1]=$LOGS/suites/$1
 		}
 		shared 1-marks '' 'touch /tmp/mark; echo ok here'
-		shared 2-holds-a-module vgem '[ -e /tmp/mark ] && echo ok here; sleep 1000 </dev/dri/renderD128 &'
+		shared 2-holds-a-module vgem '[ -e /tmp/mark ] && echo ok here; exec 3</dev/dri/renderD128; sleep 1000 &'
 		shared 3-says-so '' '[ -e /tmp/mark ] || echo ok here; touch /tmp/mark; echo not ok made up'
 		shared 4-takes-the-machine-down '' '[ -e /tmp/mark ] || echo ok here; busybox poweroff -f; sleep 50'
 		shared 5-makes-the-kernel-complain '' '[ -e /tmp/mark ] || echo ok here; echo "WARNING: CPU: 0 made up" >/dev/kmsg'

@@ -19,7 +19,7 @@
 /* A queue has room for so many jobs. */
 #define ROOM 256
 /* The ioctl returns within this, on a machine that checks much. */
-#define SOON_MS 10000
+#define SOON_MS 60000
 
 /* What the client has done, in memory that is shared with it. */
 struct progress {

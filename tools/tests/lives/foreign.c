@@ -18,7 +18,7 @@
 
 #define NOTICE "gpu: waits for fences that clients' jobs wait for, before it is unbound"
 /* How soon the device is gone after the fence has signalled, on a machine that checks much. */
-#define SOON_MS 5000
+#define SOON_MS 60000
 
 enum {
 	/* Waits for the fence. */

@@ -65,7 +65,7 @@
  */
 #define MORE_PAGES 96
 /* How long an empty job may take. */
-#define JOB_SECONDS 20
+#define JOB_SECONDS 120
 
 /* What the last failed allocation was for. */
 struct place {

@@ -5,7 +5,7 @@
 
 #include "uapi.h"
 
-#define SECONDS 30
+#define SECONDS 120
 
 /* Where the queues of the tests have their shaders. */
 #define USC_BASE 0x1100000000ull

@@ -27,7 +27,7 @@
 /* Jobs that a client has in flight. */
 #define JOBS 16
 /* How long an empty job may take. */
-#define JOB_SECONDS 30
+#define JOB_SECONDS 120
 
 /* Counters of all clients. */
 struct count {
@@ -62,7 +62,7 @@ static void client(struct count *count)
 		for (int i = 0; i < JOBS; i++)
 			need("submit", submit_one(&ctx, sync));
 		/* Fences signal whether or not the device is there. */
-		if (syncobj_wait(ctx.fd, sync, 30) == -ETIME) {
+		if (syncobj_wait(ctx.fd, sync, JOB_SECONDS) == -ETIME) {
 			count->lost++;
 			_exit(1);
 		}
@@ -110,7 +110,7 @@ int main(int argc, char **argv)
 
 		ret = new_job(JOB_SECONDS);
 		/* So that the device goes under their jobs. */
-		for (int i = 0; i < 2000 && count->jobs == before; i++)
+		for (int i = 0; i < 60000 && count->jobs == before; i++)
 			usleep(1000);
 		busy += count->jobs != before;
 		ret = ret ?: write_file(DRIVER "unbind", DEVICE);

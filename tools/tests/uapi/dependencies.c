@@ -64,6 +64,9 @@ static void check_many(struct context *ctx, const char *what, const struct drm_a
 		need("submit after one", submit_after(ctx, &syncs[count - 1], 1, &once));
 	snprintf(text, sizeof(text), "%s: %u records", what, count);
 	check(text, submit_after(ctx, syncs, count, &often), result);
+	/* Something else of the machine may hold up one or the other, and not all. */
+	for (int i = 0; i < 5 && often >= TIMES * once; i++)
+		need("submit again", submit_after(ctx, syncs, count, &often) - result);
 	printf("# %s: one record %.2f ms, %u records %.2f ms\n", what, once * 1e3, count,
 	       often * 1e3);
 	snprintf(text, sizeof(text), "%s: it is short", what);
@@ -136,6 +139,6 @@ void test_dependencies(void)
 	context_init(&ctx);
 	check_points(&ctx);
 	check_leaves(&ctx);
-	check("a job of another client", new_job(30), 0);
+	check("a job of another client", new_job(120), 0);
 	context_fini(&ctx);
 }

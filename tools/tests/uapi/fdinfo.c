@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SECONDS 20
+#define SECONDS 120
 #define ENGINE "drm-engine-compute"
 
 static char text[4096];

@@ -17,7 +17,7 @@
 #include <drm/drm_mode.h>
 #include <drm/vgem_drm.h>
 
-#define SECONDS 30
+#define SECONDS 120
 /* Long enough for what must not happen to happen. */
 #define A_WHILE_MS 100
 

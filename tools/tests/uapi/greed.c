@@ -23,8 +23,16 @@ static int count_until(int fd, int want, int (*make)(int fd, uint32_t arg), uint
 		if (!ret && took > longest)
 			longest = took;
 	} while (!ret && count < 1 << 17);
-	/* Nothing is freed or swapped out for the call that is refused. */
+	/*
+	 * Nothing is freed or swapped out for a call that is refused: it would be for each, while
+	 * something else of the machine holds up one or the other.
+	 */
 	*at_once = took <= 4 * longest;
+	for (int i = 0; i < 10 && !*at_once && ret == want; i++) {
+		start = seconds();
+		ret = make(fd, arg);
+		*at_once = seconds() - start <= 4 * longest;
+	}
 	printf("# %s: %d, then %s\n", what, count, strerror(-ret));
 	check(what, ret, want);
 	return count;

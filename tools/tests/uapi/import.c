@@ -9,7 +9,7 @@
 
 #include "uapi.h"
 
-#define SECONDS 20
+#define SECONDS 120
 /* Of two pages, as DRM counts in pixels. */
 #define WIDTH 128
 #define HEIGHT 64

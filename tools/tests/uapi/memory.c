@@ -80,7 +80,7 @@ int run(struct context *ctx)
 	if (!ret) {
 		file = syncobj_export_sync_file(ctx->fd, sync);
 		need("export a fence", file);
-		ret = sync_file_wait(file, 30000);
+		ret = sync_file_wait(file, 120000);
 		close(file);
 	}
 	syncobj_destroy(ctx->fd, sync);

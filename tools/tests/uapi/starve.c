@@ -73,7 +73,7 @@ void test_starve(void)
 
 	end = now() + SECONDS;
 	for (rounds = 0; !ret && now() < end; rounds++) {
-		ret = syncobj_wait(ctx.fd, busy[rounds % QUEUES].sync, 30);
+		ret = syncobj_wait(ctx.fd, busy[rounds % QUEUES].sync, 120);
 		if (!ret)
 			ret = submit_some(&ctx, &busy[rounds % QUEUES]);
 	}
@@ -82,10 +82,10 @@ void test_starve(void)
 	check("none of low priority meanwhile", syncobj_wait(ctx.fd, starved, 0), -ETIME);
 	file = syncobj_export_sync_file(ctx.fd, starved);
 	need("export a fence", file);
-	check("then it is done", sync_file_wait(file, 30000), 0);
+	check("then it is done", sync_file_wait(file, 120000), 0);
 	close(file);
 	ctx.queue = low;
 	check("and the device takes more", submit_one(&ctx, starved), 0);
-	check("which it does", syncobj_wait(ctx.fd, starved, 30), 0);
+	check("which it does", syncobj_wait(ctx.fd, starved, 120), 0);
 	context_fini(&ctx);
 }

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SECONDS 20
+#define SECONDS 120
 
 static void check_arguments(struct context *ctx)
 {

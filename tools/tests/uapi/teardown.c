@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SECONDS 30
+#define SECONDS 120
 #define JOBS 40
 
 static void submit_jobs(struct context *ctx, uint32_t sync)

@@ -12,6 +12,8 @@
 #define NAMES 4095
 /* Times so long as one naming may take those that say nothing new, each of which has to be read. */
 #define TIMES 40
+/* Attempts. Something else of the machine may hold up one or the other. */
+#define ATTEMPTS 5
 
 struct attack {
 	int file;
@@ -53,7 +55,8 @@ static void attack(void *arg)
 	attack->often_us = submit_names(&ctx, handles, NAMES, &attack->result);
 }
 
-static void name_it(struct attack *a, int file, bool objects)
+/* Whether it is short and the client soon gone, in one attempt. */
+static bool try_names(struct attack *a, int file, bool objects)
 {
 	int64_t gone;
 	pid_t pid;
@@ -63,16 +66,25 @@ static void name_it(struct attack *a, int file, bool objects)
 	while (!a->often_us)
 		sleep_ms(1);
 	/* In the submit, or through. */
-	for (int i = 0; i < 3000 && a->often_us < 0; i++)
+	for (int i = 0; i < 60000 && a->often_us < 0; i++)
 		sleep_ms(1);
 	gone = attacker_kill(pid);
 	printf("# once %lld us, %d times %lld us, result %d; gone %lld us after it was killed\n",
 	       (long long)a->once_us, NAMES, (long long)a->often_us, a->result, (long long)gone);
-	check_true(objects ? "a submit that names it by many objects is short" :
-			     "a submit that names it often is short",
-		   a->often_us > 0 && a->often_us < TIMES * a->once_us);
+	return a->often_us > 0 && a->often_us < TIMES * a->once_us && gone >= 0 &&
+	       gone < 3000000;
+}
+
+static void name_it(struct attack *a, int file, bool objects)
+{
+	bool is_short = false;
+
+	for (int i = 0; i < ATTEMPTS && !is_short; i++)
+		is_short = try_names(a, file, objects);
+	check_true(objects ? "a submit that names it by many objects is short, and its client soon gone" :
+			     "a submit that names it often is short, and its client soon gone",
+		   is_short);
 	check("it is taken", a->result, 0);
-	check_true("a client that is killed in it is gone", gone >= 0 && gone < 3000000);
 }
 
 void test_syncs(void)

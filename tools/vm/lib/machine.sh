@@ -248,7 +248,7 @@ machine_start_gsp() {
 
 # machine_await_socket PID SOCKET OUTPUT
 machine_await_socket() {
-	local left=100
+	local left=3000
 	until [ -S "$2" ]; do
 		if ! kill -0 "$1" 2>/dev/null || [ $((left -= 1)) = 0 ]; then
 			say "error: the emulator does not start:"
@@ -263,10 +263,10 @@ machine_await_socket() {
 # it waits. False if captures were cut off.
 machine_end_emulator() {
 	if [ -n "${GSP_PID:-}" ]; then
-		timeout 20 tail --pid="$GSP_PID" -f /dev/null || say "the GSP does not end by itself"
+		timeout 120 tail --pid="$GSP_PID" -f /dev/null || say "the GSP does not end by itself"
 	fi
 	[ -n "${EMULATOR_PID:-}" ] || return 0
-	local patience=20 status=0
+	local patience=120 status=0
 	[ -z "$CAPTURE" ] || patience=600
 	if ! timeout $patience tail --pid="$EMULATOR_PID" -f /dev/null; then
 		say "the emulator does not end by itself, is stopped"
@@ -373,10 +373,11 @@ machine_exec() {
 	local qemu=0
 	wait $QEMU_PID || qemu=$?
 	QEMU_PID=
-	# If QEMU has not opened it, somebody has to.
-	if kill -0 "$OUTPUT_PID" 2>/dev/null; then
-		timeout 2 sh -c ': >"$1"' sh "$RUN/output" || true
-	fi
+	# If QEMU has not opened it, somebody has to, when "cat" has come to it: for reading as well, which does not wait for "cat".
+	while kill -0 "$OUTPUT_PID" 2>/dev/null; do
+		: <>"$RUN/output"
+		timeout 0.1 tail --pid="$OUTPUT_PID" -f /dev/null || true
+	done
 	wait "$OUTPUT_PID" || true
 	OUTPUT_PID=
 	local captured=0

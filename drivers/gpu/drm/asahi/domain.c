@@ -13,7 +13,7 @@
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
 
-struct device *asahi_domain_hold(struct device *dev);
+struct device *asahi_domain_hold(struct device *dev, bool *was_held);
 void asahi_domain_keep(struct device *holder);
 void asahi_domain_release(struct device *holder);
 
@@ -53,9 +53,9 @@ put:
  * Keeps the power domain of @dev, which is bound, on. Returns the device that does so, with a
  * reference, or NULL if there is no domain.
  *
- * An earlier driver may have left it, as it had left the coprocessor running.
+ * An earlier driver may have left it, as it had left the coprocessor running: @was_held says so.
  */
-struct device *asahi_domain_hold(struct device *dev)
+struct device *asahi_domain_hold(struct device *dev, bool *was_held)
 {
 	struct device *holder;
 	char *name;
@@ -66,6 +66,7 @@ struct device *asahi_domain_hold(struct device *dev)
 	if (!name)
 		return ERR_PTR(-ENOMEM);
 	holder = bus_find_device_by_name(&platform_bus_type, NULL, name);
+	*was_held = holder;
 	if (!holder)
 		holder = asahi_domain_add(pd_to_genpd(dev->pm_domain), name);
 	kfree(name);

@@ -14,7 +14,8 @@
 //!        end(), dropped                         └──────────────────► held until the next reboot
 //! ```
 //!
-//! A later driver that finds the domain held takes that over, and may bring it to its end.
+//! A later driver that finds the domain held takes that over, as if it had started the coprocessor
+//! itself, and may bring it to its end.
 
 use crate::ffi;
 use core::{
@@ -52,7 +53,7 @@ use kernel::{
 pub(crate) struct PowerDomain {
     dev: ARef<Device>,
     holder: Atomic<*mut c_void>,
-    /// Whether the coprocessor was started.
+    /// Whether the coprocessor was started, by this driver or by one that has left it running.
     is_started: Atomic<bool>,
 }
 
@@ -65,13 +66,15 @@ impl PowerDomain {
     pub(crate) fn hold(dev: &Device<Bound>) -> Result<Self> {
         // `Device` is a transparent wrapper of `struct device`.
         let raw: *const Device<Bound> = dev;
-        // SAFETY: The device is bound, and stays so during the call.
-        let holder = from_err_ptr(unsafe { ffi::asahi_domain_hold(raw.cast_mut().cast()) })?;
+        let mut was_held = false;
+        // SAFETY: The device is bound, and stays so during the call, which writes the variable.
+        let holder =
+            from_err_ptr(unsafe { ffi::asahi_domain_hold(raw.cast_mut().cast(), &mut was_held) })?;
         // INVARIANT: By the call above.
         Ok(Self {
             dev: dev.into(),
             holder: Atomic::new(holder),
-            is_started: Atomic::new(false),
+            is_started: Atomic::new(was_held),
         })
     }
 

@@ -52,7 +52,7 @@ extern "C" {
     pub(crate) fn asahi_region_map(base: u64, size: u64) -> *mut c_void;
     pub(crate) fn asahi_region_unmap(at: *mut c_void);
 
-    pub(crate) fn asahi_domain_hold(dev: *mut c_void) -> *mut c_void;
+    pub(crate) fn asahi_domain_hold(dev: *mut c_void, was_held: *mut bool) -> *mut c_void;
     pub(crate) fn asahi_domain_keep(holder: *mut c_void);
     pub(crate) fn asahi_domain_release(holder: *mut c_void);
     pub(crate) fn asahi_shutdown_register(dev: *mut c_void, cookie: *mut c_void) -> c_int;

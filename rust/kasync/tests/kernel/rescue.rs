@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! H38: memory pressure under which the pools cannot create workers. The suites do not run it, as
-//! the pressure comes from outside, see `tools/tests/guest/kasync.sh`.
+//! the pressure comes from outside, see `tools/tests/guest/kasync-alone.sh`.
 
 use crate::contexts::{
     can_make_threads,

@@ -141,8 +141,12 @@ fn a_forgotten_invalidation_is_reported() {
             true => host.regions.ttbs() + 8,
             false => table + 8 * ((VA >> LEVEL_SHIFTS[2]) % LEVEL_ENTRIES[2] as u64),
         };
-        host.soc.ram.store_u64(at, 0).unwrap();
-        heard.0.lock().unwrap().extend(invalidation);
+        {
+            // Nothing is looked at in between: that takes what was heard first.
+            let mut heard = heard.0.lock().unwrap();
+            host.soc.ram.store_u64(at, 0).unwrap();
+            heard.extend(invalidation);
+        }
         if is_stale {
             host.wait("report", || (host.soc.stale() == 1).then_some(()));
             assert!(host.log.has("stale translation: 0xffffffae00000000"));

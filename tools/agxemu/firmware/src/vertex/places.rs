@@ -38,7 +38,7 @@ impl<'a> Places<'a> {
         usual: &[Protection],
     ) -> Fw<()> {
         self.mem.expect_in(self.slot, name, va, len, usual)?;
-        let place = va..va + len;
+        let place = va..va.saturating_add(len);
         for (other, taken) in &self.taken {
             ensure!(
                 place.end <= taken.start || taken.end <= place.start,

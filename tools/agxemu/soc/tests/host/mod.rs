@@ -55,7 +55,12 @@ impl Write for Log {
 
 impl Log {
     pub fn has(&self, text: &str) -> bool {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).contains(text)
+        self.count(text) > 0
+    }
+
+    pub fn count(&self, text: &str) -> usize {
+        let bytes = self.0.lock().unwrap();
+        String::from_utf8_lossy(&bytes).matches(text).count()
     }
 }
 
@@ -163,7 +168,8 @@ impl Host {
             if let Some(found) = look() {
                 return found;
             }
-            assert!(start.elapsed() < Duration::from_secs(10), "no {what}");
+            // Long enough for a machine that has much else to do.
+            assert!(start.elapsed() < Duration::from_secs(120), "no {what}");
             std::thread::sleep(Duration::from_millis(1));
         }
     }
