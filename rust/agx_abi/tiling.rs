@@ -59,6 +59,9 @@ pub struct Tiling {
     utile: [u32; 2],
     samples: u32,
     clusters: u32,
+    /// Tiles of the frame, and of a macrotile, in each direction.
+    tiles: [u32; 2],
+    tiles_per_mtile: [u32; 2],
 }
 
 impl Tiling {
@@ -77,6 +80,7 @@ impl Tiling {
         if !size || !layered || !tiled || !matches!(samples, 1 | 2 | 4) {
             return None;
         }
+        let tiles = [width.div_ceil(TILE_SIZE), height.div_ceil(TILE_SIZE)];
         Some(Self {
             width,
             height,
@@ -84,6 +88,11 @@ impl Tiling {
             utile,
             samples,
             clusters: 1,
+            tiles,
+            tiles_per_mtile: [
+                tiles[0].div_ceil(MTILES).next_multiple_of(4),
+                tiles[1].div_ceil(MTILES).next_multiple_of(4),
+            ],
         })
     }
 
@@ -115,12 +124,12 @@ impl Tiling {
 
     /// Returns the tiles from left to right.
     pub const fn tiles_x(&self) -> u32 {
-        self.width.div_ceil(TILE_SIZE)
+        self.tiles[0]
     }
 
     /// Returns the tiles from top to bottom.
     pub const fn tiles_y(&self) -> u32 {
-        self.height.div_ceil(TILE_SIZE)
+        self.tiles[1]
     }
 
     /// Returns the tiles of a layer.
@@ -130,12 +139,12 @@ impl Tiling {
 
     /// Returns the tiles of a macrotile from left to right.
     pub const fn tiles_per_mtile_x(&self) -> u32 {
-        self.tiles_x().div_ceil(MTILES).next_multiple_of(4)
+        self.tiles_per_mtile[0]
     }
 
     /// Returns the tiles of a macrotile from top to bottom.
     pub const fn tiles_per_mtile_y(&self) -> u32 {
-        self.tiles_y().div_ceil(MTILES).next_multiple_of(4)
+        self.tiles_per_mtile[1]
     }
 
     /// Returns the tiles of a macrotile.
