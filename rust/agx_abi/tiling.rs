@@ -59,6 +59,9 @@ pub struct Tiling {
     utile: [u32; 2],
     samples: u32,
     clusters: u32,
+    /// Tiles of the frame, and of a macrotile, in each direction.
+    tiles: [u32; 2],
+    tiles_per_mtile: [u32; 2],
 }
 
 impl Tiling {
@@ -77,6 +80,7 @@ impl Tiling {
         if !size || !layered || !tiled || !matches!(samples, 1 | 2 | 4) {
             return None;
         }
+        let tiles = [width.div_ceil(TILE_SIZE), height.div_ceil(TILE_SIZE)];
         Some(Self {
             width,
             height,
@@ -84,6 +88,11 @@ impl Tiling {
             utile,
             samples,
             clusters: 1,
+            tiles,
+            tiles_per_mtile: [
+                tiles[0].div_ceil(MTILES).next_multiple_of(4),
+                tiles[1].div_ceil(MTILES).next_multiple_of(4),
+            ],
         })
     }
 
@@ -104,6 +113,7 @@ impl Tiling {
     }
 
     /// Returns the number of layers.
+    #[inline]
     pub const fn layers(&self) -> u32 {
         self.layers
     }
@@ -114,56 +124,67 @@ impl Tiling {
     }
 
     /// Returns the tiles from left to right.
+    #[inline]
     pub const fn tiles_x(&self) -> u32 {
-        self.width.div_ceil(TILE_SIZE)
+        self.tiles[0]
     }
 
     /// Returns the tiles from top to bottom.
+    #[inline]
     pub const fn tiles_y(&self) -> u32 {
-        self.height.div_ceil(TILE_SIZE)
+        self.tiles[1]
     }
 
     /// Returns the tiles of a layer.
+    #[inline]
     pub const fn tiles(&self) -> u32 {
         self.tiles_x() * self.tiles_y()
     }
 
     /// Returns the tiles of a macrotile from left to right.
+    #[inline]
     pub const fn tiles_per_mtile_x(&self) -> u32 {
-        self.tiles_x().div_ceil(MTILES).next_multiple_of(4)
+        self.tiles_per_mtile[0]
     }
 
     /// Returns the tiles of a macrotile from top to bottom.
+    #[inline]
     pub const fn tiles_per_mtile_y(&self) -> u32 {
-        self.tiles_y().div_ceil(MTILES).next_multiple_of(4)
+        self.tiles_per_mtile[1]
     }
 
     /// Returns the tiles of a macrotile.
+    #[inline]
     pub const fn tiles_per_mtile(&self) -> u32 {
         self.tiles_per_mtile_x() * self.tiles_per_mtile_y()
     }
 
     /// Returns the utiles of a tile from left to right.
+    #[inline]
     pub const fn utiles_per_tile_x(&self) -> u32 {
         TILE_SIZE / self.utile[0]
     }
 
     /// Returns the utiles of a tile from top to bottom.
+    #[inline]
     pub const fn utiles_per_tile_y(&self) -> u32 {
         TILE_SIZE / self.utile[1]
     }
 
     /// Returns the utiles of a tile.
+    #[inline]
     pub const fn utiles_per_tile(&self) -> u32 {
         self.utiles_per_tile_x() * self.utiles_per_tile_y()
     }
 
     /// Returns the utiles of a macrotile from left to right.
+    #[inline]
     pub const fn utiles_per_mtile_x(&self) -> u32 {
         self.tiles_per_mtile_x() * self.utiles_per_tile_x()
     }
 
     /// Returns the utiles of a macrotile from top to bottom.
+    #[inline]
     pub const fn utiles_per_mtile_y(&self) -> u32 {
         self.tiles_per_mtile_y() * self.utiles_per_tile_y()
     }
@@ -179,6 +200,7 @@ impl Tiling {
     }
 
     /// Returns the size of a macrotile's part of the tile pointer cache, in words of four bytes.
+    #[inline]
     pub const fn tpc_stride(&self) -> u32 {
         TPC_ENTRY * self.utiles_per_tile() * self.tiles_per_mtile() / 4
     }
@@ -192,6 +214,7 @@ impl Tiling {
     }
 
     /// Returns the size of the layers' metadata in bytes.
+    #[inline]
     pub const fn layermeta_size(&self) -> u64 {
         if self.layers > 1 {
             0x100
@@ -213,6 +236,7 @@ impl Tiling {
     }
 
     /// Returns the blocks of the clusters' first metadata in version `abi`.
+    #[inline]
     pub const fn meta1_blocks(&self, abi: Abi) -> u32 {
         // The layers share them in one version.
         const OF_EACH_LAYER: Numbers = numbers!(1 | 1 | 0);
@@ -239,6 +263,7 @@ impl Tiling {
     }
 
     /// Returns the register for the size of a utile and the number of samples.
+    #[inline]
     pub const fn utile_config(&self) -> u32 {
         (self.utile[0] / 16) << 12 | (self.utile[1] / 16) << 14 | self.samples.trailing_zeros()
     }
@@ -249,16 +274,19 @@ impl Tiling {
     }
 
     /// Returns the register for the size of the frame in tiles.
+    #[inline]
     pub const fn te_screen(&self) -> u32 {
         (self.tiles_y() - 1) << 12 | (self.tiles_x() - 1)
     }
 
     /// Returns the register for the borders of the macrotiles from left to right.
+    #[inline]
     pub const fn te_mtile1(&self) -> u32 {
         Self::borders(self.tiles_per_mtile_x())
     }
 
     /// Returns the register for the borders of the macrotiles from top to bottom.
+    #[inline]
     pub const fn te_mtile2(&self) -> u32 {
         Self::borders(self.tiles_per_mtile_y())
     }
@@ -283,6 +311,7 @@ impl Tiling {
     }
 
     /// Returns the register for the number of layers.
+    #[inline]
     pub const fn render_target_max(&self) -> u32 {
         if self.layers > 1 {
             0xe000 | (self.layers - 1)

@@ -58,6 +58,7 @@ use crate::{
         Share,
         QUEUE_BYTES, //
     },
+    small_vec::SmallVec,
     vm::Vm, //
 };
 use agx_abi::{
@@ -65,7 +66,8 @@ use agx_abi::{
     microsequence::{
         StartFragment,
         StartVertex, //
-    }, //
+    },
+    tiling::Tiling, //
 };
 use dma_fence::Fence;
 use jobqueue::{
@@ -233,19 +235,21 @@ impl Queue {
         self.job_memory.grow(self.gpu.heaps(), client, count)
     }
 
-    /// Returns memory for the renders of a job, which `for_each` calls its argument with.
+    /// Returns how the frame of `render` is cut into tiles; `None` if it cannot be.
+    pub(crate) fn tiling(&self, render: &Render<'_>) -> Option<Tiling> {
+        self.machine().tiling(render)
+    }
+
+    /// Returns memory for the renders of a job, whose frames are cut into tiles by `tilings`.
     ///
     /// # Errors
     ///
     /// `ENOMEM`, also if a client wants more than a part of the machine's memory.
     #[inline(never)]
-    pub(crate) fn render_memory(
-        &self,
-        for_each: impl FnOnce(&mut dyn FnMut(&Render<'_>) -> Result) -> Result,
-    ) -> Result<RenderMemory> {
+    pub(crate) fn render_memory(&self, tilings: &SmallVec<Tiling, 1>) -> Result<RenderMemory> {
         self.gpu.collect_garbage();
         let common = self.render_common()?;
-        RenderMemory::new(self.gpu.heaps(), &self.vm, &common, for_each)
+        RenderMemory::new(self.gpu.heaps(), &self.vm, &common, tilings)
     }
 
     /// Returns what all renders have in common. The first time, makes what they need.

@@ -144,13 +144,10 @@ impl Heap {
         }
         let size = size.checked_next_multiple_of(MIN_ALIGN).ok_or(EINVAL)?;
 
-        // Others may add one meanwhile. Then one is looked at twice, or the new one is not.
-        let mut place = self.shared.chunks.lock().len();
-        while place > 0 {
-            place -= 1;
-            let Some(chunk) = self.shared.chunks.lock().get(place).cloned() else {
-                continue;
-            };
+        // From the newest chunk on. Others may add one meanwhile. Then one is looked at twice, or the
+        // new one is not.
+        let mut place = usize::MAX;
+        while let Some(chunk) = self.chunk_before(&mut place) {
             match chunk.allocate(size, align) {
                 Ok(span) => return GpuBox::new(chunk, span),
                 Err(e) if e == ENOSPC => (),
@@ -166,6 +163,14 @@ impl Heap {
         let span = chunk.allocate(size, align)?;
         self.add(chunk.clone())?;
         GpuBox::new(chunk, span)
+    }
+
+    /// Returns the last chunk before number `place`, which becomes its number; `None` if there is
+    /// none.
+    fn chunk_before(&self, place: &mut usize) -> Option<Arc<Chunk>> {
+        let chunks = self.shared.chunks.lock();
+        *place = chunks.len().min(*place).checked_sub(1)?;
+        chunks.get(*place).cloned()
     }
 
     /// Adds `chunk`. The list grows without the lock.

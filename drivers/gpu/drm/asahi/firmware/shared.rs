@@ -34,10 +34,21 @@ use kernel::{
 };
 
 /// A zeroed object in memory shared with the firmware. It knows the version of its interface.
-#[derive(Clone)]
-pub(crate) struct Shared {
-    object: Arc<GpuBox>,
+pub(crate) struct SharedBox {
+    object: GpuBox,
     abi: Abi,
+}
+
+/// A reference to such an object, which [`Word`]s of it keep alive as well.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<SharedBox>);
+
+impl Deref for Shared {
+    type Target = SharedBox;
+
+    fn deref(&self) -> &SharedBox {
+        &self.0
+    }
 }
 
 /// Alignment of all objects that are shared with the firmware.
@@ -49,10 +60,10 @@ const MAX_FIELD: usize = 0x20;
 impl Shared {
     /// Allocates `size` bytes.
     pub(crate) fn new(heap: &Heap, size: usize) -> Result<Self> {
-        Ok(Self {
-            object: Arc::new(heap.alloc(size, ALIGN)?, GFP_KERNEL_ACCOUNT)?,
-            abi: heap.abi,
-        })
+        Ok(Self(Arc::new(
+            SharedBox::new(heap, size)?,
+            GFP_KERNEL_ACCOUNT,
+        )?))
     }
 
     /// Allocates a copy of `content`.
@@ -60,11 +71,6 @@ impl Shared {
         let this = Self::new(heap, content.len())?;
         this.write(0, content)?;
         Ok(this)
-    }
-
-    /// Returns its address, for the firmware.
-    pub(crate) fn va(&self) -> u64 {
-        self.object.va()
     }
 
     /// Returns the word at `offset`. `EINVAL` if it is not inside, or not aligned.
@@ -76,7 +82,7 @@ impl Shared {
         // INVARIANT: Inside and aligned, as just checked.
         Ok(Word {
             at,
-            owner: self.object.clone(),
+            owner: self.0.clone(),
         })
     }
 
@@ -86,6 +92,21 @@ impl Shared {
         field: Field<S, T>,
     ) -> Result<Word<T>> {
         self.word(field.offset_in(self.abi))
+    }
+}
+
+impl SharedBox {
+    /// Allocates `size` bytes.
+    pub(crate) fn new(heap: &Heap, size: usize) -> Result<Self> {
+        Ok(Self {
+            object: heap.alloc(size, ALIGN)?,
+            abi: heap.abi,
+        })
+    }
+
+    /// Returns its address, for the firmware.
+    pub(crate) fn va(&self) -> u64 {
+        self.object.va()
     }
 
     /// Returns the `size` bytes at `offset`, to write structures to.
@@ -153,7 +174,7 @@ impl Shared {
 /// `at` points to an aligned `T` inside `owner`.
 pub(crate) struct Word<T> {
     at: NonNull<T>,
-    owner: Arc<GpuBox>,
+    owner: Arc<SharedBox>,
 }
 
 impl<T> Clone for Word<T> {

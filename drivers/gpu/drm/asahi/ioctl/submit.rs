@@ -38,8 +38,7 @@ use crate::{
         planned::{
             Job,
             Planned, //
-        },
-        render::Render, //
+        }, //
     },
     queue::Queue,
     quota::{
@@ -59,6 +58,7 @@ use crate::{
         Submit, //
     }, //
 };
+use agx_abi::tiling::Tiling;
 use kernel::{
     prelude::*,
     sync::Arc,
@@ -71,9 +71,9 @@ use kernel::{
 /// Longest command buffer: far more than the maximum number of commands needs in the longest known
 /// form.
 const MAX_BUFFER: usize = 1 << 20;
-/// Longest command buffer that is read to the stack: that of a compute command without
-/// attachments, and a few bytes more.
-const SHORT_BUFFER: usize = 128;
+/// Longest command buffer that is read to the stack: that of one command without attachments, and a
+/// few bytes more.
+const SHORT_BUFFER: usize = 256;
 
 impl AsahiFile {
     pub(crate) fn submit(
@@ -148,37 +148,40 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// Numbers of a job's commands of each kind.
+/// What is known of a job's commands when they have been checked.
 #[derive(Default)]
-struct Counts {
+struct Checked {
+    /// Number of compute commands.
     computes: usize,
-    renders: usize,
+    /// How the frame of each render is cut into tiles; `None` without renders.
+    renders: Option<SmallVec<Tiling, 1>>,
+    /// The timestamp objects that the commands name, in that order.
+    timestamps: KVec<Arc<timestamps::Timestamps>>,
 }
-
-/// The timestamp objects that a job's commands name, in that order.
-type Objects = KVec<Arc<timestamps::Timestamps>>;
 
 /// Returns the job of the commands in `buffer`, which it writes to memory.
 fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     let charge = Charge::new(file.inner().jobs.clone(), 1, MAX_JOBS).ok_or(ENOSPC)?;
     // Everything is checked first, so that errors are found before memory is allocated.
-    let (total, objects) = check(file, buffer)?;
-    let commands = (total.computes + total.renders) as u64;
+    let mut checked = Checked::default();
+    checked.read(queue, file, buffer)?;
+    let renders = checked.renders.as_ref();
+    let commands = (checked.computes + renders.map_or(0, SmallVec::len)) as u64;
     let own = Pinned::count(JOB_BYTES + commands * COMMAND_BYTES, Share::Driver)?;
 
-    let compute = match total.computes {
+    let compute = match checked.computes {
         0 => None,
         count => Some(queue.job_memory(count)?),
     };
-    let renders = match total.renders {
-        0 => None,
-        _ => Some(queue.render_memory(|each| for_each_render(buffer, each))?),
+    let renders = match renders {
+        None => None,
+        Some(tilings) => Some(queue.render_memory(tilings)?),
     };
     let mut job = Job {
         compute,
         renders,
         commands: SmallVec::new(),
-        _timestamps: objects,
+        _timestamps: checked.timestamps,
         _charge: charge,
         _own: own,
     };
@@ -186,44 +189,38 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     Ok(job)
 }
 
-/// Checks all commands in `buffer`, and looks up what they name.
-fn check(file: &File, buffer: &[u8]) -> Result<(Counts, Objects)> {
-    let mut total = Counts::default();
-    let mut objects = Objects::new();
-    // Commands are large, so they are looked at where the parser has put them.
-    let mut parser = Parser::new(buffer);
-    while let Some(command) = &parser.next() {
-        let mut look_up = |times: Timestamps| -> Result {
-            for timestamp in times.all() {
-                let object = file.inner().timestamps(timestamp.handle)?;
-                timestamp.address(object.va(), object.size())?;
-                objects.push(object, GFP_KERNEL_ACCOUNT)?;
-            }
-            Ok(())
-        };
-        match &command.as_ref().map_err(|e| *e)?.work {
-            Work::Render(render) => {
-                total.renders += 1;
-                look_up(render.ts_vtx)?;
-                look_up(render.ts_frag)?;
-            }
-            Work::Compute(compute) => {
-                total.computes += 1;
-                look_up(compute.ts)?;
+impl Checked {
+    /// Checks all commands in `buffer`, and looks up what they name.
+    fn read(&mut self, queue: &Queue, file: &File, buffer: &[u8]) -> Result {
+        // Commands are large, so they are looked at where the parser has put them.
+        let mut parser = Parser::new(buffer);
+        while let Some(command) = &parser.next() {
+            match &command.as_ref().map_err(|e| *e)?.work {
+                Work::Render(render) => {
+                    let tiling = queue.tiling(render).ok_or(EINVAL)?;
+                    let renders = self.renders.get_or_insert_with(SmallVec::new);
+                    renders.push(tiling)?;
+                    self.look_up(file, render.ts_vtx)?;
+                    self.look_up(file, render.ts_frag)?;
+                }
+                Work::Compute(compute) => {
+                    self.computes += 1;
+                    self.look_up(file, compute.ts)?;
+                }
             }
         }
+        Ok(())
     }
-    Ok((total, objects))
-}
 
-/// Calls `each` with the renders in `buffer`, which have been checked.
-fn for_each_render(buffer: &[u8], each: &mut dyn FnMut(&Render<'_>) -> Result) -> Result {
-    for command in Parser::new(buffer) {
-        if let Work::Render(render) = command?.work {
-            each(&render)?;
+    /// Adds the objects that `times` name.
+    fn look_up(&mut self, file: &File, times: Timestamps) -> Result {
+        for timestamp in times.all() {
+            let object = file.inner().timestamps(timestamp.handle)?;
+            timestamp.address(object.va(), object.size())?;
+            self.timestamps.push(object, GFP_KERNEL_ACCOUNT)?;
         }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Writes the commands in `buffer`, which have been checked, to the memory of `job`.
@@ -239,16 +236,16 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8]) -> Result {
         };
         Ok([address(times.start)?, address(times.end)?])
     };
-    let mut done = Counts::default();
+    let (mut computes, mut renders) = (0, 0);
     let mut parser = Parser::new(buffer);
     while let Some(command) = &parser.next() {
         let command = command.as_ref().map_err(|e| *e)?;
         let planned = match &command.work {
             Work::Compute(compute) => {
                 let memory = job.compute.as_ref().ok_or(EINVAL)?;
-                let mut own = memory.command(done.computes)?;
-                let place = memory.place(done.computes, &own, addresses(compute.ts)?);
-                done.computes += 1;
+                let mut own = memory.command(computes)?;
+                let place = memory.place(computes, &own, addresses(compute.ts)?);
+                computes += 1;
                 let common = queue.common();
                 let sequence = compute::describe(compute, common, &place, &mut own)?;
                 Planned::Compute(sequence)
@@ -256,8 +253,8 @@ fn describe(job: &mut Job, queue: &Queue, buffer: &[u8]) -> Result {
             Work::Render(render) => {
                 let memory = job.renders.as_ref().ok_or(EINVAL)?;
                 let times = [addresses(render.ts_vtx)?, addresses(render.ts_frag)?];
-                let index = done.renders;
-                done.renders += 1;
+                let index = renders;
+                renders += 1;
                 Planned::Render(memory.describe(index, render, times)?)
             }
         };

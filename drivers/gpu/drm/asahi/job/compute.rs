@@ -165,7 +165,7 @@ fn write_command<M: Memory>(
     }
     if let Some(list) = RunCompute::REGISTERS.present(sequence.abi()) {
         let of = sequence::Place::new(sequence.abi(), place.command);
-        let mut registers = RegisterList::new(&mut out, list);
+        let mut registers = RegisterList::new(out.reborrow(), list);
         put_registers(command, common, place, &mut registers);
         registers.finish(RunCompute::REGISTER_INFO, of.field(list));
     }
@@ -198,7 +198,7 @@ fn put_registers(
     command: &Compute<'_>,
     common: &Common,
     place: &Place,
-    list: &mut RegisterList<'_, '_, RunCompute>,
+    list: &mut RegisterList<'_, RunCompute>,
 ) {
     use registers as r;
 

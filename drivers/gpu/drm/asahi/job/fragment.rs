@@ -136,7 +136,7 @@ fn write_command<M: Memory>(
         write_job_params2(half, params);
     }
     if let Some(list) = RunFragment::REGISTERS.present(sequence.abi()) {
-        let mut registers = RegisterList::new(&mut out, list);
+        let mut registers = RegisterList::new(out.reborrow(), list);
         put_registers(half, &mut registers);
         registers.finish(
             RunFragment::JOB_PARAMS3.then(JobParameters3::REGISTER_INFO),
@@ -265,7 +265,7 @@ fn write_job_params2(half: &Half<'_>, mut params: Structure<'_, JobParameters2>)
 }
 
 /// Puts the parameters for the hardware into a list of registers.
-fn put_registers(half: &Half<'_>, list: &mut RegisterList<'_, '_, RunFragment>) {
+fn put_registers(half: &Half<'_>, list: &mut RegisterList<'_, RunFragment>) {
     use registers as r;
     use JobParameters1 as P;
 

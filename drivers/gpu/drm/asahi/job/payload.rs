@@ -180,7 +180,7 @@ pub(crate) struct Timestamps {
 impl Timestamps {
     /// Returns those that there are, in order.
     pub(crate) fn all(&self) -> impl Iterator<Item = Timestamp> {
-        [self.start, self.end].into_iter().flatten()
+        self.start.into_iter().chain(self.end)
     }
 
     #[inline(always)]

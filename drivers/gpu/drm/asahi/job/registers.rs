@@ -16,15 +16,15 @@ use agx_abi::{
 };
 
 /// A list of registers that is being written to a command `S`.
-pub(crate) struct RegisterList<'a, 'b, S> {
-    command: &'a mut Structure<'b, S>,
+pub(crate) struct RegisterList<'a, S> {
+    command: Structure<'a, S>,
     list: Field<S, RegisterArray>,
     count: usize,
 }
 
-impl<'a, 'b, S: Value> RegisterList<'a, 'b, S> {
+impl<'a, S: Value> RegisterList<'a, S> {
     /// Returns the list in field `list` of `command`, without a register yet.
-    pub(crate) fn new(command: &'a mut Structure<'b, S>, list: Field<S, RegisterArray>) -> Self {
+    pub(crate) fn new(command: Structure<'a, S>, list: Field<S, RegisterArray>) -> Self {
         Self {
             command,
             list,
@@ -55,7 +55,7 @@ impl<'a, 'b, S: Value> RegisterList<'a, 'b, S> {
     }
 
     /// Completes the list: it is at `address`, and what is known of it goes to field `info`.
-    pub(crate) fn finish(self, info: Field<S, Opt<RegisterInfo>>, address: u64) {
+    pub(crate) fn finish(mut self, info: Field<S, Opt<RegisterInfo>>, address: u64) {
         self.command
             .put(info.then(RegisterInfo::ADDRESS), address)
             .put(info.then(RegisterInfo::COUNT), self.count as u16)

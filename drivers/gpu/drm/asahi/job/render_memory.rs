@@ -50,7 +50,8 @@ use crate::{
         GpuBox,
         Heaps, //
     },
-    firmware::shared::Shared,
+    firmware::shared::SharedBox,
+    small_vec::SmallVec,
     vm::Vm, //
 };
 use agx_abi::{
@@ -128,7 +129,7 @@ pub(crate) struct RenderCommon {
 /// The memory of one scene, without the firmware's `Scene`.
 struct SceneMemory {
     /// What the GPU writes of the scene, in versions that have it do so.
-    control_word: Option<Shared>,
+    control_word: Option<SharedBox>,
     tiles: GpuBox,
     tpc: Arc<Tpc>,
     tiling: Tiling,
@@ -144,7 +145,7 @@ impl SceneMemory {
         let tiles = tiles.map_err(exhausted)?;
 
         let control_word = match &heaps.gpu_shared {
-            Some(heap) => Some(Shared::new(heap, CONTROL_WORD_SIZE)?),
+            Some(heap) => Some(SharedBox::new(heap, CONTROL_WORD_SIZE)?),
             None => None,
         };
         Ok(Self {
@@ -158,7 +159,7 @@ impl SceneMemory {
 
     /// Returns the `Scene` of version `abi`. `stats`: address of the statistics of its buffers.
     fn scene(&self, abi: Abi, stats: u64) -> Scene {
-        let control_word = self.control_word.as_ref().map_or(0, Shared::va);
+        let control_word = self.control_word.as_ref().map_or(0, SharedBox::va);
         let mut scene = Scene::new(abi);
         scene
             .put(Scene::CONTROL_WORD, control_word)
@@ -177,10 +178,10 @@ impl SceneMemory {
 /// The firmware may use it until the job is complete, or the firmware is dead. Dropping frees it,
 /// in process context.
 pub(crate) struct RenderMemory {
-    commands: Shared,
-    sequences: Shared,
+    commands: SharedBox,
+    sequences: SharedBox,
     /// What is [`scene_stride`] bytes for each of `scenes`.
-    shared: Shared,
+    shared: SharedBox,
     scenes: KVec<SceneMemory>,
     common: Arc<RenderCommon>,
     // Behind the scenes: fields are dropped in order.
@@ -188,7 +189,7 @@ pub(crate) struct RenderMemory {
 }
 
 impl RenderMemory {
-    /// Returns memory for the renders that `for_each` calls its argument with.
+    /// Returns memory for renders whose frames are cut into tiles by `tilings`.
     ///
     /// # Errors
     ///
@@ -198,27 +199,25 @@ impl RenderMemory {
         heaps: &Heaps,
         vm: &Vm,
         common: &Arc<RenderCommon>,
-        for_each: impl FnOnce(&mut dyn FnMut(&Render<'_>) -> Result) -> Result,
+        tilings: &SmallVec<Tiling, 1>,
     ) -> Result<Self> {
-        let mut scenes = KVec::new();
+        let (abi, count) = (heaps.abi, tilings.len());
+        let mut scenes = KVec::with_capacity(count, GFP_KERNEL_ACCOUNT)?;
         let mut least = 0;
-        for_each(&mut |render| {
-            let tiling = common.machine.tiling(render).ok_or(EINVAL)?;
+        for tiling in tilings.iter() {
             least = least.max(tiling.min_tvb_blocks());
-            let scene = SceneMemory::new(heaps, vm, common, tiling)?;
+            let scene = SceneMemory::new(heaps, vm, common, *tiling)?;
             scenes.push(scene, GFP_KERNEL_ACCOUNT)?;
-            Ok(())
-        })?;
-        let (abi, count) = (heaps.abi, scenes.len());
-        let shared = Shared::new(&heaps.shared, count * scene_stride(abi))?;
+        }
+        let shared = SharedBox::new(&heaps.shared, count * scene_stride(abi))?;
         for (i, scene) in scenes.iter().enumerate() {
             let scene = scene.scene(abi, common.tvb.stats_va());
             shared.write(i * scene_stride(abi), scene.as_bytes())?;
         }
         let sequences = count * SEQUENCE_STRIDE + InitBuffer::SIZE;
         Ok(Self {
-            commands: Shared::new(&heaps.gpu_ro, count * command_stride(abi))?,
-            sequences: Shared::new(&heaps.private, sequences)?,
+            commands: SharedBox::new(&heaps.gpu_ro, count * command_stride(abi))?,
+            sequences: SharedBox::new(&heaps.private, sequences)?,
             shared,
             scenes,
             common: common.clone(),

@@ -130,6 +130,18 @@ impl<S: Value> Structure<'_, S> {
         }
     }
 
+    /// Returns the same structure for a function that writes more of it. To pass a reference would
+    /// put it in memory: then each write of a field has to look where the structure is.
+    #[inline(always)]
+    pub(crate) fn reborrow(&mut self) -> Structure<'_, S> {
+        // INVARIANT: As in `self`, which is borrowed for as long.
+        Structure {
+            at: self.at,
+            abi: self.abi,
+            types: PhantomData,
+        }
+    }
+
     /// Writes `value` to `field`.
     #[inline(always)]
     pub(crate) fn set<T: Value>(&mut self, field: Field<S, T>, value: T) -> &mut Self {

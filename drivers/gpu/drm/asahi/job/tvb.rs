@@ -212,6 +212,9 @@ impl Tvb {
             let bytes = more * u64::from(BufferInfo::BLOCK_SIZE_VALUE);
             drop(Pinned::reserve(bytes, Share::Clients)?);
         }
+        if wanted <= have {
+            return Ok(());
+        }
 
         let mut new = KVVec::with_capacity((wanted - have) as usize, GFP_KERNEL_ACCOUNT)?;
         for count in have..wanted {

@@ -162,7 +162,7 @@ fn write_command<M: Memory>(
         write_tiling_params(half, params);
     }
     if let Some(list) = RunVertex::REGISTERS.present(sequence.abi()) {
-        let mut registers = RegisterList::new(&mut out, list);
+        let mut registers = RegisterList::new(out.reborrow(), list);
         put_registers(half, &mut registers);
         let address = common.place(half.command).field(list);
         registers.finish(RunVertex::REGISTER_INFO, address);
@@ -228,7 +228,7 @@ fn tiling_control(half: &Half<'_>) -> u32 {
 }
 
 /// Puts the parameters for the hardware into a list of registers.
-fn put_registers(half: &Half<'_>, list: &mut RegisterList<'_, '_, RunVertex>) {
+fn put_registers(half: &Half<'_>, list: &mut RegisterList<'_, RunVertex>) {
     use registers as r;
     use JobParameters1 as P;
     use TilingParameters as T;
