@@ -68,12 +68,11 @@ impl PowerDomain {
         let raw: *const Device<Bound> = dev;
         let mut was_held = false;
         // SAFETY: The device is bound, and stays so during the call, which writes the variable.
-        let holder =
-            from_err_ptr(unsafe { ffi::asahi_domain_hold(raw.cast_mut().cast(), &mut was_held) })?;
+        let holder = unsafe { ffi::asahi_domain_hold(raw.cast_mut().cast(), &mut was_held) };
         // INVARIANT: By the call above.
         Ok(Self {
             dev: dev.into(),
-            holder: Atomic::new(holder),
+            holder: Atomic::new(from_err_ptr(holder)?),
             is_started: Atomic::new(was_held),
         })
     }
