@@ -29,7 +29,7 @@
 /* How long a frame may take on a machine that does other things. */
 #define SECONDS 60
 
-/* KiB by which what is used differs from one moment to another, by pages that are kept for reuse. */
+/* KiB by which what is used differs from moment to moment, by pages that are kept for reuse. */
 #define NOISE 1024
 
 #define WINDOW_VA (USER_VA + 0x10000000ull)

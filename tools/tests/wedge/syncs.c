@@ -81,8 +81,8 @@ static void name_it(struct attack *a, int file, bool objects)
 
 	for (int i = 0; i < ATTEMPTS && !is_short; i++)
 		is_short = try_names(a, file, objects);
-	check_true(objects ? "a submit that names it by many objects is short, and its client soon gone" :
-			     "a submit that names it often is short, and its client soon gone",
+	check_true(objects ? "a submit of many objects is short, and its client ends" :
+			     "a submit that names it often is short, and its client ends",
 		   is_short);
 	check("it is taken", a->result, 0);
 }

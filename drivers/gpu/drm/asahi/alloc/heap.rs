@@ -144,8 +144,8 @@ impl Heap {
         }
         let size = size.checked_next_multiple_of(MIN_ALIGN).ok_or(EINVAL)?;
 
-        // From the newest chunk on. Others may add one meanwhile. Then one is looked at twice, or the
-        // new one is not.
+        // From the newest chunk on. Others may add one meanwhile. Then one is looked at twice, or
+        // the new one is not.
         let mut place = usize::MAX;
         while let Some(chunk) = self.chunk_before(&mut place) {
             match chunk.allocate(size, align) {
