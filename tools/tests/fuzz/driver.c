@@ -7,9 +7,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-/* VDM stream terminate: type 6 in bits 31:29. */
-#define VDM_TERMINATE (6u << 29)
-
 unsigned long submitted;
 
 static int get_parameters(struct thread *t, int fd)

@@ -16,7 +16,6 @@
 #define NOWHERE (USER_VA + 0x40000000ull)
 
 /* VDM blocks: type in bits 31:29 of the first word. */
-#define VDM_TERMINATE (6u << 29)
 #define VDM_LINK (4u << 29)
 
 /* A context with the streams, and with something bound at the base of the shaders. */

@@ -5,6 +5,7 @@
  */
 #include "reports.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,17 +41,11 @@ static double now(void)
 /* What the kernel has in its slab, in KiB, without what it can do without. */
 static long slab(void)
 {
-	FILE *file = fopen("/proc/sys/vm/drop_caches", "w");
-	char line[128];
-	long kib = 0;
+	long kib;
 
-	need("drop caches", file && fputs("3", file) >= 0 && !fclose(file) ? 0 : -1);
-	file = fopen("/proc/meminfo", "r");
-	need("read meminfo", file ? 0 : -1);
-	while (fgets(line, sizeof(line), file))
-		if (sscanf(line, "Slab: %ld", &kib) == 1)
-			break;
-	fclose(file);
+	drop_caches();
+	kib = meminfo("Slab");
+	need("read meminfo", kib < 0 ? -ENOENT : 0);
 	return kib;
 }
 

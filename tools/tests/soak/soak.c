@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,7 +35,6 @@
 #define MINUTE_VA (USER_VA + 0x20000000ull)
 #define MINUTE_SIZE (64 * PAGE)
 #define NOWHERE (USER_VA + 0x40000000ull)
-#define VDM_TERMINATE (6u << 29)
 
 struct soak {
 	struct context ctx;
@@ -70,7 +68,7 @@ static void soak_init(struct soak *soak)
 static int frame_submit(struct soak *soak, uint32_t n)
 {
 	struct look *look = &soak->looks[n % DEPTH];
-	struct compute_command compute = compute_command();
+	struct compute_command compute;
 	struct render_command render = render_command();
 	struct drm_asahi_sync syncs[] = {
 		{
@@ -83,9 +81,7 @@ static int frame_submit(struct soak *soak, uint32_t n)
 	int ret;
 
 	*soak->pages[n % DEPTH] = n;
-	memset((void *)look->found, 0xff, LOOK_PAGES * sizeof(*look->found));
-	compute.compute.cdm_ctrl_stream_base = look->stream;
-	compute.compute.cdm_ctrl_stream_end = look->stream + look->stream_size;
+	compute = look_command(look);
 	ret = submit(&look->ctx, &compute, sizeof(compute), syncs, 0, 1);
 	return ret ?: submit(&soak->ctx, &render, sizeof(render), syncs, 1, 1);
 }
@@ -174,29 +170,21 @@ static int killed_client(void)
 	return status;
 }
 
-/* KiB that the kernel says of @name. */
-static long meminfo(const char *name)
-{
-	FILE *file = fopen("/proc/meminfo", "r");
-	char line[128];
-	long count = -1;
-
-	need("read what memory is used for", file ? 0 : -errno);
-	while (count < 0 && fgets(line, sizeof(line), file))
-		if (!strncmp(line, name, strlen(name)) && line[strlen(name)] == ':')
-			count = atol(line + strlen(name) + 1);
-	fclose(file);
-	need("find it there", count < 0 ? -ENOENT : 0);
-	return count;
-}
-
 /* KiB that are neither free nor in caches that can be dropped. */
 static long used(void)
 {
-	FILE *file = fopen("/proc/sys/vm/drop_caches", "w");
+	const char *const counted[] = { "MemFree", "Buffers", "Cached" };
+	long kib;
 
-	need("drop caches", file && fputs("3", file) >= 0 && !fclose(file) ? 0 : -errno);
-	return meminfo("MemTotal") - meminfo("MemFree") - meminfo("Buffers") - meminfo("Cached");
+	drop_caches();
+	kib = meminfo("MemTotal");
+	for (size_t i = 0; i < ARRAY_SIZE(counted); i++) {
+		const long part = meminfo(counted[i]);
+
+		need(counted[i], part < 0 ? -ENOENT : 0);
+		kib -= part;
+	}
+	return kib;
 }
 
 int main(int argc, char **argv)
@@ -224,7 +212,7 @@ int main(int argc, char **argv)
 			check("a client that is killed", killed_client(), 0);
 			now = used();
 			first = first ?: now;
-			printf("# hour %u: %ld KiB used, %ld KiB slab\n", n / HOUR, now,
+			printf("# hour %u: %ld KiB used, %lld KiB slab\n", n / HOUR, now,
 			       meminfo("Slab"));
 			fflush(stdout);
 		}

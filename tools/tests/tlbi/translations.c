@@ -21,8 +21,6 @@
 #define PLACE (USER_VA + 0x10000000ull)
 /* A mapping so large that its context is invalidated and not its pages. */
 #define LARGE (128 * PAGE)
-/* VDM stream terminate. */
-#define VDM_TERMINATE (6u << 29)
 /* More than there are contexts in hardware. */
 #define CLIENTS 80
 

@@ -76,12 +76,19 @@ void look_fini(struct look *look)
 	munmap((void *)look->found, PAGE);
 }
 
-int look_at(struct look *look)
+struct compute_command look_command(struct look *look)
 {
 	struct compute_command command = compute_command();
 
 	command.compute.cdm_ctrl_stream_base = look->stream;
 	command.compute.cdm_ctrl_stream_end = look->stream + look->stream_size;
 	memset((void *)look->found, 0xff, LOOK_PAGES * sizeof(*look->found));
+	return command;
+}
+
+int look_at(struct look *look)
+{
+	struct compute_command command = look_command(look);
+
 	return submit_and_wait(&look->ctx, &command, sizeof(command), SECONDS);
 }

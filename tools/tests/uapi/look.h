@@ -28,6 +28,8 @@ void *look_shader(const struct context *ctx);
 void look_init(struct look *look, const struct context *ctx, void *shader, int n, uint64_t window);
 /* Ends what would keep the file; the file has the rest. */
 void look_fini(struct look *look);
+/* The command that looks. Forgets what was found last. */
+struct compute_command look_command(struct look *look);
 /* Looks. The result of the job. */
 int look_at(struct look *look);
 

@@ -8,20 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-long long meminfo(const char *key)
-{
-	char line[128], name[64];
-	long long value, found = -1;
-	FILE *file = fopen("/proc/meminfo", "r");
-
-	while (file && found < 0 && fgets(line, sizeof(line), file))
-		if (sscanf(line, "%63[^:]: %lld kB", name, &value) == 2 && !strcmp(name, key))
-			found = value;
-	if (file)
-		fclose(file);
-	return found;
-}
-
 long long fdinfo(int fd, const char *key)
 {
 	char path[64], line[128], name[64], unit[8];

@@ -8,8 +8,6 @@
 #define MIB (1ll << 20)
 #define KIB_PER_MIB 1024
 
-/* A line of /proc/meminfo, in KiB. */
-long long meminfo(const char *key);
 /*
  * A line of the file's fdinfo in KiB, or -1. It is in the largest unit without a fraction, and 0
  * has none.

@@ -24,6 +24,8 @@
 
 /* CDM stream terminate: type 2 in bits 31:29 of the first of two words. */
 #define CDM_TERMINATE (2u << 29)
+/* VDM stream terminate: type 6 there. */
+#define VDM_TERMINATE (6u << 29)
 
 /* A result that a check may accept besides the one it names. 1 is never an errno result. */
 #define NO_OTHER 1
@@ -128,6 +130,11 @@ int submit_and_wait(struct context *ctx, const void *commands, size_t size, unsi
 int submit_one(struct context *ctx, uint32_t out_syncobj);
 /* The result of one empty compute job of a new client, which waits @seconds at most, and ends. */
 int new_job(unsigned int seconds);
+
+/* A line of /proc/meminfo, in KiB; -1 if there is none. */
+long long meminfo(const char *key);
+/* Frees what the kernel can do without. */
+void drop_caches(void);
 
 void test_params(void);
 void test_vm(void);
