@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* Submits that wait: for a job of ours that has not begun, and for room in their queue. */
+/*
+ * Calls that wait: submits for a job of ours that has not begun, and for room in their queue; a
+ * bind of timestamps for a job that writes to what has been unbound.
+ */
 #define _GNU_SOURCE
 #include "calls.h"
 
@@ -15,6 +18,8 @@
 /* So many jobs are there before a submit sleeps. */
 #define MAX_JOBS 256
 #define SECONDS 60
+/* More than a client's share of the addresses for timestamps. */
+#define LARGE (64ull << 20)
 
 /* The first object gets the next step of a timeline. */
 static void next_step(struct state *s)
@@ -26,8 +31,11 @@ static void next_step(struct state *s)
 	close(file);
 }
 
-/* A job on @queue that waits for the first object, and is what the second one has. */
-static void submit_waiting(struct state *s, uint32_t queue)
+/*
+ * A job on @queue that waits for the first object, and is what the second one has. It writes to
+ * @timestamps, if that is not 0.
+ */
+static void submit_waiting(struct state *s, uint32_t queue, uint32_t timestamps)
 {
 	struct compute_command command = compute_command();
 	const struct drm_asahi_sync in = { .handle = s->pending[0] };
@@ -36,19 +44,20 @@ static void submit_waiting(struct state *s, uint32_t queue)
 	struct context ctx = s->ctx;
 
 	ctx.queue = queue;
+	command.compute.ts.end.handle = timestamps;
 	need("a job that waits", submit(&ctx, &command, sizeof(command), syncs, 1, 1));
 }
 
 static void prepare_other_queue(struct state *s)
 {
 	next_step(s);
-	submit_waiting(s, s->other_queue);
+	submit_waiting(s, s->other_queue, 0);
 }
 
 static void prepare_same_queue(struct state *s)
 {
 	next_step(s);
-	submit_waiting(s, s->ctx.queue);
+	submit_waiting(s, s->ctx.queue, 0);
 }
 
 static int call_after_job(struct state *s)
@@ -100,21 +109,26 @@ static void *make_room(void *unused)
 	(void)unused;
 	for (i = 0; i < SECONDS * 500 && !sleeps(waker.caller); i++)
 		nanosleep(&pause, NULL);
-	need("a submit sleeps", i < SECONDS * 500 ? 0 : -ETIME);
+	need("the caller sleeps", i < SECONDS * 500 ? 0 : -ETIME);
 	atomic_store(&waker.over, true);
 	sw_sync_advance(waker.timeline, 1);
 	return NULL;
+}
+
+static void start_waker(struct state *s)
+{
+	waker.caller = gettid();
+	waker.timeline = s->timelines[0];
+	atomic_store(&waker.over, false);
+	need("start a thread", -pthread_create(&waker.thread, NULL, make_room, NULL));
 }
 
 static void prepare_full(struct state *s)
 {
 	next_step(s);
 	for (int i = 0; i < MAX_JOBS; i++)
-		submit_waiting(s, s->ctx.queue);
-	waker.caller = gettid();
-	waker.timeline = s->timelines[0];
-	atomic_store(&waker.over, false);
-	need("start a thread", -pthread_create(&waker.thread, NULL, make_room, NULL));
+		submit_waiting(s, s->ctx.queue, 0);
+	start_waker(s);
 }
 
 static int call_full(struct state *s)
@@ -133,8 +147,55 @@ static void undo_full(struct state *s)
 	undo_submit(s);
 }
 
+/* A buffer, and how much of it may be bound for timestamps: once, but not twice. */
+static struct stamps {
+	uint32_t bo, object;
+	uint64_t size;
+} stamps;
+
+static void stamps_init(struct state *s)
+{
+	int ret;
+
+	stamps.size = LARGE;
+	need("create a buffer", gem_create(s->ctx.fd, stamps.size, 0, 0, &stamps.bo));
+	do {
+		stamps.size /= 2;
+		ret = bind_timestamps(s->ctx.fd, stamps.bo, stamps.size, &stamps.object);
+	} while (ret == -ENOSPC && stamps.size > PAGE);
+	need("bind timestamps", ret);
+	need("unbind them", unbind_timestamps(s->ctx.fd, stamps.object));
+}
+
+static void prepare_in_use(struct state *s)
+{
+	next_step(s);
+	need("bind timestamps",
+	     bind_timestamps(s->ctx.fd, stamps.bo, stamps.size, &stamps.object));
+	submit_waiting(s, s->ctx.queue, stamps.object);
+	need("unbind them", unbind_timestamps(s->ctx.fd, stamps.object));
+	start_waker(s);
+}
+
+static int call_in_use(struct state *s)
+{
+	int ret = bind_timestamps(s->ctx.fd, stamps.bo, stamps.size, &stamps.object);
+
+	late += ret && atomic_load(&waker.over);
+	return ret;
+}
+
+static void undo_in_use(struct state *s)
+{
+	pthread_join(waker.thread, NULL);
+	s->value++;
+	need("the job that was waited for", syncobj_wait(s->ctx.fd, s->pending[1], SECONDS));
+	need("unbind timestamps", unbind_timestamps(s->ctx.fd, stamps.object));
+}
+
 void waits_init(struct state *s)
 {
+	stamps_init(s);
 	need("create a queue", queue_create(s->ctx.fd, s->ctx.vm, &s->other_queue));
 }
 
@@ -145,5 +206,7 @@ const struct call wait_calls[] = {
 	  .undo = undo_after_job, .prepare = prepare_same_queue, .least = 1 },
 	{ .name = "SUBMIT that waits for room", .make = call_full, .undo = undo_full,
 	  .prepare = prepare_full, .least = 2, .counted = &late },
+	{ .name = "GEM_BIND_OBJECT that waits for a job", .make = call_in_use,
+	  .undo = undo_in_use, .prepare = prepare_in_use, .least = 2, .counted = &late },
 	{},
 };

@@ -36,14 +36,6 @@ static int lines[MAX_LINES];
 static int line_count;
 static unsigned int moves;
 
-static long now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* Finds the interrupts of the bridge. */
 static void find_lines(void)
 {
@@ -108,7 +100,7 @@ int main(int argc, char **argv)
 		need("be busy", -pthread_create(&burners[i], NULL, burn, NULL));
 	start = now_ms();
 	for (; done < jobs && !ret && row < IN_A_ROW; done++) {
-		long before = now_ms(), took;
+		int64_t before = now_ms(), took;
 
 		ret = submit_one(&ctx, sync);
 		if (!ret)

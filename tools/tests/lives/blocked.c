@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
- * A client that waits in a submit while the device is taken away: its queue has no room, and gets
- * none before a fence of this process has signalled. Unbinding has to wait for no such ioctl.
+ * Clients that wait in an ioctl while the device is taken away: in a submit to a queue that has no
+ * room, and in a bind of timestamps when a job writes to as many as the client may have. Neither
+ * ends before a fence of this process has signalled. Unbinding has to wait for no such ioctl.
  */
 #define _GNU_SOURCE
 #include "lives.h"
@@ -9,17 +10,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A queue has room for so many jobs. */
 #define ROOM 256
 /* The ioctl returns within this, on a machine that checks much. */
 #define SOON_MS 60000
+/* More than a client's share of the addresses for timestamps. */
+#define LARGE (64ull << 20)
 
 /* What the client has done, in memory that is shared with it. */
 struct progress {
@@ -27,81 +28,74 @@ struct progress {
 	int result;
 };
 
-static void submit_until_refused(int in, struct progress *progress)
+/* The client, after its @in has been imported as @sync. Returns the result of what waits. */
+typedef int wait_fn(struct context *ctx, struct drm_asahi_sync *sync, struct progress *progress);
+
+static int submit_until_refused(struct context *ctx, struct drm_asahi_sync *sync,
+				struct progress *progress)
 {
 	struct compute_command command = compute_command();
-	struct drm_asahi_sync sync = { 0 };
-	struct context ctx;
 	int ret;
+
+	for (;;) {
+		/* The first one waits for the fence, and the others for the first. */
+		ret = submit(ctx, &command, sizeof(command), sync, !progress->jobs, 0);
+		if (ret)
+			return ret;
+		__atomic_add_fetch(&progress->jobs, 1, __ATOMIC_RELEASE);
+	}
+}
+
+static int bind_what_is_in_use(struct context *ctx, struct drm_asahi_sync *sync,
+			       struct progress *progress)
+{
+	struct compute_command command = compute_command();
+	uint64_t size = LARGE;
+	uint32_t bo, object;
+	int ret;
+
+	need("create a buffer", gem_create(ctx->fd, size, 0, 0, &bo));
+	do {
+		size /= 2;
+		ret = bind_timestamps(ctx->fd, bo, size, &object);
+	} while (ret == -ENOSPC && size > PAGE);
+	need("bind timestamps", ret);
+	command.compute.ts.end.handle = object;
+	need("submit", submit(ctx, &command, sizeof(command), sync, 1, 0));
+	need("unbind them", unbind_timestamps(ctx->fd, object));
+	__atomic_add_fetch(&progress->jobs, 1, __ATOMIC_RELEASE);
+	return bind_timestamps(ctx->fd, bo, size, &object);
+}
+
+static void be_client(wait_fn *wait, int in, struct progress *progress)
+{
+	struct drm_asahi_sync sync = { .sync_type = DRM_ASAHI_SYNC_SYNCOBJ };
+	struct context ctx;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	context_init(&ctx);
 	need("create a syncobj", syncobj_create(ctx.fd, &sync.handle));
 	need("import a sync file", syncobj_import_sync_file(ctx.fd, sync.handle, in));
-	for (;;) {
-		/* The first one waits for the fence, and the others for the first. */
-		ret = submit(&ctx, &command, sizeof(command), &sync, !progress->jobs, 0);
-		if (ret)
-			break;
-		__atomic_add_fetch(&progress->jobs, 1, __ATOMIC_RELEASE);
-	}
-	progress->result = ret;
+	progress->result = wait(&ctx, &sync, progress);
 	/* With the file still open, as that of any client whose device goes. */
 	_exit(0);
 }
 
-/* The state of a process: a letter, as in /proc; 0 if there is none. */
-static char state_of(pid_t pid)
-{
-	char path[32], line[256] = "", *end;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	file = fopen(path, "r");
-	if (!file)
-		return 0;
-	if (!fgets(line, sizeof(line), file))
-		line[0] = 0;
-	fclose(file);
-	end = strrchr(line, ')');
-	return end && end[1] ? end[2] : 0;
-}
-
-static void pause_ms(int ms)
-{
-	struct timespec time = { .tv_nsec = ms * 1000000l };
-
-	nanosleep(&time, NULL);
-}
-
-/* Whether @pid ends within @ms, and how. */
-static bool ends_within(pid_t pid, int ms, int *status)
-{
-	int64_t end = now_ms() + ms;
-
-	while (waitpid(pid, status, WNOHANG) == 0) {
-		if (now_ms() > end)
-			return false;
-		pause_ms(1);
-	}
-	return true;
-}
-
-/* Whether the client sleeps in the submit for which there is no room. */
-static bool is_blocked(pid_t pid, const struct progress *progress)
+/* Whether the client sleeps in the ioctl after @jobs jobs. */
+static bool is_blocked(pid_t pid, const struct progress *progress, int jobs)
 {
 	int64_t end = now_ms() + LIMIT_MS;
 
 	while (now_ms() < end) {
-		if (__atomic_load_n(&progress->jobs, __ATOMIC_ACQUIRE) == ROOM &&
-		    state_of(pid) == 'S')
+		if (__atomic_load_n(&progress->jobs, __ATOMIC_ACQUIRE) == jobs &&
+		    process_state(pid) == 'S')
 			return true;
 		pause_ms(1);
 	}
 	return false;
 }
 
-int blocked(void)
+static void blocked_in(const char *what, wait_fn *wait, int jobs)
 {
 	int timeline = sw_sync_create(), in, status = 0;
 	struct progress *progress;
@@ -118,16 +112,16 @@ int blocked(void)
 	client = fork();
 	need("fork", client < 0 ? -errno : 0);
 	if (!client)
-		submit_until_refused(in, progress);
-	check_true("a submit waits for room in its queue", is_blocked(client, progress));
+		be_client(wait, in, progress);
+	check_true(what, is_blocked(client, progress, jobs));
 
 	begun = now_ms();
 	unbinder = fork();
 	need("fork", unbinder < 0 ? -errno : 0);
 	if (!unbinder)
 		_exit(driver_write("unbind") ? 1 : 0);
-	ended = ends_within(client, SOON_MS, &status);
-	printf("# the submit has %s after %lld ms\n", ended ? "returned" : "not returned",
+	ended = process_ends(client, SOON_MS, &status);
+	printf("# the ioctl has %s after %lld ms\n", ended ? "returned" : "not returned",
 	       (long long)(now_ms() - begun));
 	check_true("it returns when the device goes", ended);
 	if (!ended) {
@@ -135,14 +129,21 @@ int blocked(void)
 		waitpid(client, &status, 0);
 	}
 	check("its result", progress->result, -ENODEV);
-	check("nothing more was taken", progress->jobs, ROOM);
+	check("nothing more was taken", progress->jobs, jobs);
 	/* A job that was cancelled is over when what it waits for is. */
 	sw_sync_advance(timeline, 1);
-	check_true("the device goes", ends_within(unbinder, LIMIT_MS, &status) &&
+	check_true("the device goes", process_ends(unbinder, LIMIT_MS, &status) &&
 		   WIFEXITED(status) && !WEXITSTATUS(status));
 	need("bind", driver_write("bind"));
 	check("a job of a new client", new_job(LIMIT_MS / 1000), 0);
+	munmap(progress, PAGE);
 	close(in);
 	close(timeline);
+}
+
+int blocked(void)
+{
+	blocked_in("a submit waits for room in its queue", submit_until_refused, ROOM);
+	blocked_in("a bind waits for timestamps that a job writes to", bind_what_is_in_use, 1);
 	return finish();
 }

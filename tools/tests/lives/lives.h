@@ -29,7 +29,6 @@ extern uint32_t state;
 
 /* A random number below @below. */
 uint32_t rnd(uint32_t below);
-int64_t now_ms(void);
 
 /* The life of a client, which sends fences to the other end of @sock, until it is killed. */
 void client(int sock, int ours, bool may_go);
@@ -38,7 +37,7 @@ void kill_round(void);
 void unbind_round(void);
 /* Writes the name of the device to @file of the driver. */
 int driver_write(const char *file);
-/* A submit that waits while the device goes. */
+/* Ioctls that wait while the device goes. */
 int blocked(void);
 /* A job that waits for a fence of another driver while the device goes. */
 int foreign(void);

@@ -35,14 +35,6 @@ struct client {
 
 struct seen seen;
 
-int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 static void random_moment(uint32_t below_us)
 {
 	struct timespec time = { .tv_nsec = rnd(below_us) * 1000 };

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/dma-buf.h>
 #include <poll.h>
-#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -69,24 +68,12 @@ static void check_sync(int file)
 static pid_t advance_when_asleep(int timeline)
 {
 	pid_t child = fork();
-	char path[32], line[256] = "";
 
 	need("start a child", child < 0 ? -errno : 0);
 	if (child)
 		return child;
-	snprintf(path, sizeof(path), "/proc/%d/stat", getppid());
-	for (;;) {
-		FILE *file = fopen(path, "r");
-		char state = 0;
-
-		if (!file || !fgets(line, sizeof(line), file) ||
-		    sscanf(line, "%*d %*s %c", &state) != 1)
-			_exit(1);
-		fclose(file);
-		if (state == 'S')
-			break;
-		sched_yield();
-	}
+	if (!process_sleeps(getppid(), SECONDS * 1000))
+		_exit(1);
 	sw_sync_advance(timeline, 1);
 	_exit(0);
 }

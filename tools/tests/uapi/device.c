@@ -145,6 +145,27 @@ int vm_bind(int fd, uint32_t vm, uint32_t handle, uint64_t addr, uint64_t size)
 	});
 }
 
+int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS, .handle = bo, .range = size,
+	};
+	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+
+	*object = args.object_handle;
+	return ret;
+}
+
+int unbind_timestamps(int fd, uint32_t object)
+{
+	struct drm_asahi_gem_bind_object args = {
+		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
+		.object_handle = object,
+	};
+
+	return gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
+}
+
 int queue_create(int fd, uint32_t vm, uint32_t *queue)
 {
 	struct drm_asahi_queue_create args = {

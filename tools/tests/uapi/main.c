@@ -5,8 +5,8 @@
  *
  * usage: uapi [GROUP...]
  *
- * groups: params vm bind-model gem queue submit submit-errors teardown import fdinfo fences memory
- *         limits dependencies starve long longer
+ * groups: params vm bind-model gem timestamps queue submit submit-errors teardown import fdinfo
+ *         fences memory limits dependencies starve long longer
  */
 #include "uapi.h"
 
@@ -18,6 +18,7 @@ static const struct test_group groups[] = {
 	{ "vm", test_vm },
 	{ "bind-model", test_bind_model },
 	{ "gem", test_gem },
+	{ "timestamps", test_timestamps },
 	{ "queue", test_queue },
 	{ "submit", test_submit },
 	{ "submit-errors", test_submit_errors },

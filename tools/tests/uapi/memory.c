@@ -73,27 +73,6 @@ int run(struct context *ctx)
 	return ret;
 }
 
-int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object)
-{
-	struct drm_asahi_gem_bind_object args = {
-		.flags = DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS, .handle = bo, .range = size,
-	};
-	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
-
-	*object = args.object_handle;
-	return ret;
-}
-
-int unbind_timestamps(int fd, uint32_t object)
-{
-	struct drm_asahi_gem_bind_object args = {
-		.op = DRM_ASAHI_BIND_OBJECT_OP_UNBIND,
-		.object_handle = object,
-	};
-
-	return gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
-}
-
 void test_memory(void)
 {
 	check_fdinfo();

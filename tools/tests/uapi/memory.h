@@ -20,8 +20,6 @@ bool is_back(const char *what, long long before, long long slack);
 double seconds(void);
 /* The result of a job of the context's. */
 int run(struct context *ctx);
-int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object);
-int unbind_timestamps(int fd, uint32_t object);
 
 /* The parts of the group "memory". */
 void check_fdinfo(void);

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <drm/asahi_drm.h>
 #include <drm/drm.h>
@@ -62,6 +63,8 @@ int gem_mmap_offset(int fd, uint32_t handle, uint64_t *offset);
 void *gem_map(int fd, uint32_t handle, uint64_t size);
 int vm_bind_op(int fd, uint32_t vm, struct drm_asahi_gem_bind_op op);
 int vm_bind(int fd, uint32_t vm, uint32_t handle, uint64_t addr, uint64_t size);
+int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object);
+int unbind_timestamps(int fd, uint32_t object);
 int queue_create(int fd, uint32_t vm, uint32_t *queue);
 int queue_destroy(int fd, uint32_t queue);
 
@@ -136,10 +139,20 @@ long long meminfo(const char *key);
 /* Frees what the kernel can do without. */
 void drop_caches(void);
 
+int64_t now_ms(void);
+void pause_ms(int ms);
+/* The state of a process: a letter, as in /proc; 0 if there is none. */
+char process_state(pid_t pid);
+/* Whether @pid sleeps, so that a signal wakes it, within @ms and before it ends. */
+bool process_sleeps(pid_t pid, int ms);
+/* Whether the child @pid ends within @ms, and how. */
+bool process_ends(pid_t pid, int ms, int *status);
+
 void test_params(void);
 void test_vm(void);
 void test_bind_model(void);
 void test_gem(void);
+void test_timestamps(void);
 void test_queue(void);
 void test_submit(void);
 void test_submit_errors(void);

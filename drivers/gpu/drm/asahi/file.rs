@@ -25,7 +25,10 @@ use crate::{
         MAX_TIMESTAMPS,
         MAX_VMS, //
     },
-    timestamps::Timestamps,
+    timestamps::{
+        self,
+        Timestamps, //
+    },
     vm::Vm, //
 };
 use core::ffi::c_void;
@@ -53,8 +56,8 @@ pub(crate) struct AsahiFile {
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
     /// Quota of handles of buffer objects.
     objects: Quota,
-    /// Quota of addresses for timestamps.
-    pub(crate) timestamp_quota: Arc<Quota>,
+    /// The client's share of the addresses for timestamps.
+    pub(crate) timestamp_share: Arc<timestamps::Share>,
     /// Quota of jobs that are not complete.
     pub(crate) jobs: Arc<Quota>,
     /// Usage of the GPU's engines by the jobs of all of its queues.
@@ -80,7 +83,7 @@ impl drm::file::DriverFile for AsahiFile {
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
         let (own, _coming) = Pinned::reserve(FILE_BYTES, Share::Clients)?;
         let engines = Engines::new()?;
-        let timestamp_quota = Quota::new_shared()?;
+        let timestamp_share = timestamps::Share::new()?;
         let jobs = Quota::new_shared()?;
         KBox::pin_init(
             pin_init!(Self {
@@ -89,7 +92,7 @@ impl drm::file::DriverFile for AsahiFile {
                 timestamps <- new_mutex!(Handles::new(MAX_TIMESTAMPS)),
                 queues <- new_mutex!(Handles::new(MAX_QUEUES)),
                 objects: Quota::new(),
-                timestamp_quota,
+                timestamp_share,
                 jobs,
                 _own: own,
             }),

@@ -51,6 +51,7 @@ use core::{
 };
 use kasync::{
     block_on,
+    block_on_interruptible,
     cancelled,
     select,
     Either,
@@ -78,7 +79,7 @@ use kernel::{
 /// | call | context |
 /// |---|---|
 /// | [`Gpu::start`], [`Gpu::stop`] | process, may sleep; not in a signalling section |
-/// | [`Gpu::shut_down`], [`Gpu::collect_garbage`] | the same |
+/// | [`Gpu::shut_down`], [`Gpu::collect_garbage`], [`Gpu::wait_unless_unbound`] | the same |
 /// | all others | any |
 pub(crate) struct Gpu {
     parts: Parts,
@@ -179,6 +180,19 @@ impl Gpu {
             ENODEV
         } else {
             error
+        }
+    }
+
+    /// Waits for `event`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if [`Gpu::close_queues`] is called meanwhile, and those of
+    /// [`block_on_interruptible`].
+    pub(crate) fn wait_unless_unbound(&self, event: impl Future<Output = ()> + Send) -> Result {
+        match block_on_interruptible(select(self.parts.queues.cancelled(), event))? {
+            Either::Left(()) => Err(ENODEV),
+            Either::Right(()) => Ok(()),
         }
     }
 

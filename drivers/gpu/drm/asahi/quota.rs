@@ -7,11 +7,15 @@
 //! | VMs | 128 | file | `ENOSPC` |
 //! | queues | 2048 | file | `ENOSPC` |
 //! | handles of buffer objects | 65536 | file | `ENOSPC` |
-//! | timestamp objects | 1024, and a sixteenth of the free addresses | file | `ENOSPC` |
+//! | timestamp objects | 1024 | file | `ENOSPC` |
+//! | timestamps in bytes | a sixteenth of the free addresses | file | a wait, or `ENOSPC` |
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
 //! | available memory | a sixteenth of all, 256 MiB at most, has to be left | all | `ENOMEM` |
+//!
+//! Timestamps that a client has unbound keep their addresses while jobs write to them. Only these
+//! are waited for.
 //!
 //! Mesa needs one VM and a few queues for each file. Panthor has 32 VMs and 128 groups of up to 32
 //! queues, xe has 1000 jobs of a queue. What the driver allocates for a client is charged to its

@@ -11,8 +11,8 @@ use crate::{
         Object,
         PinnedPages, //
     },
+    gpu::Gpu,
     handles::Handles,
-    mmu::Uat,
     quota::{
         Charge,
         Quota,
@@ -23,6 +23,7 @@ use agx_abi::uat::{
     Protection,
     PAGE_SIZE, //
 };
+use kasync::sync::Notify;
 use kernel::{
     device::{
         Bound,
@@ -52,34 +53,33 @@ pub(crate) struct Timestamps {
     /// Whether this mapping counts the memory of the object. Of all mappings of an object whose
     /// handle is closed, one does. Changes under the lock of the client's [`Handles`].
     counts: Atomic<bool>,
-    _share: Charge<Arc<Quota>>,
+    addresses: Addresses,
     /// Objects do not keep their device.
     _drm: ARef<AsahiDevice>,
 }
 
 impl Timestamps {
-    /// Maps `size` bytes from `offset` on of `object`. `quota`: what the client has already.
+    /// Maps `size` bytes from `offset` on of `object`. `share` is the client's. May wait for jobs of
+    /// the client to complete.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the object has no such pages; `ENOMEM`; `ENOSPC` if the client has reached its
-    /// limit of the addresses, which all clients share.
+    /// `EINVAL` if the object has no such pages, `ENOMEM`, and those of [`Share::take`].
     pub(crate) fn new(
         drm: &AsahiDevice,
-        uat: &Arc<Uat>,
+        gpu: &Gpu,
         dev: &Device<Bound>,
         object: ARef<Object>,
         offset: u64,
         size: u64,
-        quota: &Arc<Quota>,
+        share: &Arc<Share>,
     ) -> Result<Self> {
         let range = page_range(offset, size).ok_or(EINVAL)?;
         if range.end > gem::size(&object) {
             return Err(EINVAL);
         }
-        let own = quota.used();
-        let limit = (uat.timestamps.left() + own) / TIMESTAMP_SHARE;
-        let share = Charge::new(quota.clone(), size, limit).ok_or(ENOSPC)?;
+        let uat = gpu.uat();
+        let addresses = share.take(size, gpu)?;
         let pages = PinnedPages::new(&object, dev)?;
         let mapping = KernelMapping::of_client(
             uat,
@@ -94,7 +94,7 @@ impl Timestamps {
             object,
             closed: Atomic::new(false),
             counts: Atomic::new(false),
-            _share: share,
+            addresses,
             _drm: drm.into(),
         })
     }
@@ -107,6 +107,88 @@ impl Timestamps {
     /// Returns its size in bytes.
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+}
+
+/// The share that a client has of the addresses for timestamps, which all clients have together.
+///
+/// | call | context |
+/// |---|---|
+/// | [`Share::take`] | process, may sleep; not in a signalling section |
+/// | drop of [`Addresses`] | any but NMI |
+pub(crate) struct Share {
+    /// Bytes of timestamps that are mapped.
+    mapped: Quota,
+    /// Those of them that have a handle. The others are of jobs that are not complete.
+    bound: Quota,
+    /// Notified when `mapped` becomes less.
+    unmapped: Notify,
+}
+
+impl Share {
+    /// Returns a share of which nothing is in use.
+    pub(crate) fn new() -> Result<Arc<Self>> {
+        let share = Self {
+            mapped: Quota::new(),
+            bound: Quota::new(),
+            unmapped: Notify::new(),
+        };
+        Ok(Arc::new(share, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    /// Takes `size` bytes of it. If it has enough only without what has no handle any more, the
+    /// caller waits for the jobs that write there.
+    ///
+    /// # Errors
+    ///
+    /// `ENOSPC` if the timestamps that have handles leave too little, `ENODEV` if the device is
+    /// unbound meanwhile, `ERESTARTSYS` if a signal becomes pending, and `ENOMEM`.
+    fn take(self: &Arc<Self>, size: u64, gpu: &Gpu) -> Result<Addresses> {
+        let limit = || (gpu.uat().timestamps.left() + self.mapped.used()) / TIMESTAMP_SHARE;
+        loop {
+            let unmapped = self.unmapped.notified();
+            let limit = limit();
+            let bound = Charge::new(&self.bound, size, limit).ok_or(ENOSPC)?;
+            if let Some(mapped) = Charge::new(&self.mapped, size, limit) {
+                // `Addresses` gives them back.
+                core::mem::forget((bound, mapped));
+                return Ok(Addresses {
+                    share: self.clone(),
+                    size,
+                    is_bound: Atomic::new(true),
+                });
+            }
+            drop(bound);
+            gpu.wait_unless_unbound(unmapped)?;
+        }
+    }
+}
+
+/// Some bytes of a [`Share`].
+///
+/// # Invariants
+///
+/// `share.mapped` includes `size`, and `share.bound` does while `is_bound`.
+struct Addresses {
+    share: Arc<Share>,
+    size: u64,
+    is_bound: Atomic<bool>,
+}
+
+impl Addresses {
+    /// Notes that the handle is gone.
+    fn unbind(&self) {
+        if self.is_bound.xchg(false, Relaxed) {
+            self.share.bound.give_back(self.size);
+        }
+    }
+}
+
+impl Drop for Addresses {
+    fn drop(&mut self) {
+        self.unbind();
+        self.share.mapped.give_back(self.size);
+        self.share.unmapped.notify_waiters();
     }
 }
 
@@ -143,6 +225,7 @@ impl Handles<Arc<Timestamps>> {
     /// Others in the same object, if there are any, count for it from now on.
     pub(crate) fn unbind(&mut self, handle: u32) -> Result<Arc<Timestamps>> {
         let gone = self.remove(handle)?;
+        gone.addresses.unbind();
         if gone.counts.load(Relaxed) {
             let next = self
                 .in_object(&gone.object)

@@ -70,11 +70,10 @@ impl AsahiFile {
                 }
                 let object = gem::lookup(file, data.handle)?;
                 let bound = object.clone();
-                let uat = reg.gpu.uat();
                 this.timestamps.lock().check_room()?;
-                let quota = &this.timestamp_quota;
-                let (offset, range) = (data.offset, data.range);
-                let mapped = Timestamps::new(dev, uat, reg.dev(), object, offset, range, quota)?;
+                let share = &this.timestamp_share;
+                let (gpu, offset, range) = (&reg.gpu, data.offset, data.range);
+                let mapped = Timestamps::new(dev, gpu, reg.dev(), object, offset, range, share)?;
                 let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
                 // A close of the handle before the insertion has not seen it. It is marked here.

@@ -182,7 +182,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         renders,
         commands: SmallVec::new(),
         _timestamps: checked.timestamps,
-        _charge: charge,
+        charge: Some(charge),
         _own: own,
     };
     describe(&mut job, queue, buffer)?;

@@ -41,8 +41,8 @@ pub(crate) struct Job {
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
-    /// The charge for one job of the client's quota.
-    pub(crate) _charge: Charge<Arc<Quota>>,
+    /// The charge for one job of the client's quota, until the job is complete.
+    pub(crate) charge: Option<Charge<Arc<Quota>>>,
     /// The charge for its memory outside the heaps.
     pub(crate) _own: Pinned,
 }

@@ -332,7 +332,9 @@ impl Ring for QueueRing {
         }
     }
 
-    fn retire(&mut self, job: Self::Job) {
+    fn retire(&mut self, mut job: Self::Job) {
+        // The client may submit another job at once. The worker may come late.
+        job.charge = None;
         self.deferred.queue(job);
     }
 
