@@ -51,8 +51,9 @@ use kernel::{
     }, //
 };
 
-/// How long an admin command may take.
-const ADMIN_LIMIT: Delta = Delta::from_secs(10);
+/// How long an admin command may take. As long as the kernel's driver waits: a controller that does
+/// not come up again is given up.
+const ADMIN_LIMIT: Delta = Delta::from_secs(60);
 /// How often a register is looked at which has no interrupt.
 const STEP: Delta = Delta::from_millis(1);
 /// How long a shutdown may take.

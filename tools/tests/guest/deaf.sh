@@ -36,7 +36,7 @@ deaf resume deaf:2 "firmware does not answer after system suspend" '
 # The end of a queue.
 deaf queue deaf:2 "the context of a queue was not destroyed: ETIMEDOUT" '/mnt/share/faults ok ok
 	# The queue goes after the program has ended.
-	for i in $(seq 100); do
+	for i in $(seq 1200); do
 		lines | grep -q . && break
 		sleep 0.1
 	done'

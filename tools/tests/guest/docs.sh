@@ -55,7 +55,7 @@ page() {
 		[ $expected = 1 ] || fail "$name.rst does not say what command $number prints"
 		number=$((number + 1)) status=0 expected=0
 		log=$LOGS/docs-$name-$number.log
-		(cd "$REPO" && timeout 300 bash -c "${block:1}") >"$log" 2>&1 </dev/null || status=$?
+		(cd "$REPO" && timeout 1800 bash -c "${block:1}") >"$log" 2>&1 </dev/null || status=$?
 		if [ $status = 0 ] && ! grep -E '(^|: )(not ok |Bail out!)|(BUG|WARNING|Oops|INFO): ' "$log" >&2; then
 			pass "$name.rst: command $number"
 		else

@@ -13,5 +13,5 @@ guest_tap lives --share "$programs" --timeout 900 -- sh -c '
 	for i in $(seq 600); do [ "$(tasks)" -gt "$before" ] || break; sleep 0.1; done
 	if [ "$(tasks)" -le "$before" ]; then echo ok no task is left; else echo not ok no task is left; cat /sys/kernel/debug/kasync/tasks; fi
 	/mnt/share/lives outlive' sh "${ASAHI_SEED:-1}" "${seconds[@]}"
-guest_tap lives-withdraw --plain-kernel --share "$programs" --emu "--fault delay:1:60000 --fault delay:2:8000" -- \
+guest_tap lives-withdraw --plain-kernel --share "$programs" --emu "--fault delay:1:100000 --fault delay:2:16000" -- \
 	/mnt/share/lives withdraw

@@ -19,7 +19,7 @@ domain() {
 		unbind() { echo 11000000.gpu >$driver/unbind; }
 		state() { awk "\$1 == \"gfx\" { print \$2 }" /sys/kernel/debug/pm_genpd/pm_genpd_summary; }
 		is() {
-			for i in $(seq 100); do
+			for i in $(seq 1200); do
 				[ "$(state)" != "$1" ] || return 0
 				sleep 0.1
 			done
@@ -94,18 +94,23 @@ domain power-late power-domain '
 	check unbind unbind
 	check "the domain is off" is off-0
 	echo platform >/sys/power/pm_test
-	echo 10000 >/sys/module/keep_awake/parameters/prepare_ms
-	begun() { dmesg | grep -q "keep_awake: 10000 ms from here"; }
+	holds=/sys/module/keep_awake/parameters/holds
+	echo 1 >$holds
+	begun() { dmesg | grep -q "keep_awake: the suspend is held"; }
 	sleeps &
 	suspend=$!
 	until begun || ! kill -0 $suspend 2>/dev/null; do sleep 0.1; done
 	check "a suspend begins" begun
 	bind &
 	bind=$!
+	# It goes on when the driver wants to be told of suspends, which has to wait for this one to begin.
+	registers() { grep -q notifier_chain_register /proc/$bind/stack 2>/dev/null; }
+	until registers || ! kill -0 $bind 2>/dev/null; do sleep 0.1; done
+	check "the driver registers meanwhile" registers
+	echo 0 >$holds
 	check "it is refused" eval "! wait $suspend"
 	check bind wait $bind
 	says "asahi .*gpu: firmware was booted while the system began to suspend: refused" 1
 	/mnt/share/faults ok
-	echo 0 >/sys/module/keep_awake/parameters/prepare_ms
 	check unload rmmod asahi
 	check "the system sleeps without the driver" sleeps'

@@ -35,7 +35,7 @@ nova_violations() {
 # same. The driver complains of the firmware only as COMPLAINT says.
 nova_moment() {
 	# shellcheck disable=SC2016
-	guest_tap "sample-nova-$1" --no-emu --gsp "--fault $3" --modules "kasync jobqueue" --carry nova_gsp --timeout 300 -- sh -c '
+	guest_tap "sample-nova-$1" --no-emu --gsp "--fault $3" --modules "kasync jobqueue" --carry nova_gsp --timeout 900 -- sh -c '
 		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 moment='"$2"'
 		driver=/sys/bus/pci/drivers/nova_gsp
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
@@ -60,7 +60,7 @@ nova_storm() {
 		rules+="--fault $rule "
 	done
 	# shellcheck disable=SC2016
-	guest_tap "$name" "${arch_options[@]}" --no-emu --gsp "$rules" --modules "kasync jobqueue" --carry nova_gsp --timeout 300 -- sh -c '
+	guest_tap "$name" "${arch_options[@]}" --no-emu --gsp "$rules" --modules "kasync jobqueue" --carry nova_gsp --timeout 900 -- sh -c '
 		insmod /mnt/rig/modules/nova_gsp.ko scenarios=0 storm=10 honest='"$honest"' framing='"$framing"'
 		driver=/sys/bus/pci/drivers/nova_gsp
 		if ls $driver | grep -q :; then echo ok bound; else echo not ok bound; fi
@@ -102,7 +102,7 @@ moments)
 core)
 	# nova-core's own queue, from the source of the kernel, on the same processor. It logs each message.
 	# shellcheck disable=SC2016
-	ASAHI_NOVA=1 guest_tap sample-nova-core --no-emu --gsp "" --modules "nova_cmdq" --kernel-options log_buf_len=8M --timeout 300 -- sh -c '
+	ASAHI_NOVA=1 guest_tap sample-nova-core --no-emu --gsp "" --modules "nova_cmdq" --kernel-options log_buf_len=8M --timeout 900 -- sh -c '
 		dmesg | sed -nE "s/^.*nova_cmdq: ((not )?ok .*)/\1/p" >/tmp/said
 		cat /tmp/said
 		line="own queue starts the processor, and asks it for its name"

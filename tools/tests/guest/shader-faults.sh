@@ -17,7 +17,8 @@ guest_tap shader-faults-again --plain-kernel --timeout 1200 --share "$programs" 
 	echo "# $stops in the log of the kernel"
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
 # Bindings that change under a job.
-guest_tap stale-bindings --share "$programs" -- bash -c '
+# A job goes on until it is told to stop, however late that is.
+guest_tap stale-bindings --share "$programs" --emu "--budget 1000000000000 --job-budget 1000000000000" -- bash -c '
 	/mnt/share/stale-bindings
 	pattern="asahi .*gpu: GPU fault: write of 0x1000400000 in context [0-9]+ by UL1C.*ReadOnly, level 3"
 	if dmesg | grep -qE "$pattern"; then echo "ok the kernel says what and where"; else echo not ok the kernel does not say it; fi

@@ -12,7 +12,7 @@ suspend_to() {
 	local how=$1 line=$2
 	shift 2
 	guest_tap "suspend-$how" "$option" --timeout 900 --share "$programs" \
-		--emu "--fault delay:20 --fault delay:1:2000 --fault delay:2:15000" "$@" -- bash -c '
+		--emu "--fault delay:20 --fault delay:1:2000 --fault delay:2:20000" "$@" -- bash -c '
 		# The firmware says much, too much for the kernel to keep.
 		dmesg --follow >/tmp/log &
 		/mnt/share/suspend "$1"
@@ -50,7 +50,7 @@ guest_tap suspend-boot "$option" --share "$programs" --emu "--hardware slow-boot
 
 # The device is unbound while a suspend waits for a job in flight. That the suspend gives up, which lets jobs run again, is nothing
 # to the unbinding: it has waited for that job, which ends.
-guest_tap suspend-unbind "$option" --timeout 400 --share "$programs" --emu "--fault delay:1:30000" -- bash -c '
+guest_tap suspend-unbind "$option" --timeout 900 --share "$programs" --emu "--fault delay:1:30000" -- bash -c '
 	[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
 	lines() { dmesg | grep "asahi .*gpu: " | grep -v RTKit:; }

@@ -15,7 +15,7 @@ if [ "$TIER" != test ]; then
 fi
 
 # translations NAME EMULATOR-OPTIONS SHELL: runs SHELL, which prints TAP, in such a machine. The driver goes at the end, and what was not
-# invalidated by then is reported half a second later.
+# invalidated by then is reported once the machine is idle.
 translations() {
 	guest_tap "$1" $kernel --timeout 1800 --share "$programs" --plugin "$tlbi_dir/plugin.so,ring=$tlbi_dir/$1.ring" \
 		--emu "--tlbi $tlbi_dir/$1.ring $2" -- bash -c "$3"'
@@ -24,8 +24,9 @@ translations() {
 		check load insmod /mnt/rig/modules/asahi.ko
 		check "unload again" rmmod asahi
 		sleep 1'
-	# The GPU has used mappings, and the driver has invalidated them.
+	# The GPU has used mappings, and the emulator has looked at what became of them.
 	at_least "$1" translations 300
+	at_least "$1" idles 10
 	rm -f "$tlbi_dir/$1.ring"
 }
 

@@ -10,7 +10,7 @@ guest_tap unbind-foreign --share "$programs" --timeout 900 -- /mnt/share/lives f
 # unbinds NAME DELAY RESULT LINE MOST SHELL: while a job of DELAY ms is in flight, which ends with RESULT, the device is unbound within MOST
 # seconds, and the kernel says LINE as well, if that is not empty. Then SHELL.
 unbinds() {
-	guest_tap "unbind-$1" --plain-kernel --timeout 400 --kernel-options page_poison=1 --share "$programs" \
+	guest_tap "unbind-$1" --plain-kernel --timeout 900 --kernel-options page_poison=1 --share "$programs" \
 		--emu "--hardware poison --fault delay:1:$2" -- bash -c '
 		[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }

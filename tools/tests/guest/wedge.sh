@@ -10,10 +10,11 @@ guest_tap wedge-slots --timeout 900 --share "$programs" -- sh -c '
 for group in syncs exit; do
 	guest_tap "wedge-$group" --plain-kernel --timeout 600 --share "$programs" -- /mnt/share/wedge "$group"
 done
-# Slots that are all held by jobs in flight: as many as there are, and never more, however many could be. Jobs take some time. "make
-# test" does this with the slots of address spaces only.
+# Slots that are all held by jobs in flight: as many as there are, and never more, however many could be. Jobs take some time, and run one
+# after another: the first so long that all slots are held before it is done, however slow the machine. "make test" does this with the
+# slots of address spaces only.
 full() {
-	guest_tap "wedge-full-$1" --plain-kernel --timeout 900 --share "$programs" --emu "--fault delay:100" -- sh -c '
+	guest_tap "wedge-full-$1" --plain-kernel --timeout 900 --share "$programs" --emu "--fault delay:100 --fault delay:1:20000" -- sh -c '
 		tracing=/sys/kernel/tracing
 		[ -e $tracing/trace ] || mount -t tracefs tracefs $tracing
 		echo 16384 >$tracing/buffer_size_kb

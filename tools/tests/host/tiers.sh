@@ -108,12 +108,17 @@ rm "$tree"/tools/tests/host/rounds*.sh
 mv "$tree/tools/tests/host" "$tree/tools/tests/host.before"
 mkdir "$tree/tools/tests/host"
 cat >>"$tree/tools/vm/lib/build.sh" <<'T'
-# Builds are done in two steps, so that what does not wait for them is seen.
+# Builds take a second, so that what does not wait for them is seen. The first takes until a suite of the host has run that should not wait
+# for it, or for a minute.
 done_once() {
 	(
 		flock 9
 		[ -e "$REPO/build/done $*" ] || {
 			timeout 1 tail -f /dev/null || true
+			for _ in $(seq 600); do
+				! grep -qsE "^(suite early|built )" "$REPO/build/events" || break
+				timeout 0.1 tail -f /dev/null || true
+			done
 			touch "$REPO/build/done $*"
 			echo "built $*" >>"$REPO/build/events"
 		}

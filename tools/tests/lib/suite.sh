@@ -99,7 +99,7 @@ expect() {
 	local name=$1 want=$2 pattern=$3 status=0 machine=${RIG_LOG%.log}.machine
 	shift 3
 	rm -rf "$machine"
-	"$here/../vm/vm" exec --log "$machine" "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	"$here/../vm/vm" exec --timeout 600 --log "$machine" "$@" >"$RIG_LOG" 2>&1 </dev/null || status=$?
 	judge "$name" "$status" "$want" "$pattern"
 	sound "rig: $name" "$machine"
 }
@@ -117,11 +117,12 @@ judge() {
 # The kernel of machines for which a suite does not choose it.
 KERNEL=--debug-kernel
 
-# guest_tap NAME ARGUMENT…: "vm exec ARGUMENT…" prints TAP.
+# guest_tap NAME ARGUMENT…: "vm exec ARGUMENT…" prints TAP. The time that it has if it does not say so is for what hangs, on a machine
+# with much else to do.
 guest_tap() {
 	local name=$1 status=0 start=$SECONDS
 	shift
-	"$here/../vm/vm" exec "$KERNEL" --log "$LOGS/$name" "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+	"$here/../vm/vm" exec "$KERNEL" --timeout 600 --log "$LOGS/$name" "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
 	judge_tap "$name" $status $((SECONDS - start))
 }
 

@@ -3,10 +3,10 @@
  * A client is the first in line for slots of the hardware, with a render in flight, and is killed.
  * The next in line gets the slots that become free, and does not wait for that render.
  *
- * The emulator has to have the first job take 60 s, and the second one 8 s. Compute jobs run one
- * after the other, and beside renders:
+ * The emulator has to have the first job take 100 s, and the second one 16 s, within which all
+ * slots are taken. Compute jobs run one after the other, and beside renders:
  *
- *	--fault delay:1:60000 --fault delay:2:8000
+ *	--fault delay:1:100000 --fault delay:2:16000
  */
 #define _GNU_SOURCE
 #include "lives.h"
@@ -21,7 +21,7 @@
 /* Slots for events: a work queue has one while it has something in flight. */
 #define EVENT_SLOTS 128
 /* More than the second job takes, and less than what is left of the first. */
-#define SOON_MS 40000
+#define SOON_MS 60000
 
 /* Has a render in flight, which takes long, and wants one more slot when told to. */
 static void first_in_line(int tell, int told)

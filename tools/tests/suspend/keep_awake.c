@@ -5,8 +5,8 @@
  * They are how a test talks to the outside, and not all of them come back: virtio resets a device
  * when it resumes, and the driver of 9p has no function that sets it up again.
  *
- * Makes the beginning of a suspend take long, too: a driver that registers for suspends meanwhile
- * is not told of this one.
+ * Has the beginning of a suspend last for as long as it is told to, too: a driver that registers
+ * for suspends meanwhile is not told of this one.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -14,17 +14,16 @@
 #include <linux/pm.h>
 #include <linux/suspend.h>
 
-static unsigned int prepare_ms;
-module_param(prepare_ms, uint, 0644);
-MODULE_PARM_DESC(prepare_ms, "Time that the beginning of a suspend takes, in milliseconds");
+static bool holds;
+module_param(holds, bool, 0644);
+MODULE_PARM_DESC(holds, "The beginning of a suspend lasts as long as this is set");
 
 static int keep_awake_notify(struct notifier_block *nb, unsigned long event, void *unused)
 {
-	unsigned int ms = READ_ONCE(prepare_ms);
-
-	if (event == PM_SUSPEND_PREPARE && ms) {
-		pr_info("keep_awake: %u ms from here\n", ms);
-		msleep(ms);
+	if (event == PM_SUSPEND_PREPARE && READ_ONCE(holds)) {
+		pr_info("keep_awake: the suspend is held\n");
+		while (READ_ONCE(holds))
+			msleep(20);
 	}
 	return NOTIFY_DONE;
 }

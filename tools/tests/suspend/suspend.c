@@ -9,9 +9,9 @@
  * clock wakes it. By then devices are suspended, those by which the test talks to the outside, too:
  * the module keep_awake is for them.
  *
- * The emulator has to have the first job take 2 s, the second one 15 s, and all others 20 ms:
+ * The emulator has to have the first job take 2 s, the second one 20 s, and all others 20 ms:
  *
- *	--fault delay:20 --fault delay:1:2000 --fault delay:2:15000
+ *	--fault delay:20 --fault delay:1:2000 --fault delay:2:20000
  *
  * Prints TAP.
  */
@@ -137,7 +137,7 @@ static void check_refused(void)
 
 	need("create a syncobj", syncobj_create(ctx.fd, &sync));
 	need("submit", submit_on(ctx.queue, 0, sync));
-	check("suspend is refused with a job of 15 s", suspend(), -EBUSY);
+	check("suspend is refused with a job of 20 s", suspend(), -EBUSY);
 	check("it completes", syncobj_wait(ctx.fd, sync, SECONDS), 0);
 	syncobj_destroy(ctx.fd, sync);
 }

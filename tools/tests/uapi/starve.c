@@ -10,10 +10,11 @@
 /* So much longer than a driver may wait for firmware that completes nothing at all. */
 #define SECONDS 75
 /*
- * Two queues of higher priority, with so many jobs each. What is complete is only told when a queue
- * has nothing more.
+ * Queues of higher priority, with so many jobs each. What is complete is only told when a queue has
+ * nothing more: the others then have a job of a second each, or more, while this machine may have
+ * other things to do.
  */
-#define QUEUES 2
+#define QUEUES 8
 #define AHEAD 2
 
 static int create_low(struct context *ctx, uint32_t *queue)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /*
  * More queues with a job each that may run than there are slots: jobs in flight hold all slots, and
- * the other queues wait for one. Jobs take some time (--fault delay:100). They are in flight at the
- * firmware, which keeps their slots, though the pipe runs one after another. How many are in flight
- * at a time the events drm_sched_job_run and drm_sched_job_done tell.
+ * the other queues wait for one. Jobs take some time (--fault delay:100), and the very first much
+ * more, so that the others come into flight behind it. They are in flight at the firmware, which
+ * keeps their slots, though the pipe runs one after another. How many are in flight at a time the
+ * events drm_sched_job_run and drm_sched_job_done tell.
  */
 #define _GNU_SOURCE
 #include "wedge.h"

@@ -90,7 +90,10 @@ struct result {
 	int policy;
 	int count;
 	int32_t late_us[TURNS * CLIENTS * MAX_FENCES];
-	uint32_t bystander;
+	/* The worst of each turn. */
+	int turns;
+	int32_t longest_us[TURNS];
+	uint32_t bystander_us[TURNS];
 };
 
 static int compare(const void *a, const void *b)
@@ -105,8 +108,8 @@ static int compare(const void *a, const void *b)
 static bool run(struct result *result, int seconds, struct bystander *b)
 {
 	struct fences *fences[CLIENTS];
+	int32_t *longest = &result->longest_us[result->turns];
 	bool all_end = true;
-	uint32_t longest;
 	pid_t pids[CLIENTS];
 
 	for (int i = 0; i < CLIENTS; i++) {
@@ -124,9 +127,7 @@ static bool run(struct result *result, int seconds, struct bystander *b)
 	}
 	bystander_longest_us(b);
 	sleep_ms(seconds * 1000);
-	longest = bystander_longest_us(b);
-	if (longest > result->bystander)
-		result->bystander = longest;
+	result->bystander_us[result->turns] = bystander_longest_us(b);
 	/* Fences that are late by now count as they are. The clients need not end at this pace. */
 	for (int i = 0; i < CLIENTS; i++) {
 		fences[i]->stop = true;
@@ -135,10 +136,15 @@ static bool run(struct result *result, int seconds, struct bystander *b)
 	}
 	for (int i = 0; i < CLIENTS; i++) {
 		all_end &= attacker_wait(pids[i], 300);
-		for (int k = 0; k < fences[i]->count; k++)
-			result->late_us[result->count++] = fences[i]->late_us[k];
+		for (int k = 0; k < fences[i]->count; k++) {
+			int32_t late = fences[i]->late_us[k];
+
+			result->late_us[result->count++] = late;
+			*longest = late > *longest ? late : *longest;
+		}
 		munmap(fences[i], sizeof(struct fences));
 	}
+	result->turns++;
 	return all_end;
 }
 
@@ -147,16 +153,14 @@ static int32_t median(const struct result *result)
 	return result->late_us[result->count / 2];
 }
 
-static int32_t longest(const struct result *result)
-{
-	return result->late_us[result->count - 1];
-}
-
 static void conclude(struct result *result)
 {
 	qsort(result->late_us, result->count, sizeof(result->late_us[0]), compare);
-	printf("# %s: %d fences, late by %d us (median), %d us at most; the bystander's longest job %u us\n",
-	       result->name, result->count, median(result), longest(result), result->bystander);
+	printf("# %s: %d fences, late by %d us (median); at most, and the bystander's longest job:",
+	       result->name, result->count, median(result));
+	for (int i = 0; i < TURNS; i++)
+		printf(" %d us, %u us%c", result->longest_us[i], result->bystander_us[i],
+		       i + 1 < TURNS ? ';' : '\n');
 }
 
 void test_idle(void)
@@ -166,6 +170,7 @@ void test_idle(void)
 	struct bystander b = bystander_start();
 	bool all_end = true;
 	pid_t busy[BUSY];
+	int early = 0, unharmed = 0;
 
 	pin(0, 1);
 	pin(b.pid, 1);
@@ -188,9 +193,13 @@ void test_idle(void)
 	conclude(&idle);
 	check_true("their fences are as early as those of normal clients, in the middle",
 		   median(&idle) <= 2 * median(&normal));
-	check_true("and at worst", longest(&idle) <= 2 * longest(&normal) + SLACK_US);
-	/* The longest of twice as many jobs, on a machine that may be busy. */
-	check_true("no other client waits for them",
-		   idle.bystander <= 2 * normal.bystander + 10 * SLACK_US);
+	for (int i = 0; i < TURNS; i++) {
+		early += idle.longest_us[i] <= 2 * normal.longest_us[i] + SLACK_US;
+		/* The longest of twice as many jobs, on a machine that may be busy. */
+		unharmed += idle.bystander_us[i] <= 2 * normal.bystander_us[i] + 10 * SLACK_US;
+	}
+	/* The machine may stand still in one turn. What the policy does it does in each. */
+	check_true("and at worst", early >= TURNS - 1);
+	check_true("no other client waits for them", unharmed >= TURNS - 1);
 	bystander_stop(&b);
 }

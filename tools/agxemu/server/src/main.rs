@@ -144,9 +144,10 @@ fn serve(arguments: Arguments) -> Result<(), String> {
     if soc.watches() {
         let counts = soc.translations();
         let line = format!(
-            "{} translations, {} of them invalidated; {} stale translations",
+            "{} translations, {} of them invalidated; {} times idle; {} stale translations",
             counts.kept,
             counts.invalidated,
+            soc.idles(),
             soc.stale()
         );
         soc.note(Level::Info, &line);
@@ -173,7 +174,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
         let json = format!(
             "{{\"jobs\": {}, \"interrupts\": {}, \"mmio_reads\": {reads}, \"mmio_writes\": {writes}, \
              \"launches\": {}, \"threads\": {}, \"instructions\": {}, \"gpu_ms\": {}, \
-             \"raised_again\": {}, \"stale\": {}, \
+             \"raised_again\": {}, \"idles\": {}, \"stale\": {}, \
              \"handoff_waits\": {}, \"translations\": {}, \"invalidated\": {}, \"freed\": {}, \
              \"asleep\": {}, \"gated\": {}, \"cuts\": {}, \"remapped\": {}, \"overflows\": {}, \
              \"tvb_blocks\": {}, \"primitives\": {}, \"shaded\": {}, \
@@ -187,6 +188,7 @@ fn serve(arguments: Arguments) -> Result<(), String> {
             counters.instructions,
             counters.gpu_ticks / MS,
             soc.raised_again(),
+            soc.idles(),
             soc.stale(),
             soc.handoff_waits(),
             translations.kept,

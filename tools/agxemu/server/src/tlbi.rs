@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! TLB invalidations of the guest, from a plugin of QEMU: see `tlbi/plugin.c`, which has the
-//! format.
+//! TLB invalidations of the guest, and when it is idle, from a plugin of QEMU: see `tlbi/plugin.c`,
+//! which has the format.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -16,7 +16,8 @@ use pci_function::Mapping;
 const MAGIC: u64 = 0x4942_4c54_554d_4541;
 const SLOTS: u64 = 16384;
 const COUNT: usize = 8;
-const ENTRIES: usize = 16;
+const IDLE: usize = 16;
+const ENTRIES: usize = 24;
 const SIZE: usize = ENTRIES + 16 * SLOTS as usize;
 
 /// The ring that the plugin writes.
@@ -78,6 +79,10 @@ impl Invalidations for Ring {
         }
         heard.into_iter().for_each(each);
     }
+
+    fn idle(&self) -> u64 {
+        self.word(IDLE).load(Ordering::Acquire)
+    }
 }
 
 #[cfg(test)]
@@ -104,6 +109,9 @@ mod tests {
         let ring = Ring::create(&path).expect("file");
         std::fs::remove_file(&path).expect("file");
         assert_eq!(heard(&ring), []);
+        assert_eq!(ring.idle(), 0);
+        ring.word(IDLE).store(3, Ordering::Release);
+        assert_eq!(ring.idle(), 3);
         push(&ring, 0xd508_8140, 3 << 48);
         push(&ring, 0xd508_8100, 0);
         assert_eq!(heard(&ring), [Invalidation::Asid(3), Invalidation::All]);

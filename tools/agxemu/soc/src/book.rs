@@ -2,9 +2,8 @@
 
 //! The book of translations that hardware would have, and the reports of those that are stale.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{fence, Ordering};
 use std::sync::{Mutex, MutexGuard};
-use std::time::Instant;
 
 use agxemu_firmware::machine::Level;
 
@@ -23,6 +22,12 @@ impl Book {
         let mut shadow = lock(&self.shadow);
         self.heard.take(&mut |what| shadow.invalidate(what));
         shadow
+    }
+
+    /// [`Invalidations::idle`], after all that was read of tables before.
+    fn idle(&self) -> u64 {
+        fence(Ordering::Acquire);
+        self.heard.idle()
     }
 }
 
@@ -48,7 +53,9 @@ impl Soc {
             let page = uat.walk(shadow::context(key), key.va).ok()?;
             Some(page.pte)
         };
-        let stale = book.open().look(Instant::now(), entry);
+        // What was invalidated before the host was idle is taken after that.
+        let before = book.idle();
+        let stale = book.open().look(before, || book.idle(), entry);
         for s in stale {
             self.stale.fetch_add(1, Ordering::Relaxed);
             let context = match s.key.asid {
@@ -71,6 +78,12 @@ impl Soc {
     pub fn translations(&self) -> Counts {
         let book = self.book.get();
         book.map(|book| book.open().counts()).unwrap_or_default()
+    }
+
+    /// How often the host was idle so far, which is when translations can be found stale.
+    pub fn idles(&self) -> u64 {
+        let book = self.book.get();
+        book.map_or(0, |book| book.idle().div_ceil(2))
     }
 
     /// Translations that were found stale so far.

@@ -78,6 +78,10 @@ impl<I: Invalidations> Invalidations for Bad<I> {
     fn take(&self, each: &mut dyn FnMut(Invalidation)) {
         self.1.take(&mut |what| self.0.hear(what, each));
     }
+
+    fn idle(&self) -> u64 {
+        self.1.idle()
+    }
 }
 
 #[cfg(test)]
@@ -90,12 +94,17 @@ mod tests {
         fn take(&self, each: &mut dyn FnMut(Invalidation)) {
             self.0.iter().copied().for_each(each);
         }
+
+        fn idle(&self) -> u64 {
+            7
+        }
     }
 
     fn heard(name: &str, what: Invalidation) -> Vec<Invalidation> {
         let mut all = Vec::new();
         let misheard: Misheard = name.parse().expect("name");
         let said = misheard.of(Said(vec![what]));
+        assert_eq!(said.idle(), 7);
         said.take(&mut |what| all.push(what));
         all
     }

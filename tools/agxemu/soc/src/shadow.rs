@@ -4,26 +4,25 @@
 //!
 //! A Mac's GPU keeps what it has looked up until the host broadcasts an invalidation that covers
 //! it. The emulator itself always looks at the tables; this keeps a book of what hardware would
-//! have. A translation whose entry has changed, and that no invalidation has covered for a while,
-//! is one that hardware could still use: the host forgot an invalidation, or chose one that does
-//! not reach it.
+//! have. A translation whose entry has changed, and that no invalidation has covered by the time
+//! that the host has nothing left to do, is one that hardware could still use: the host forgot an
+//! invalidation, or chose one that does not reach it.
 //!
 //! ```text
-//!              used                          entry changed
-//!   nothing ─────────► kept: as in the table ─────────────► kept: suspect ──PATIENCE──► reported
+//!              used                          entry changed                 host idle
+//!   nothing ─────────► kept: as in the table ─────────────► kept: suspect ──────────► reported
 //!      ▲                  │                                    │
 //!      └──────────────────┴────────── invalidation ◄───────────┘
 //! ```
 //!
+//! How long the host takes from the change to the invalidation does not matter: a processor in
+//! between is not idle.
+//!
 //! Entries without nG are global: an invalidation by ASID does not reach them.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
 use agx_abi::uat::{pte, PAGE_SIZE};
-
-/// How long an invalidation may come after the change of an entry.
-pub const PATIENCE: Duration = Duration::from_millis(500);
 
 /// An invalidation that the host has broadcast in the outer shareable domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +86,11 @@ impl Invalidation {
 pub trait Invalidations: Send + Sync {
     /// Calls `each` for those since the last call, in their order.
     fn take(&self, each: &mut dyn FnMut(Invalidation));
+
+    /// Returns how often all processors of the host have become idle, or one of them has ceased to
+    /// be, so far: odd while all are idle. Whoever changes page tables is not idle before the
+    /// invalidation that belongs to the change.
+    fn idle(&self) -> u64;
 }
 
 /// A translation that was used.
@@ -101,8 +105,8 @@ pub struct Key {
 #[derive(Clone, Copy, Debug)]
 struct Kept {
     pte: u64,
-    /// When it was first seen to differ.
-    suspect: Option<Instant>,
+    /// What [`Invalidations::idle`] was once it was seen to differ.
+    suspect: Option<u64>,
 }
 
 /// A translation that should have been invalidated.
@@ -162,12 +166,21 @@ impl Shadow {
         self.counts.invalidated += (before - self.kept.len()) as u64;
     }
 
-    /// Compares with the tables; returns what no invalidation has covered since [`PATIENCE`].
+    /// Compares with the tables; returns what no invalidation has covered although the host was
+    /// idle after the change.
+    ///
+    /// `before` is what `idle` was before the invalidations so far were taken; `idle` says what it
+    /// is. See [`Invalidations::idle`].
     ///
     /// `entry` is the entry of a page in a context, `None` if there is none. A context that is not
     /// bound has none at all: what was used through it stays in hardware, and is used again by the
     /// next one of that number.
-    pub fn look(&mut self, now: Instant, entry: impl Fn(Key) -> Option<u64>) -> Vec<Stale> {
+    pub fn look(
+        &mut self,
+        before: u64,
+        idle: impl Fn() -> u64,
+        entry: impl Fn(Key) -> Option<u64>,
+    ) -> Vec<Stale> {
         let mut stale = Vec::new();
         self.kept.retain(|key, kept| {
             let new = entry(*key);
@@ -175,8 +188,10 @@ impl Shadow {
                 kept.suspect = None;
                 return true;
             }
-            let since = *kept.suspect.get_or_insert(now);
-            if now.duration_since(since) < PATIENCE {
+            let since = *kept.suspect.get_or_insert_with(&idle);
+            // It was idle in between, or is.
+            let was_idle = before > since || (before == since && before % 2 == 1);
+            if !was_idle {
                 return true;
             }
             stale.push(Stale {
@@ -240,11 +255,15 @@ mod tests {
         s
     }
 
+    /// The host is awake, and was idle before.
+    const AWAKE: u64 = 4;
+
     /// Returns what is stale when every page has gone, in order.
     fn stale(s: &mut Shadow) -> Vec<Key> {
-        let now = Instant::now();
-        assert_eq!(s.look(now, |_| None), []);
-        let late = s.look(now + PATIENCE, |_| None);
+        for _ in 0..3 {
+            assert_eq!(s.look(AWAKE, || AWAKE, |_| None), []);
+        }
+        let late = s.look(AWAKE + 1, || AWAKE + 1, |_| None);
         assert!(s.is_empty());
         late.iter().map(|s| s.key).collect()
     }
@@ -315,18 +334,33 @@ mod tests {
         s.invalidate(Invalidation::decode(0xd508_8100, 0).unwrap());
         assert!(s.is_empty());
         let mut s = shadow();
-        let now = Instant::now();
         let same = |k: Key| Some(if k.asid.is_some() { OLD | NG } else { OLD });
-        assert_eq!(s.look(now, same), []);
-        assert_eq!(s.look(now + 2 * PATIENCE, same), []);
+        assert_eq!(s.look(AWAKE, || AWAKE, same), []);
+        assert_eq!(s.look(AWAKE + 1, || AWAKE + 1, same), []);
         assert_eq!(s.len(), 3);
         // A change that is taken back in time was none.
-        assert_eq!(s.look(now, |_| None), []);
-        assert_eq!(s.look(now + PATIENCE / 2, same), []);
-        assert_eq!(s.look(now + PATIENCE, |_| None), []);
+        let awake = AWAKE + 2;
+        assert_eq!(s.look(awake, || awake, |_| None), []);
+        assert_eq!(s.look(awake, || awake, same), []);
+        assert_eq!(s.look(awake + 2, || awake + 2, |_| None), []);
         // Another entry in its place is as bad as none.
         let other = |_| Some(OLD + PAGE_SIZE);
-        assert_eq!(s.look(now + 2 * PATIENCE, other).len(), 3);
+        assert_eq!(s.look(awake + 4, || awake + 4, other).len(), 3);
+    }
+
+    #[test]
+    fn idle_is_what_comes_after_the_change() {
+        let gone = |_| None;
+        // Idle all the while: whoever made the change has done all that belongs to it.
+        assert_eq!(shadow().look(5, || 5, gone).len(), 3);
+        // Idle before, and the change may be of what comes after.
+        let mut s = shadow();
+        assert_eq!(s.look(5, || 6, gone), []);
+        assert_eq!(s.look(6, || 6, gone), []);
+        // Idle, and what was invalidated before that may not have been taken yet.
+        assert_eq!(s.look(6, || 7, gone), []);
+        // Idle in between, whether or not it is now.
+        assert_eq!(s.look(8, || 8, gone).len(), 3);
     }
 
     #[test]
