@@ -78,6 +78,25 @@ counts "too few" '{"jobs": 4, "asleep": 0}' 1
 counts "what may not be" '{"jobs": 5, "asleep": 1}' 1
 counts "no statistics" '' 2
 
+# costs NAME MODULE FIGURE: what a read from a disk is said to cost, of a profile with 100 instructions of MODULE for 10 reads. "error" for no
+# figure.
+costs() {
+	local dir=$LOGS/judged got
+	mkdir -p "$dir"
+	printf 'ffffffc008000000 t reads\t[%s]\n' "$2" >"$dir/symbols"
+	echo '0 ffffffc008000010 100' >"$dir/profile"
+	echo 'depth 8 reads 10 interrupts 1 wakes 1' >"$dir/figures"
+	got=$(in_root "$(toolchain)" env PYTHONPATH="$here/../bench" python3 "$here/../bench/nvme/nvme.py" ours slow_ \
+		"$dir"/{figures,profile,symbols} 2>&1) || got=error
+	if grep -qxF "$3" <<<"$got"; then
+		pass "judges: $1"
+	else
+		fail "judges: $1: $got"
+	fi
+}
+costs "the instructions of a driver" nvme_async 'nvme_slow_own_qd8 ours 10'
+costs "a profile in which the driver is not" nvme error
+
 # What is left out of a kernel's log, and what the rest is taken for. The last part of a pipeline counts, so it runs in this shell.
 shopt -s lastpipe
 # shellcheck source=tools/vm/lib/machine.sh
