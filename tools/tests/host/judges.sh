@@ -94,6 +94,40 @@ costs() {
 		fail "judges: $1: $got"
 	fi
 }
+# pictures NAME WHEN FAILURES: the comparison of pictures has so many failures if llvmpipe ends before its second scene in as many processes
+# as WHEN says.
+pictures() {
+	local dir=$LOGS/judged/pictures got
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp "$here/pictures/in-guest" "$dir/"
+	cat >"$dir/gl-pictures" <<-'P'
+		#!/bin/bash
+		api=$(basename "$0" -pictures)
+		for scene in one two; do
+			if [ "$1$scene" = llvmpipetwo ] && [ "$(cat ends)" -gt 0 ]; then
+				echo $(($(cat ends) - 1)) >ends
+				kill -9 $$
+			fi
+			echo picture >"$2/$api-$scene.pam"
+			echo "ok $api $scene"
+		done
+	P
+	printf '#!/bin/bash\ncmp "$1" "$2"\n' >"$dir/compare-pictures"
+	chmod +x "$dir"/{gl,compare}-pictures
+	cp "$dir/gl-pictures" "$dir/vk-pictures"
+	echo "$2" >"$dir/ends"
+	got=$(SHARE=$dir bash "$dir/in-guest" Apple 2>&1 | grep -c '^not ok' || true)
+	if [ "$got" = "$3" ]; then
+		pass "judges: $1"
+	else
+		fail "judges: $1: $got failures, not $3"
+	fi
+}
+pictures "pictures that are all there" 0 0
+pictures "a reference that is drawn again" 1 0
+pictures "a reference that is not whole" 2 1
+
 costs "the instructions of a driver" nvme_async 'nvme_slow_own_qd8 ours 10'
 costs "a profile in which the driver is not" nvme error
 

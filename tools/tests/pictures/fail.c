@@ -13,5 +13,5 @@ void fail(const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
-	exit(1);
+	exit(2);
 }

@@ -17,7 +17,7 @@ void fail(const char *format, ...)
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
-	exit(1);
+	exit(2);
 }
 
 void check(VkResult result, const char *what)
