@@ -71,6 +71,11 @@ planned "a second one that is killed" 'ok 1 - a\n1..1\nok 1 - c\nok unload' 1
 planned "children that number their own" 'ok 1 - a\nok 1 - c\nok 2 - b\n1..2' 0
 planned "a plan before the tests" '1..2\nok 1 a\nok 2 b\n1..1\nok 1 c\nok tests ran' 0
 planned "a plan that is not kept" '1..3\nok 1 a\nok 2 b\nok tests ran' 1
+planned "a program that is not there" 'sh: 3: /mnt/share/nothing: not found\nok unload' 1
+planned "one that is not there, for bash" 'bash: line 3: /mnt/share/nothing: No such file or directory\nok unload' 1
+planned "one that dies before its first test" 'Segmentation fault\nok unload' 1
+planned "one that dies, for bash" 'bash: line 2:   345 Aborted                 (core dumped) /mnt/share/a\nok unload' 1
+planned "one that says so itself" '# sh: 3: a: not found\nok Segmentation fault\nok unload' 0
 planned "tests without numbers" 'ok one\nok 2 times' 0
 
 counts "what is counted" '{"jobs": 5, "asleep": 0}' 0
