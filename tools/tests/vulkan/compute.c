@@ -13,6 +13,7 @@ void fail(const char *format, ...)
 {
 	va_list arguments;
 
+	fputs("Bail out! ", stderr);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
