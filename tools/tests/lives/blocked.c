@@ -125,7 +125,7 @@ int blocked(void)
 	unbinder = fork();
 	need("fork", unbinder < 0 ? -errno : 0);
 	if (!unbinder)
-		_exit(driver_write("unbind") ? 1 : 0);
+		_exit(unbind_device() ? 1 : 0);
 	ended = ends_within(client, SOON_MS, &status);
 	printf("# the submit has %s after %lld ms\n", ended ? "returned" : "not returned",
 	       (long long)(now_ms() - begun));
@@ -140,7 +140,7 @@ int blocked(void)
 	sw_sync_advance(timeline, 1);
 	check_true("the device goes", ends_within(unbinder, LIMIT_MS, &status) &&
 		   WIFEXITED(status) && !WEXITSTATUS(status));
-	need("bind", driver_write("bind"));
+	need("bind", bind_device());
 	check("a job of a new client", new_job(LIMIT_MS / 1000), 0);
 	close(in);
 	close(timeline);

@@ -17,8 +17,6 @@
 #define PROCESSES 4
 #define ROUNDS 200
 #define BINDS 10
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 
 /* Returns 0, or what failed as a negative errno. */
 static int look(void)
@@ -54,17 +52,6 @@ static pid_t start(bool forever)
 	_exit(0);
 }
 
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 void test_opens(void)
 {
 	pid_t pids[PROCESSES];
@@ -81,9 +68,9 @@ void test_opens(void)
 	for (int i = 0; i < PROCESSES; i++)
 		pids[i] = start(true);
 	for (int i = 0; i < BINDS && !result; i++) {
-		result = put(DRIVER "unbind", DEVICE);
+		result = unbind_device();
 		if (!result)
-			result = put(DRIVER "bind", DEVICE);
+			result = bind_device();
 	}
 	check("the device comes and goes beside them", result, 0);
 	for (int i = 0; i < PROCESSES; i++) {

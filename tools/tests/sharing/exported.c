@@ -19,8 +19,6 @@
 
 #define PAGES 4
 #define SIZE (PAGES * PAGE)
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 
 static int sync_range(int file, uint64_t flags)
 {
@@ -186,7 +184,7 @@ static void check_without_device(int file, uint32_t *map)
 	uint32_t handle;
 	int old, pages;
 
-	check("unbind the device", put(DRIVER "unbind", DEVICE), 0);
+	check("unbind the device", unbind_device(), 0);
 	pages = touch(map, false);
 	printf("# %d of %d pages are there without the device\n", pages, PAGES);
 	check_true("all pages, or none", pages == 0 || pages == PAGES);
@@ -201,7 +199,7 @@ static void check_without_device(int file, uint32_t *map)
 	printf("# mmap without the device: %d\n", old);
 	check_either("mmap: its pages, or that there are none", old, 0, -ENODEV);
 
-	check("bind the device", put(DRIVER "bind", DEVICE), 0);
+	check("bind the device", bind_device(), 0);
 	context_init(&ctx);
 	old = import(ctx.fd, file, &handle);
 	printf("# import of the old device's buffer: %d\n", old);
