@@ -18,8 +18,8 @@
 #define ROUNDS 200
 #define BINDS 10
 
-/* Returns 0, or what failed as a negative errno. */
-static int look(void)
+/* Opens the device, and asks it for its parameters. Returns 0 or a negative errno. */
+static int open_and_ask(void)
 {
 	struct drm_asahi_params_global params;
 	char name[64] = "";
@@ -38,7 +38,7 @@ static int look(void)
 	return ret;
 }
 
-/* One that fails if a look does; or that looks until it is killed. */
+/* A process that opens the device some times, and fails if that fails; or until it is killed. */
 static pid_t start(bool forever)
 {
 	pid_t pid = fork();
@@ -47,7 +47,7 @@ static pid_t start(bool forever)
 	if (pid)
 		return pid;
 	for (int i = 0; forever || i < ROUNDS; i++)
-		if (look() && !forever)
+		if (open_and_ask() && !forever)
 			_exit(1);
 	_exit(0);
 }
@@ -64,7 +64,7 @@ void test_opens(void)
 		need("wait", waitpid(pids[i], &status, 0) < 0 ? -errno : 0);
 		failed += !WIFEXITED(status) || WEXITSTATUS(status);
 	}
-	check_true("everybody finds the device each time", failed == 0);
+	check_true("each process finds the device each time", failed == 0);
 	for (int i = 0; i < PROCESSES; i++)
 		pids[i] = start(true);
 	for (int i = 0; i < BINDS && !result; i++) {
@@ -77,5 +77,5 @@ void test_opens(void)
 		kill(pids[i], SIGKILL);
 		need("wait", waitpid(pids[i], &status, 0) < 0 ? -errno : 0);
 	}
-	check("it is there afterwards", look(), 0);
+	check("it is there afterwards", open_and_ask(), 0);
 }

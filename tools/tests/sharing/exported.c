@@ -89,7 +89,7 @@ static pid_t advance_when_asleep(int timeline)
 	_exit(0);
 }
 
-/* With a fence of somebody else's in the buffer. */
+/* With a fence of another driver's in the buffer. */
 static void check_poll(int file)
 {
 	int timeline = sw_sync_create(), fence, status;
@@ -97,13 +97,13 @@ static void check_poll(int file)
 	struct dma_buf_import_sync_file args = { .flags = DMA_BUF_SYNC_WRITE };
 
 	need("a timeline", timeline);
-	check_true("poll: nobody uses it", ready(file, POLLIN | POLLOUT, 0) == (POLLIN | POLLOUT));
+	check_true("poll: no job uses it", ready(file, POLLIN | POLLOUT, 0) == (POLLIN | POLLOUT));
 	fence = sw_sync_fence(timeline, 1);
 	need("a fence", fence);
 	args.fd = fence;
 	check("a fence goes in", ioctl(file, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args) ? -errno : 0,
 	      0);
-	check_true("poll: somebody writes", ready(file, POLLIN | POLLOUT, 0) == 0);
+	check_true("poll: a job writes", ready(file, POLLIN | POLLOUT, 0) == 0);
 	child = advance_when_asleep(timeline);
 	check_true("poll: wakes up when that is over",
 		   ready(file, POLLOUT, SECONDS * 1000) == POLLOUT);

@@ -48,7 +48,7 @@ impl Soc {
             let page = uat.walk(shadow::context(key), key.va).ok()?;
             Some(page.pte)
         };
-        let stale = book.open().look(Instant::now(), entry);
+        let stale = book.open().find_stale(Instant::now(), entry);
         for s in stale {
             self.stale.fetch_add(1, Ordering::Relaxed);
             let context = match s.key.asid {

@@ -162,12 +162,13 @@ impl Shadow {
         self.counts.invalidated += (before - self.kept.len()) as u64;
     }
 
-    /// Compares with the tables; returns what no invalidation has covered since [`PATIENCE`].
+    /// Returns the translations that differ from the tables, and that no invalidation has covered
+    /// for [`PATIENCE`].
     ///
     /// `entry` is the entry of a page in a context, `None` if there is none. A context that is not
     /// bound has none at all: what was used through it stays in hardware, and is used again by the
     /// next one of that number.
-    pub fn look(&mut self, now: Instant, entry: impl Fn(Key) -> Option<u64>) -> Vec<Stale> {
+    pub fn find_stale(&mut self, now: Instant, entry: impl Fn(Key) -> Option<u64>) -> Vec<Stale> {
         let mut stale = Vec::new();
         self.kept.retain(|key, kept| {
             let new = entry(*key);
@@ -243,8 +244,8 @@ mod tests {
     /// Returns what is stale when every page has gone, in order.
     fn stale(s: &mut Shadow) -> Vec<Key> {
         let now = Instant::now();
-        assert_eq!(s.look(now, |_| None), []);
-        let late = s.look(now + PATIENCE, |_| None);
+        assert_eq!(s.find_stale(now, |_| None), []);
+        let late = s.find_stale(now + PATIENCE, |_| None);
         assert!(s.is_empty());
         late.iter().map(|s| s.key).collect()
     }
@@ -317,16 +318,16 @@ mod tests {
         let mut s = shadow();
         let now = Instant::now();
         let same = |k: Key| Some(if k.asid.is_some() { OLD | NG } else { OLD });
-        assert_eq!(s.look(now, same), []);
-        assert_eq!(s.look(now + 2 * PATIENCE, same), []);
+        assert_eq!(s.find_stale(now, same), []);
+        assert_eq!(s.find_stale(now + 2 * PATIENCE, same), []);
         assert_eq!(s.len(), 3);
         // A change that is taken back in time was none.
-        assert_eq!(s.look(now, |_| None), []);
-        assert_eq!(s.look(now + PATIENCE / 2, same), []);
-        assert_eq!(s.look(now + PATIENCE, |_| None), []);
+        assert_eq!(s.find_stale(now, |_| None), []);
+        assert_eq!(s.find_stale(now + PATIENCE / 2, same), []);
+        assert_eq!(s.find_stale(now + PATIENCE, |_| None), []);
         // Another entry in its place is as bad as none.
         let other = |_| Some(OLD + PAGE_SIZE);
-        assert_eq!(s.look(now + 2 * PATIENCE, other).len(), 3);
+        assert_eq!(s.find_stale(now + 2 * PATIENCE, other).len(), 3);
     }
 
     #[test]
