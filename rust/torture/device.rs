@@ -202,7 +202,8 @@ pub(crate) enum End {
 
 pub(crate) type Queue = Arc<JobQueue<CheckedRing>>;
 
-pub(crate) struct Bench {
+/// A queue with its hardware, and how both will end.
+pub(crate) struct TestedQueue {
     pub(crate) scope: Scope,
     pub(crate) engine: Arc<Engine>,
     pub(crate) queue: Option<Queue>,
@@ -214,7 +215,7 @@ pub(crate) struct Bench {
     pub(crate) stopped: bool,
 }
 
-impl Bench {
+impl TestedQueue {
     fn new(device: &Device, file: &Scope, random: &mut Random) -> Result<Self> {
         let scope = file.child(c"queue")?;
         let hangs = random.once_in(4);
@@ -225,7 +226,7 @@ impl Bench {
         let timeout = if hangs { SOON } else { NEVER };
         let queue = queue(&scope, &engine, &device.slots, credits, timeout, on_error)?;
         let how = [End::Close, End::Drop, End::Cancel, End::Unplug, End::Finish];
-        let bench = Self {
+        let tested = Self {
             scope,
             engine,
             queue: Some(Arc::new(queue, GFP_KERNEL)?),
@@ -234,13 +235,13 @@ impl Bench {
             hangs,
             stopped: random.once_in(8),
         };
-        if bench.stopped {
-            bench.engine.stop(false);
+        if tested.stopped {
+            tested.engine.stop(false);
         }
-        Ok(bench)
+        Ok(tested)
     }
 
-    /// Does it after a time, on another processor perhaps.
+    /// Ends the queue, as [`Self::how`] says, after a time.
     fn end_later(&self, world: &Scope, after: Delta) -> Result {
         let engine = self.engine.clone();
         let scope = self.scope.clone();
@@ -281,7 +282,7 @@ enum FileEnd {
 /// An open file.
 pub(crate) struct File {
     pub(crate) scope: Scope,
-    pub(crate) benches: KVec<Bench>,
+    pub(crate) queues: KVec<TestedQueue>,
     how: FileEnd,
     killed: Arc<Atomic<u32>>,
 }
@@ -301,7 +302,7 @@ impl File {
         };
         let mut this = Self {
             scope: device.executor.root().child(c"file")?,
-            benches: KVec::new(),
+            queues: KVec::new(),
             how: match random.below(8) {
                 0 | 1 => FileEnd::Close,
                 2 | 3 => FileEnd::Kill,
@@ -310,10 +311,10 @@ impl File {
             killed: Arc::new(Atomic::new(0), GFP_KERNEL)?,
         };
         for _ in 0..1 + random.below(3) {
-            let bench = Bench::new(device, &this.scope, random)?;
+            let tested = TestedQueue::new(device, &this.scope, random)?;
             let after = moment(random);
-            bench.end_later(world, after)?;
-            this.benches.push(bench, GFP_KERNEL)?;
+            tested.end_later(world, after)?;
+            this.queues.push(tested, GFP_KERNEL)?;
         }
         let (scope, killed, how) = (this.scope.clone(), this.killed.clone(), this.how);
         let after = moment(random);
@@ -334,8 +335,8 @@ impl File {
         self.killed.load(Relaxed) != 0
     }
 
-    /// Returns whether jobs of `bench` may be cancelled for another reason than one of their own.
-    pub(crate) fn may_cancel(&self, bench: &Bench) -> bool {
-        self.how != FileEnd::Stay || bench.how != End::Finish || self.scope.is_cancelled()
+    /// Returns whether jobs of `tested` may be cancelled for another reason than one of their own.
+    pub(crate) fn may_cancel(&self, tested: &TestedQueue) -> bool {
+        self.how != FileEnd::Stay || tested.how != End::Finish || self.scope.is_cancelled()
     }
 }

@@ -60,7 +60,7 @@ unsafe extern "C" {
     fn torture_job_put(job: *mut RawJob);
     fn torture_foreign_fence(ns: u64, error: c_int) -> *mut bindings::dma_fence;
     fn torture_keep(fence: *mut bindings::dma_fence);
-    fn torture_judged() -> kernel::ffi::c_uint;
+    fn torture_checked() -> kernel::ffi::c_uint;
     fn torture_live() -> c_int;
     fn torture_barrier();
 }
@@ -81,9 +81,9 @@ pub(crate) struct Engine {
     hangs: bool,
 }
 
-// SAFETY: All functions on it lock.
+// SAFETY: The C functions take the engine's lock, or read a flag that is written once.
 unsafe impl Send for Engine {}
-// SAFETY: The C functions take the engine's lock, and the waker may be shared.
+// SAFETY: As above, and the waker may be shared.
 unsafe impl Sync for Engine {}
 
 impl Engine {
@@ -155,10 +155,10 @@ impl Drop for Engine {
     }
 }
 
-/// A job. The judge has a reference of its own, until its fence signals, and so has this.
+/// A job. The checker has a reference of its own, until its fence signals, and so has this.
 pub(crate) struct Job {
     raw: NonNull<RawJob>,
-    /// The judge asks it.
+    /// The checker asks it.
     _engine: Arc<Engine>,
     /// How long it takes to find room for it.
     pub(crate) delay: Delta,
@@ -191,10 +191,10 @@ impl Job {
 
     /// Returns what the thread that commits the job keeps meanwhile, as the job may be over before
     /// the commit returns.
-    pub(crate) fn witness(&self) -> Witness {
+    pub(crate) fn committing(&self) -> Committing {
         // SAFETY: `raw` is the job of this value, which owns a reference.
         unsafe { torture_job_get(self.raw.as_ptr()) };
-        Witness(self.raw)
+        Committing(self.raw)
     }
 }
 
@@ -206,9 +206,9 @@ impl Drop for Job {
 }
 
 /// A reference to a job that is to be committed.
-pub(crate) struct Witness(NonNull<RawJob>);
+pub(crate) struct Committing(NonNull<RawJob>);
 
-impl Witness {
+impl Committing {
     /// Arranges for the checker to check the fence when it signals.
     pub(crate) fn committed(self, fence: &Fence) {
         // SAFETY: Both are valid. The ring has the engine until all of its jobs' fences have
@@ -217,7 +217,7 @@ impl Witness {
     }
 }
 
-impl Drop for Witness {
+impl Drop for Committing {
     fn drop(&mut self) {
         // SAFETY: The reference is ours.
         unsafe { torture_job_put(self.0.as_ptr()) }
@@ -239,10 +239,10 @@ pub(crate) fn keep(fence: &Fence) {
     unsafe { torture_keep(fence.as_raw()) }
 }
 
-/// Returns how many fences the judge has looked at while they signalled.
-pub(crate) fn judged() -> u32 {
+/// Returns the number of fences that were checked while they signalled.
+pub(crate) fn checked() -> u32 {
     // SAFETY: Only reads a counter, which is atomic.
-    unsafe { torture_judged() }
+    unsafe { torture_checked() }
 }
 
 /// Waits until neither jobs nor foreign fences are left.

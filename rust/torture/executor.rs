@@ -59,17 +59,17 @@ struct World {
     done: Atomic<u32>,
 }
 
-/// In each future.
-struct Witness(Arc<World>);
+/// Counts the drop of the future that has it.
+struct DropCounter(Arc<World>);
 
-impl Witness {
+impl DropCounter {
     fn new(world: &Arc<World>) -> Self {
         world.born.fetch_add(1, Relaxed);
         Self(world.clone())
     }
 }
 
-impl Drop for Witness {
+impl Drop for DropCounter {
     fn drop(&mut self) {
         self.0.gone.fetch_add(1, Relaxed);
     }
@@ -91,7 +91,7 @@ fn spawn(
     let id = random.next();
     let time = Delta::from_micros(random.below(300).into());
     let n = random.below(8);
-    let w = Witness::new(world);
+    let w = DropCounter::new(world);
     let mut sender = None;
     let handle = match random.below(7) {
         0 => scope.spawn(c"sleeps", async move {

@@ -136,11 +136,11 @@ fn jobs(executor: &Executor) -> Result {
             let mut job = Job::new(&engine)?;
             job.depends_on(&foreign)?;
             dependencies.push(foreign, GFP_KERNEL)?;
-            let witness = job.witness();
+            let committing = job.committing();
             let prepared = queue.prepare(job, 1, dependencies)?;
             // R7: from here on nothing fails.
             let fence = prepared.commit().map_err(|_| EIO)?;
-            witness.committed(&fence);
+            committing.committed(&fence);
         }
         Ok(())
     };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Hardware that checks what it is asked to do, and a judge that sees each fence signal. In C, as
- * none of it is to depend on what it judges.
+ * Hardware that checks what it is asked to do, and a callback that checks each fence when it
+ * signals. In C, so that neither depends on the code under test.
  *
  * A job's memory belongs to the hardware from the job's start to its end. A fence that signals in
  * between is a failure, as the memory could be reused. Other failures are a job that starts
@@ -19,12 +19,12 @@
 
 #define MAX_DEPS 4
 
-static atomic_t judged = ATOMIC_INIT(0);
+static atomic_t checked = ATOMIC_INIT(0);
 
-/* How many fences have been looked at while they signalled. */
-unsigned int torture_judged(void)
+/* The number of fences that were checked while they signalled. */
+unsigned int torture_checked(void)
 {
-	return atomic_read(&judged);
+	return atomic_read(&checked);
 }
 
 /*
@@ -282,7 +282,7 @@ static void job_signalled(struct dma_fence *fence, struct dma_fence_cb *cb)
 	struct torture_job *job = container_of(cb, struct torture_job, cb);
 
 	check_end(job, fence, true);
-	atomic_inc(&judged);
+	atomic_inc(&checked);
 	torture_job_put(job);
 }
 

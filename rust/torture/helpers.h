@@ -16,10 +16,10 @@ struct torture_later;
 struct torture_later *torture_later(u64 ns, void (*fn)(void *data), void *data);
 void torture_later_wait(struct torture_later *later);
 
-/* The judge. */
+/* Failures and counters. */
 void torture_failed(const char *what, u64 a, u64 b);
 unsigned int torture_failures(void);
-unsigned int torture_judged(void);
+unsigned int torture_checked(void);
 void torture_live_add(int n);
 int torture_live(void);
 void torture_barrier(void);

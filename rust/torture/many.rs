@@ -4,7 +4,7 @@
 
 use crate::{
     engine::{
-        judged,
+        checked,
         Engine,
         Job, //
     },
@@ -91,17 +91,18 @@ impl Recent {
     }
 }
 
-struct Bench {
+/// A queue with its hardware.
+struct TestedQueue {
     engine: Arc<Engine>,
     queue: JobQueue<CheckedRing>,
 }
 
 /// `jobs` jobs.
 pub(crate) fn run(jobs: u32, seed: u32) -> Result {
-    let before = judged();
+    let before = checked();
     let executor = Executor::new(c"torture-many")?;
     let mut random = Random::new(seed, 100);
-    let mut benches = KVVec::new();
+    let mut queues = KVVec::new();
     let slots = Arc::new(Semaphore::new(QUEUES as usize / 4), GFP_KERNEL)?;
     for _ in 0..QUEUES {
         let scope = executor.root().child(c"many")?;
@@ -115,7 +116,7 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
             Delta::from_secs(60),
             OnError::Propagate,
         )?;
-        benches.push(Bench { engine, queue }, GFP_KERNEL)?;
+        queues.push(TestedQueue { engine, queue }, GFP_KERNEL)?;
     }
     let recent = Recent::new()?;
     let left = Atomic::<i32>::new(i32::try_from(jobs)?);
@@ -132,8 +133,8 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
         let mut pending = KVVec::new();
         while left.fetch_sub(1, Relaxed) > 0 {
             let at = random.below(QUEUES);
-            let bench = &benches[at as usize];
-            let mut job = Job::new(&bench.engine)?;
+            let tested = &queues[at as usize];
+            let mut job = Job::new(&tested.engine)?;
             let mut dependencies = KVVec::new();
             for _ in 0..random.below(4) {
                 if let Some((fence, queue)) = recent.some(&mut random) {
@@ -144,10 +145,10 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
                     dependencies.push(fence, GFP_KERNEL)?;
                 }
             }
-            let witness = job.witness();
-            let prepared = bench.queue.prepare(job, 1, dependencies)?;
+            let committing = job.committing();
+            let prepared = tested.queue.prepare(job, 1, dependencies)?;
             let fence = prepared.commit()?;
-            witness.committed(&fence);
+            committing.committed(&fence);
             recent.add((fence.clone(), at), &mut random);
             pending.push(fence, GFP_KERNEL)?;
             if pending.len() == 1024 {
@@ -162,17 +163,20 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
         }
         verdict()
     });
-    drop(benches);
+    drop(queues);
     executor.root().cancel();
     executor.root().join_blocking()?;
     executor.shutdown()?;
-    let (good, bad, judged) = (good.load(Relaxed), bad.load(Relaxed), judged() - before);
-    pr_info!("{jobs} jobs on {QUEUES} queues: {good} well, {bad} not; {judged} judged as they signalled\n");
+    let (good, bad, checked) = (good.load(Relaxed), bad.load(Relaxed), checked() - before);
+    pr_info!(
+        "{jobs} jobs on {QUEUES} queues: {good} well, {bad} not; {checked} checked as they \
+         signalled\n"
+    );
     result?;
-    // The others were over when they were committed. If that is what most of them are nothing is
-    // tested.
-    if judged < jobs / 2 {
-        failed(c"few jobs were judged", judged.into(), jobs.into());
+    // The fences of the others had signalled before the checker was added. If most jobs are such,
+    // nothing is tested.
+    if checked < jobs / 2 {
+        failed(c"few jobs were checked", checked.into(), jobs.into());
     }
     if good != jobs {
         failed(c"not all jobs went well", good.into(), jobs.into());

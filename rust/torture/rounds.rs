@@ -9,11 +9,11 @@
 
 use crate::{
     device::{
-        Bench,
         Device,
         End,
         File,
-        Later, //
+        Later,
+        TestedQueue, //
     },
     engine::{
         foreign_fence,
@@ -108,13 +108,13 @@ fn submit(
     random: &mut Random,
     seen: &Seen,
 ) -> Result<Option<Known>> {
-    let bench = &file.benches[at];
-    let Some(queue) = &bench.queue else {
+    let tested = &file.queues[at];
+    let Some(queue) = &tested.queue else {
         return Ok(None);
     };
     let mut known = KVec::new();
     let mut dependencies = KVVec::new();
-    let mut job = Job::new(&bench.engine)?;
+    let mut job = Job::new(&tested.engine)?;
     for _ in 0..random.below(DEPENDENCIES + 1) {
         let Known { fence, of, .. } = &fences[random.below(fences.len() as u32) as usize];
         // H27: what it has of its own queue is in order anyway.
@@ -127,7 +127,7 @@ fn submit(
     if random.once_in(4) {
         job.delay = Delta::from_micros(random.below(50).into());
     }
-    let witness = job.witness();
+    let committing = job.committing();
     let credits = 1 + random.below(2) as usize;
     let refuse = |e| {
         if e != ECANCELED {
@@ -147,7 +147,7 @@ fn submit(
     }
     match prepared.commit() {
         Ok(fence) => {
-            witness.committed(&fence);
+            committing.committed(&fence);
             if random.once_in(64) {
                 keep(&fence);
             }
@@ -167,20 +167,20 @@ fn has_reason(
     known: &Known,
     before: &[Known],
     file: &File,
-    bench: &Bench,
+    tested: &TestedQueue,
     gone: bool,
 ) -> bool {
-    let gone = gone || bench.how == End::Unplug;
+    let gone = gone || tested.how == End::Unplug;
     // Of its own: of the queue's end, of the hardware's.
     let own = match e {
-        ECANCELED => bench.hangs || gone || file.may_cancel(bench),
-        ETIME => bench.hangs,
-        EIO => bench.hangs || bench.stopped || gone,
+        ECANCELED => tested.hangs || gone || file.may_cancel(tested),
+        ETIME => tested.hangs,
+        EIO => tested.hangs || tested.stopped || gone,
         ENODEV => gone,
         _ => false,
     };
     let has = |fence: &ARef<Fence>| fence.result() == Some(Err(e));
-    own || match bench.on_error {
+    own || match tested.on_error {
         OnError::Ignore => false,
         OnError::Propagate => known.dependencies.iter().any(has),
         OnError::Poison => {
@@ -192,13 +192,13 @@ fn has_reason(
 
 /// Returns whether one of its dependencies has failed, so that it may not go well. Of several of
 /// one timeline it is the last that counts.
-fn must_fail(known: &Known, bench: &Bench) -> bool {
+fn must_fail(known: &Known, tested: &TestedQueue) -> bool {
     let dependencies = &known.dependencies;
     let counts = |fence: &Fence| {
         let other = |f: &ARef<Fence>| f.context() == fence.context() && f.is_later_than(fence);
         !dependencies.iter().any(other)
     };
-    bench.on_error != OnError::Ignore
+    tested.on_error != OnError::Ignore
         && dependencies
             .iter()
             .any(|fence| matches!(fence.result(), Some(Err(_))) && counts(fence))
@@ -206,15 +206,15 @@ fn must_fail(known: &Known, bench: &Bench) -> bool {
 
 fn count(at: usize, fences: &[Known], files: &[File], gone: bool, seen: &Seen) {
     let known = &fences[at];
-    let Some((file, bench)) = known.of else {
+    let Some((file, tested)) = known.of else {
         return;
     };
-    let (file, bench) = (&files[file], &files[file].benches[bench]);
+    let (file, tested) = (&files[file], &files[file].queues[tested]);
     let context = known.fence.context();
     let result = known.fence.result();
     let counter = match result {
         Some(Ok(())) => {
-            if must_fail(known, bench) {
+            if must_fail(known, tested) {
                 failed(c"an error was not passed on", context, 0);
             }
             &seen.good
@@ -228,7 +228,7 @@ fn count(at: usize, fences: &[Known], files: &[File], gone: bool, seen: &Seen) {
         }
     };
     if let Some(Err(e)) = result {
-        if !has_reason(e, known, &fences[..at], file, bench, gone) {
+        if !has_reason(e, known, &fences[..at], file, tested, gone) {
             failed(
                 c"a fence has an error for no reason",
                 context,
@@ -250,27 +250,27 @@ fn process(
         let file_at = random.below(files.len() as u32) as usize;
         let file = &mut files[file_at];
         if file.is_killed() {
-            for bench in &mut file.benches {
-                bench.queue = None;
+            for tested in &mut file.queues {
+                tested.queue = None;
             }
             file.scope.cancel();
             continue;
         }
-        let at = random.below(file.benches.len() as u32) as usize;
+        let at = random.below(file.queues.len() as u32) as usize;
         if let Some(known) = submit((file_at, at), file, fences, random, seen)? {
             fences.push(known, GFP_KERNEL)?;
         }
-        let bench = &mut file.benches[at];
-        if let Some(queue) = &bench.queue {
+        let tested = &mut file.queues[at];
+        if let Some(queue) = &tested.queue {
             match random.below(16) {
                 0 => queue.park(),
                 1..=3 => queue.unpark(),
                 _ => {}
             }
         }
-        if random.once_in(24) && bench.how != End::Finish {
+        if random.once_in(24) && tested.how != End::Finish {
             // Jobs go on without it.
-            bench.queue = None;
+            tested.queue = None;
         }
     }
     Ok(())
@@ -278,18 +278,18 @@ fn process(
 
 /// Queues that are left alone are there until their fences have signalled.
 fn finish(files: &mut [File], fences: &[Known]) -> Result {
-    for bench in files.iter_mut().flat_map(|file| &mut file.benches) {
-        match &bench.queue {
+    for tested in files.iter_mut().flat_map(|file| &mut file.queues) {
+        match &tested.queue {
             // Others may wait for it.
-            Some(queue) if bench.how == End::Finish => queue.unpark(),
-            _ => bench.queue = None,
+            Some(queue) if tested.how == End::Finish => queue.unpark(),
+            _ => tested.queue = None,
         }
     }
     for known in fences {
         let Some((file, at)) = known.of else {
             continue;
         };
-        if files[file].benches[at].queue.is_none() {
+        if files[file].queues[at].queue.is_none() {
             continue;
         }
         if block_on(timeout(LIMIT, known.fence.wait()))?.is_err() {
@@ -297,8 +297,8 @@ fn finish(files: &mut [File], fences: &[Known]) -> Result {
         }
     }
     for file in files {
-        for bench in &mut file.benches {
-            bench.queue = None;
+        for tested in &mut file.queues {
+            tested.queue = None;
         }
         if file.is_killed() {
             file.scope.cancel();

@@ -95,6 +95,7 @@ static void translated(struct qemu_plugin_tb *tb, void *data)
 static void finished(void *data)
 {
 	FILE *file = fopen(path, "w");
+	bool failed;
 
 	if (!file) {
 		perror(path);
@@ -107,7 +108,12 @@ static void finished(void *data)
 					fprintf(file, "%d %llx %llu\n", r,
 						(unsigned long long)a->address,
 						(unsigned long long)a->counts[r]);
-	fclose(file);
+	/* A part of the counts would be taken for fewer instructions. */
+	failed = ferror(file);
+	if (fclose(file) || failed) {
+		fprintf(stderr, "profile: %s was not written\n", path);
+		remove(path);
+	}
 }
 
 int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv)

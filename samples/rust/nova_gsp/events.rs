@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Events: what the firmware has to say unasked, as streams.
+//! Events: messages of the firmware that answer no call, as streams.
 
 use crate::{
     rpc::count,
@@ -20,13 +20,13 @@ use kernel::{
     }, //
 };
 
-/// What is kept of the payload of an event.
+/// Bytes of the payload of an event that are kept.
 const KEPT: usize = 64;
 
 /// An event.
 #[derive(Clone, Copy)]
 pub(crate) struct Event {
-    /// How many events of this stream were lost just before, as nobody took them in time.
+    /// Events of this stream that were lost just before, as the stream was full.
     pub(crate) lost: u32,
     /// The length of the payload, of which the beginning is kept.
     pub(crate) length: usize,

@@ -79,7 +79,7 @@ impl Handles {
         self.at[index].xchg(FREE, Full);
     }
 
-    /// Takes note that nobody owns a client any more. Any context.
+    /// Takes note that a client has no owner any more. Any context.
     pub(crate) fn orphan(&self, index: usize) {
         self.at[index].xchg(ORPHANED, Full);
         self.orphaned.notify_one();

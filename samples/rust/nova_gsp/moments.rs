@@ -117,7 +117,7 @@ impl Clients {
         )?;
         let stream = self.gsp.events.subscribe(event::POST, 4);
         let refused = matches!(stream, Err(ENODEV));
-        check("nobody waits for its events", refused)
+        check("streams of its events are refused", refused)
     }
 
     /// As [`Self::dead`], but the processor is just being started again.
@@ -143,7 +143,7 @@ impl Clients {
         check("which ends, too", self.ends(client))
     }
 
-    /// Fills the queue with calls that nobody waits for, while the processor takes some.
+    /// Fills the queue with calls whose callers have gone, while the processor takes some.
     pub(crate) fn fill(&self) -> Result {
         let rpc = &self.gsp.rpc;
         let framing = rpc.memory.framing;
@@ -190,7 +190,7 @@ impl Clients {
         check("and calls are answered", works == Ok(true))
     }
 
-    /// The firmware does not free a client that nobody owns: its handle is nobody else's.
+    /// The firmware does not free a client without an owner: its handle is not used again.
     fn kept(&self) -> Result {
         let again = block_on(async {
             drop(self.open().await?);

@@ -93,7 +93,7 @@ pub(crate) struct Memory {
     logs: [Coherent<[u8]>; 3],
 }
 
-/// How far the driver has got with commands.
+/// The driver's position in the ring of commands.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Commands {
     write: u32,
@@ -102,7 +102,7 @@ pub(crate) struct Commands {
     transport: u32,
 }
 
-/// How far it has got with messages.
+/// The driver's position in the ring of messages.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Messages {
     read: u32,
@@ -280,7 +280,7 @@ impl Commands {
         if memory.framing == Framing::V0 {
             memory.store(COMMANDS + WRITE_POINTER, self.write)?;
         }
-        // With v0 nobody looks at what is written to the doorbell.
+        // With v0 the firmware ignores the value of the doorbell.
         registers.ring(self.write)
     }
 }

@@ -86,12 +86,12 @@ struct Table {
     link: Link,
     slots: KVec<Slot>,
     calls: u32,
-    /// Nobody looks whether calls are answered: the next one has to say that it has begun.
+    /// The server does not check for calls without an answer. The next call notifies `begun`.
     idle: bool,
     commands: Commands,
     /// The slot whose reply goes on in the next message.
     partial: Option<usize>,
-    /// What a caller has found to be wrong in this life.
+    /// The error that a caller has found in the queues since the processor was started.
     distrust: Option<Poison>,
 }
 
@@ -274,7 +274,7 @@ impl Rpc {
         Ok(free >= pages)
     }
 
-    /// Has the processor reset, unless it is already known that it does not live.
+    /// Has the processor reset, unless calls are refused already.
     pub(crate) fn distrust(&self, why: Poison) {
         {
             let mut table = self.table.lock();
@@ -286,12 +286,13 @@ impl Rpc {
         self.trouble.notify_one();
     }
 
-    /// Returns what a caller has found to be wrong in this life.
+    /// Returns the error that a caller has found in the queues since the processor was started.
     pub(crate) fn distrusted(&self) -> Option<Poison> {
         self.table.lock().distrust
     }
 
-    /// Takes up from where calls have got the processor: at the beginning. The caller has the turn.
+    /// Sets the position in the queues to that of a processor that was just reset. The caller has
+    /// the turn.
     pub(crate) fn begin(&self) {
         let mut table = self.table.lock();
         table.commands = Commands::default();

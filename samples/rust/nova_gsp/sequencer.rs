@@ -24,16 +24,17 @@ const WRITE: u32 = 0;
 const MODIFY: u32 = 1;
 const POLL: u32 = 2;
 const DELAY: u32 = 3;
-/// Where the commands begin, after their number, how many of them there are, and saved registers.
+/// The offset of the commands, behind the size of the buffer, the number of its words in use, and
+/// eight saved registers.
 const COMMANDS: usize = 40;
-/// All that it may take.
+/// The time limit of a sequence.
 const LIMIT: Delta = Delta::from_secs(4);
 
 /// Runs the sequence in `payload`.
 ///
 /// # Errors
 ///
-/// It is none, or takes too long.
+/// [`Poison::Sequencer`] if it is malformed, accesses another register or takes too long.
 pub(crate) async fn run(registers: &Registers, payload: &[u8]) -> Result<(), Poison> {
     let commands = payload.get(COMMANDS..).ok_or(Poison::Sequencer)?;
     let count = word(payload, 4) as usize;

@@ -23,7 +23,7 @@ const V2_MAGIC: u32 = 0x4d43_5450;
 const V2_MCTP: u32 = 0xc000_0001;
 const V2_NVDM: u32 = 0x2510_de7e;
 
-/// What the largest message takes that is copied to behind [`HEADERS`].
+/// The bytes of a buffer for the largest message, whose payload is copied to behind [`HEADERS`].
 pub(crate) const COPIED: usize = LARGEST + CALL - V2;
 
 /// How messages are framed, and where the pointers of the queues are.
@@ -58,12 +58,13 @@ impl Framing {
         (self.headers() + payload).div_ceil(PAGE) as u32
     }
 }
+
 const VERSION: u32 = 0x0300_0000;
 /// "VRPC".
 const SIGNATURE: u32 = 0x4350_5256;
 
 pub(crate) mod function {
-    //! What a driver calls.
+    //! Functions of the firmware that the driver calls.
 
     pub(crate) const NOP: u32 = 0;
     pub(crate) const FREE: u32 = 10;
@@ -76,7 +77,7 @@ pub(crate) mod function {
 }
 
 pub(crate) mod event {
-    //! What comes unasked.
+    //! Events: messages that answer no call.
 
     pub(crate) const FIRST: u32 = 0x1000;
     pub(crate) const INIT_DONE: u32 = 0x1001;
@@ -232,7 +233,7 @@ impl Header {
         }
         match framing {
             Framing::V0 if word(bytes, 0x24) != transport => return Err(Poison::Sequence),
-            // What is longer than its call is padded, which nobody does here.
+            // A message that is longer than its call is padded, which this firmware does not do.
             Framing::V2 if word(bytes, 4) as usize != at + length => return Err(Poison::Length),
             Framing::V2 if word(bytes, 0x10) as usize != length => return Err(Poison::Length),
             _ => {}

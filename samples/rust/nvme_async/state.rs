@@ -41,7 +41,7 @@ pub(crate) struct At {
 impl Controller {
     /// Says what the controller is at. From [`State::Gone`] it does not come back.
     pub(crate) fn is_at(&self, state: State) {
-        // Nobody comes between the look and the change.
+        // With the lock the check and the change are one step.
         let mut states = self.states.lock();
         if states.get().state == State::Gone {
             return;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The driver's tasks: what it does when nobody asks.
+//! The driver's background tasks: recovery, aborts, time limits, events.
 
 use crate::{
     buffer::Buffer,

@@ -26,6 +26,8 @@ def main(who, disk, figures, profile, symbols, functions=None):
         of = counted.of(region)
         own = sum(count for (module, _), count in of.items() if module in OWN[who])
         kernel = sum(count for (module, _), count in of.items() if module != "user")
+        if not own:
+            sys.exit(f"error: {profile} has nothing of {who} in region {region}")
         block = sum(count for (module, name), count in of.items() if module == "kernel" and BLOCK.match(name))
         print(f"nvme_{disk}own_qd{depth} {who} {round(own / reads)}")
         print(f"nvme_{disk}same_qd{depth} {who} {round((own + block) / reads)}")

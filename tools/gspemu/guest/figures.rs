@@ -235,8 +235,8 @@ fn callers(
     Ok(())
 }
 
-/// Has events come while commands wait, and counts those that somebody hears of who waits for them
-/// as well as he can.
+/// Has events come while commands wait, and counts those that a thread receives which polls for
+/// them all the time.
 fn events(cmdq: &Cmdq, bar: Bar0<'_>) -> Result {
     let round = Round::new(2)?;
     round.run(2, cmdq, bar, |round, n, cmdq, bar| {
@@ -251,7 +251,7 @@ fn events(cmdq: &Cmdq, bar: Bar0<'_>) -> Result {
         while begin.elapsed() < Delta::from_secs(2) {
             match cmdq.receive_msg::<Post>(Delta::from_millis(5)) {
                 Ok(_) => heard += 1,
-                // None, or one that is somebody else's and lost now.
+                // None, or a message of another kind, which is lost now.
                 Err(_) => continue,
             }
         }

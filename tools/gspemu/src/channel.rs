@@ -451,6 +451,9 @@ impl Channel {
         let wrong = how & !(copy::TRANSFER | copy::FLUSH | copy::PITCH) != 0
             || how & copy::PITCH != copy::PITCH
             || !matches!(how & copy::TRANSFER, 1 | 2)
+            // Inferred: a copy of no bytes is taken for a mistake of the driver's.
+            || length == 0
+            || lines == 0
             || u64::from(length) * u64::from(lines) > MOST_BYTES;
         if wrong {
             return Err((
@@ -473,4 +476,4 @@ impl Channel {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -94,6 +94,14 @@ impl Framing {
         }
     }
 
+    /// The pointer `pages` pages, fewer than a ring has, before `pointer`.
+    fn before(self, pointer: u32, pages: u32) -> u32 {
+        match self {
+            Self::V0 => (pointer + COUNT - pages) % COUNT,
+            Self::V2 => pointer.wrapping_sub(pages),
+        }
+    }
+
     /// How many pages are never in use.
     fn spare(self) -> u32 {
         match self {
@@ -265,7 +273,7 @@ impl Queues {
         };
         let unread = self.distance(what, is, self.write)?;
         if unread > self.unread {
-            let from = self.write.wrapping_sub(self.unread);
+            let from = self.framing.before(self.write, self.unread);
             return Err(Violation::Backwards { what, from, to: is });
         }
         self.unread = unread;

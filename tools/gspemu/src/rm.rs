@@ -107,7 +107,8 @@ impl From<Vec<u8>> for Answer {
 
 #[derive(Debug)]
 struct Object {
-    parent: u32,
+    /// `None` of a client.
+    parent: Option<u32>,
     class: u32,
     /// Of a channel, its number.
     channel: Option<u32>,
@@ -131,9 +132,9 @@ impl Default for Rm {
             channel: None,
         };
         let objects = BTreeMap::from([
-            ((client, client), object(0, class::CLIENT)),
-            ((client, device), object(client, class::DEVICE)),
-            ((client, subdevice), object(device, class::SUBDEVICE)),
+            ((client, client), object(None, class::CLIENT)),
+            ((client, device), object(Some(client), class::DEVICE)),
+            ((client, subdevice), object(Some(device), class::SUBDEVICE)),
         ]);
         Self {
             objects,
@@ -235,14 +236,15 @@ impl Rm {
                 None => return status::INVALID_ARGUMENT,
                 channel => channel,
             },
-            // {version, engine}
-            class::COPY if word(parameters, 0) != 1 || word(parameters, 4) != ENGINE_COPY => {
-                return status::INVALID_ARGUMENT;
-            }
+            class::COPY => match parameters.get(..8) {
+                // {version, engine}
+                Some(p) if word(p, 0) == 1 && word(p, 4) == ENGINE_COPY => None,
+                _ => return status::INVALID_ARGUMENT,
+            },
             _ => None,
         };
         let object = Object {
-            parent,
+            parent: above.map(|_| parent),
             class,
             channel,
         };
@@ -275,7 +277,7 @@ impl Rm {
             let below: Vec<_> = self
                 .objects
                 .iter()
-                .filter(|((c, _), o)| *c == client && o.parent == parent)
+                .filter(|((c, _), o)| *c == client && o.parent == Some(parent))
                 .map(|((_, h), _)| *h)
                 .collect();
             for handle in below {
@@ -449,6 +451,33 @@ mod tests {
             alloc(&mut rm, INTERNAL[0], INTERNAL[1], 9, class::SUBDEVICE),
             status::OK
         );
+    }
+
+    #[test]
+    fn a_client_is_below_no_object() {
+        let mut rm = Rm::default();
+        // Nothing looks at the parent that the call names.
+        assert_eq!(alloc(&mut rm, 1, 3, 1, class::CLIENT), status::OK);
+        assert_eq!(alloc(&mut rm, 1, 1, 2, class::DEVICE), status::OK);
+        assert_eq!(alloc(&mut rm, 1, 2, 3, class::SUBDEVICE), status::OK);
+        assert_eq!(rm.free(1, 3), status::OK);
+        assert_eq!(rm.clients(), 1);
+        assert_eq!(alloc(&mut rm, 1, 2, 3, class::SUBDEVICE), status::OK);
+    }
+
+    #[test]
+    fn a_copy_engine_without_parameters() {
+        let mut rm = Rm::default();
+        let mut channel = vec![0; ALLOC];
+        channel.extend(crate::channel::tests::parameters(0));
+        let [client, device, _] = INTERNAL;
+        for (i, value) in [client, device, 5, class::CHANNEL].into_iter().enumerate() {
+            put(&mut channel, 4 * i, value);
+        }
+        let answer = rm.call(function::GSP_RM_ALLOC, channel).expect("a call");
+        assert_eq!(word(&answer.payload, 16), status::OK);
+        let copy = alloc(&mut rm, client, 5, 6, class::COPY);
+        assert_eq!(copy, status::INVALID_ARGUMENT);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub enum Violation {
     State(String),
     /// A call that is wrong.
     Call(String),
-    /// A channel's entries or methods.
+    /// A write to a register that there is not.
     Register { offset: u64, value: u32 },
 }
 

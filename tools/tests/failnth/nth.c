@@ -15,7 +15,7 @@
 #define FAILSLAB "/sys/kernel/debug/failslab/"
 #define FAIL_PAGES "/sys/kernel/debug/fail_page_alloc/"
 
-void write_file(const char *path, const char *text)
+void write_needed(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
@@ -25,12 +25,12 @@ void write_file(const char *path, const char *text)
 
 void fail_nth_init(void)
 {
-	write_file(FAILSLAB "ignore-gfp-wait", "N");
-	write_file(FAILSLAB "verbose", "0");
-	write_file(FAIL_PAGES "ignore-gfp-wait", "N");
-	write_file(FAIL_PAGES "ignore-gfp-highmem", "N");
-	write_file(FAIL_PAGES "min-order", "0");
-	write_file(FAIL_PAGES "verbose", "0");
+	write_needed(FAILSLAB "ignore-gfp-wait", "N");
+	write_needed(FAILSLAB "verbose", "0");
+	write_needed(FAIL_PAGES "ignore-gfp-wait", "N");
+	write_needed(FAIL_PAGES "ignore-gfp-highmem", "N");
+	write_needed(FAIL_PAGES "min-order", "0");
+	write_needed(FAIL_PAGES "verbose", "0");
 }
 
 int fail_nth(unsigned int n)

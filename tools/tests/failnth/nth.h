@@ -11,6 +11,6 @@ void fail_nth_init(void);
 int fail_nth(unsigned int n);
 /* Ends that; returns whether it came so far. */
 bool fail_nth_end(int file);
-void write_file(const char *path, const char *text);
+void write_needed(const char *path, const char *text);
 
 #endif

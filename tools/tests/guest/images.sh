@@ -8,4 +8,5 @@
 count=1000
 guest_tap images --plain-kernel --timeout $((300 + 4 * count)) --share "$programs" -- bash -c '
 	/mnt/share/vk-images llvmpipe "$1" 0 40 2>&1 | sed -E "s/^(not )?ok /&llvmpipe: /"
+	[ ${PIPESTATUS[0]} -lt 2 ] || echo "not ok llvmpipe has not drawn all"
 	/mnt/share/vk-images Apple "$1" 0 "$2"' sh "${ASAHI_SEED:-14}" $count

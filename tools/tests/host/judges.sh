@@ -71,12 +71,70 @@ planned "a second one that is killed" 'ok 1 - a\n1..1\nok 1 - c\nok unload' 1
 planned "children that number their own" 'ok 1 - a\nok 1 - c\nok 2 - b\n1..2' 0
 planned "a plan before the tests" '1..2\nok 1 a\nok 2 b\n1..1\nok 1 c\nok tests ran' 0
 planned "a plan that is not kept" '1..3\nok 1 a\nok 2 b\nok tests ran' 1
+planned "a program that is not there" 'sh: 3: /mnt/share/nothing: not found\nok unload' 1
+planned "one that is not there, for bash" 'bash: line 3: /mnt/share/nothing: No such file or directory\nok unload' 1
+planned "one that dies before its first test" 'Segmentation fault\nok unload' 1
+planned "one that dies, for bash" 'bash: line 2:   345 Aborted                 (core dumped) /mnt/share/a\nok unload' 1
+planned "one that says so itself" '# sh: 3: a: not found\nok Segmentation fault\nok unload' 0
 planned "tests without numbers" 'ok one\nok 2 times' 0
 
 counts "what is counted" '{"jobs": 5, "asleep": 0}' 0
 counts "too few" '{"jobs": 4, "asleep": 0}' 1
 counts "what may not be" '{"jobs": 5, "asleep": 1}' 1
 counts "no statistics" '' 2
+
+# costs NAME MODULE FIGURE: what a read from a disk is said to cost, of a profile with 100 instructions of MODULE for 10 reads. "error" for no
+# figure.
+costs() {
+	local dir=$LOGS/judged got
+	mkdir -p "$dir"
+	printf 'ffffffc008000000 t reads\t[%s]\n' "$2" >"$dir/symbols"
+	echo '0 ffffffc008000010 100' >"$dir/profile"
+	echo 'depth 8 reads 10 interrupts 1 wakes 1' >"$dir/figures"
+	got=$(in_root "$(toolchain)" env PYTHONPATH="$here/../bench" python3 "$here/../bench/nvme/nvme.py" ours slow_ \
+		"$dir"/{figures,profile,symbols} 2>&1) || got=error
+	if grep -qxF "$3" <<<"$got"; then
+		pass "judges: $1"
+	else
+		fail "judges: $1: $got"
+	fi
+}
+# pictures NAME WHEN FAILURES: the comparison of pictures has so many failures if llvmpipe ends before its second scene in as many processes
+# as WHEN says.
+pictures() {
+	local dir=$LOGS/judged/pictures got
+	rm -rf "$dir"
+	mkdir -p "$dir"
+	cp "$here/pictures/in-guest" "$dir/"
+	cat >"$dir/gl-pictures" <<-'P'
+		#!/bin/bash
+		api=$(basename "$0" -pictures)
+		for scene in one two; do
+			if [ "$1$scene" = llvmpipetwo ] && [ "$(cat ends)" -gt 0 ]; then
+				echo $(($(cat ends) - 1)) >ends
+				kill -9 $$
+			fi
+			echo picture >"$2/$api-$scene.pam"
+			echo "ok $api $scene"
+		done
+	P
+	printf '#!/bin/bash\ncmp "$1" "$2"\n' >"$dir/compare-pictures"
+	chmod +x "$dir"/{gl,compare}-pictures
+	cp "$dir/gl-pictures" "$dir/vk-pictures"
+	echo "$2" >"$dir/ends"
+	got=$(SHARE=$dir bash "$dir/in-guest" Apple 2>&1 | grep -c '^not ok' || true)
+	if [ "$got" = "$3" ]; then
+		pass "judges: $1"
+	else
+		fail "judges: $1: $got failures, not $3"
+	fi
+}
+pictures "pictures that are all there" 0 0
+pictures "a reference that is drawn again" 1 0
+pictures "a reference that is not whole" 2 1
+
+costs "the instructions of a driver" nvme_async 'nvme_slow_own_qd8 ours 10'
+costs "a profile in which the driver is not" nvme error
 
 # What is left out of a kernel's log, and what the rest is taken for. The last part of a pipeline counts, so it runs in this shell.
 shopt -s lastpipe

@@ -126,6 +126,11 @@ guest_tap() {
 	judge_tap "$name" $status $((SECONDS - start))
 }
 
+# What a shell of a machine says of a program that it does not find, or that ends by itself by a signal.
+NOT_RUN='^[^#]*: (line )?[0-9]+: ([^ /]*|\./[^ ]*|/(mnt|run|usr|bin)/[^ ]*): ((command )?not found|No such file or directory|'
+NOT_RUN+='Permission denied|cannot execute.*)[[:space:]]*$'
+NOT_RUN+='|^([^#]*: line [0-9]+: +[0-9]+ )?(Segmentation fault|Bus error|Illegal instruction|Aborted|Trace/breakpoint trap)([[:space:]]|$)'
+
 # judge_tap NAME STATUS SECONDS: counts the TAP lines in $LOGS/NAME.log. What comes behind a program may hide that it was killed, so its
 # plan has to be there as well.
 judge_tap() {
@@ -148,6 +153,8 @@ judge_tap() {
 	fi
 	[ "$status" != 0 ] || [ "$good" != 0 ] || fail "$name: no test ran"
 	cut=$(awk -f "$here/lib/plan.awk" "$log")
+	# One that is killed or not found before its first test has no plan.
+	[ -n "$cut" ] || cut=$(grep -m 1 -E "$NOT_RUN" "$log" || true)
 	if [ -n "$cut" ] && [ "$bad" = 0 ] && [ "$status" = 0 ]; then
 		fail "$name: cut off: $cut"
 		sed '/^ok /d' "$log" | tail -n 40 >&2

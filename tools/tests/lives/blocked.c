@@ -119,7 +119,7 @@ static void blocked_in(const char *what, wait_fn *wait, int jobs)
 	unbinder = fork();
 	need("fork", unbinder < 0 ? -errno : 0);
 	if (!unbinder)
-		_exit(driver_write("unbind") ? 1 : 0);
+		_exit(unbind_device() ? 1 : 0);
 	ended = process_ends(client, SOON_MS, &status);
 	printf("# the ioctl has %s after %lld ms\n", ended ? "returned" : "not returned",
 	       (long long)(now_ms() - begun));
@@ -134,7 +134,7 @@ static void blocked_in(const char *what, wait_fn *wait, int jobs)
 	sw_sync_advance(timeline, 1);
 	check_true("the device goes", process_ends(unbinder, LIMIT_MS, &status) &&
 		   WIFEXITED(status) && !WEXITSTATUS(status));
-	need("bind", driver_write("bind"));
+	need("bind", bind_device());
 	check("a job of a new client", new_job(LIMIT_MS / 1000), 0);
 	munmap(progress, PAGE);
 	close(in);

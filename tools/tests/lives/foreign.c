@@ -109,7 +109,7 @@ int foreign(void)
 	unbinder = fork();
 	need("fork", unbinder < 0 ? -errno : 0);
 	if (!unbinder)
-		_exit(driver_write("unbind") ? 1 : 0);
+		_exit(unbind_device() ? 1 : 0);
 	check_true("the kernel says what unbinding waits for", log_says(log, NOTICE));
 	for (int i = 0; i < JOBS; i++)
 		check("a fence before that of this process", sync_file_wait(jobs[i], 0), -ETIME);
@@ -126,7 +126,7 @@ int foreign(void)
 	check("it was said once", log_count(log, NOTICE), 0);
 	check("a submit to what is gone", submit_one(&ctx, 0), -ENODEV);
 
-	need("bind", driver_write("bind"));
+	need("bind", bind_device());
 	check("a job of a new client", new_job(LIMIT_MS / 1000), 0);
 	for (int i = 0; i < JOBS; i++)
 		close(jobs[i]);

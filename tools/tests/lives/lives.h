@@ -35,8 +35,6 @@ void client(int sock, int ours, bool may_go);
 
 void kill_round(void);
 void unbind_round(void);
-/* Writes the name of the device to @file of the driver. */
-int driver_write(const char *file);
 /* Ioctls that wait while the device goes. */
 int blocked(void);
 /* A job that waits for a fence of another driver while the device goes. */

@@ -18,8 +18,6 @@
 
 #define MAX_CLIENTS 3
 #define MAX_FENCES 1024
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 
 struct fence {
 	int file;
@@ -216,20 +214,6 @@ void kill_round(void)
 	close(timeline);
 }
 
-int driver_write(const char *file)
-{
-	char path[64];
-	int fd, ret;
-
-	snprintf(path, sizeof(path), DRIVER "%s", file);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, DEVICE, strlen(DEVICE)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 void unbind_round(void)
 {
 	static struct client clients[MAX_CLIENTS];
@@ -252,7 +236,7 @@ void unbind_round(void)
 	unbinder = fork();
 	need("fork", unbinder < 0 ? -errno : 0);
 	if (!unbinder)
-		_exit(driver_write("unbind") ? 1 : 0);
+		_exit(unbind_device() ? 1 : 0);
 	random_moment(50000);
 	sw_sync_advance(timeline, 1);
 	for (int i = 0; i < n; i++) {
@@ -267,7 +251,7 @@ void unbind_round(void)
 		seen.wrong++;
 	for (int i = 0; i < n; i++)
 		judge(&clients[i], true);
-	need("bind", driver_write("bind"));
+	need("bind", bind_device());
 	close(ours);
 	close(timeline);
 }

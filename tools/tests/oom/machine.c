@@ -20,18 +20,6 @@
 static pid_t sleeper;
 static struct context other;
 
-int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = fd < 0 ? -errno : 0;
-
-	if (!ret && write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 long long read_number(const char *path, const char *key)
 {
 	char line[256], format[64];

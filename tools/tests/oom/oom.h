@@ -48,7 +48,6 @@ extern struct got *got;
  */
 pid_t hog_start(enum what what, long most, const char *group);
 
-int write_file(const char *path, const char *text);
 /* The number behind @key in a file, or -1. */
 long long read_number(const char *path, const char *key);
 double seconds(void);

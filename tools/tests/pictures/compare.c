@@ -11,8 +11,8 @@
  * around it have. At most one pixel in a thousand may be wrong.
  *
  * Prints one line with the figures. The exit status is 0 if the picture is right, 1 if it is not,
- * 2 for wrong usage. The difference is drawn in grey, eight times as large as it is; what is wrong
- * is red.
+ * 2 for wrong usage, or for a file that cannot be read. The difference is drawn in grey, eight
+ * times as large as it is; what is wrong is red.
  */
 #include <stdbool.h>
 #include <stdio.h>

@@ -22,7 +22,10 @@ struct probe {
 	uint8_t within;
 };
 
-/* Ends the program with a message. Programs with Vulkan have that of ../vulkan. */
+/*
+ * Ends the program with a message, which is a failure in TAP, and status 2. Programs with Vulkan
+ * have that of ../vulkan.
+ */
 _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* All pixels are zero. */

@@ -43,8 +43,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 #define FAILSLAB "/sys/kernel/debug/failslab/"
 #define FAIL_PAGES "/sys/kernel/debug/fail_page_alloc/"
 
@@ -76,18 +74,6 @@ struct place {
 	/* Below apple_mbox_get(), which calls all that goes wrong ENODEV. */
 	bool mailbox;
 };
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = fd < 0 ? -errno : 0;
-
-	if (!ret && write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
 
 /*
  * Binds the device, with the @n-th allocation from here on failing; none if that is 0. *@left is
@@ -219,7 +205,7 @@ static int bind_workers(const char *kind, int after, unsigned int *left)
 	need("say after how much", write_number(kind, "space", after));
 	need("say how often", write_number(kind, "times", 1));
 	need("workers fail", write_number(kind, "probability", 100));
-	ret = write_file(DRIVER "bind", DEVICE);
+	ret = bind_device();
 	need("workers do not fail", write_number(kind, "probability", 0));
 	snprintf(path, sizeof(path), "%stimes", kind);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -270,7 +256,7 @@ static const char *try_step(unsigned int n, const char *kind, int log, bool *ove
 	}
 	if (new_job(JOB_SECONDS))
 		return "the job fails";
-	if (write_file(DRIVER "unbind", DEVICE) || complains(log))
+	if (unbind_device() || complains(log))
 		return "unbind fails or complains";
 	return NULL;
 }
@@ -313,7 +299,7 @@ static void next_step(struct result *result, const struct plan *plan, const char
 		printf("# %s %u: %s\n", what, result->next, why);
 		/* The next step begins without the device. */
 		if (is_bound())
-			write_file(DRIVER "unbind", DEVICE);
+			unbind_device();
 	} else if (result->steps % 20 == 0) {
 		printf("# %s %u: %u have failed\n", what, result->next, result->failed);
 	}
@@ -397,11 +383,11 @@ int main(int argc, char **argv)
 	need("the same for pages", write_file(FAIL_PAGES "task-filter", "Y"));
 	log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	need("open the kernel's log", log < 0 ? -errno : 0);
-	need("unbind", write_file(DRIVER "unbind", DEVICE));
+	need("unbind", unbind_device());
 	/* What the first probe and client leave for the next is there before it is counted. */
-	need("bind", write_file(DRIVER "bind", DEVICE));
+	need("bind", bind_device());
 	need("a job", new_job(JOB_SECONDS));
-	need("unbind", write_file(DRIVER "unbind", DEVICE));
+	need("unbind", unbind_device());
 	check_held_pages();
 	held = held_pages();
 
@@ -430,7 +416,7 @@ int main(int argc, char **argv)
 	held = held_pages() - held;
 	printf("# %ld pages more are held than before\n", held);
 	check_true("no pages are left", held <= MORE_PAGES);
-	need("bind", write_file(DRIVER "bind", DEVICE));
+	need("bind", bind_device());
 	check("a job", new_job(JOB_SECONDS), 0);
 	return finish();
 }

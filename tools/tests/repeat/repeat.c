@@ -21,8 +21,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 #define CLIENTS 3
 /* Jobs that a client has in flight. */
 #define JOBS 16
@@ -35,18 +33,6 @@ struct count {
 	/* Jobs whose fence ended without an error although they had to, or the reverse. */
 	volatile unsigned int lost;
 };
-
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = fd < 0 ? -errno : 0;
-
-	if (!ret && write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
 
 /* A client until the device goes. What it cannot do then ends it. */
 static void client(struct count *count)
@@ -113,8 +99,8 @@ int main(int argc, char **argv)
 		for (int i = 0; i < 60000 && count->jobs == before; i++)
 			usleep(1000);
 		busy += count->jobs != before;
-		ret = ret ?: write_file(DRIVER "unbind", DEVICE);
-		ret = ret ?: write_file(DRIVER "bind", DEVICE);
+		ret = ret ?: unbind_device();
+		ret = ret ?: bind_device();
 	}
 	printf("# %d times; %u jobs of other clients\n", done, count->jobs);
 	check("bind, jobs, unbind", ret, 0);

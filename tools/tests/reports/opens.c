@@ -17,11 +17,9 @@
 #define PROCESSES 4
 #define ROUNDS 200
 #define BINDS 10
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 
-/* Returns 0, or what failed as a negative errno. */
-static int look(void)
+/* Opens the device, and asks it for its parameters. Returns 0 or a negative errno. */
+static int open_and_ask(void)
 {
 	struct drm_asahi_params_global params;
 	char name[64] = "";
@@ -40,7 +38,7 @@ static int look(void)
 	return ret;
 }
 
-/* One that fails if a look does; or that looks until it is killed. */
+/* A process that opens the device some times, and fails if that fails; or until it is killed. */
 static pid_t start(bool forever)
 {
 	pid_t pid = fork();
@@ -49,20 +47,9 @@ static pid_t start(bool forever)
 	if (pid)
 		return pid;
 	for (int i = 0; forever || i < ROUNDS; i++)
-		if (look() && !forever)
+		if (open_and_ask() && !forever)
 			_exit(1);
 	_exit(0);
-}
-
-static int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
 }
 
 void test_opens(void)
@@ -77,18 +64,18 @@ void test_opens(void)
 		need("wait", waitpid(pids[i], &status, 0) < 0 ? -errno : 0);
 		failed += !WIFEXITED(status) || WEXITSTATUS(status);
 	}
-	check_true("everybody finds the device each time", failed == 0);
+	check_true("each process finds the device each time", failed == 0);
 	for (int i = 0; i < PROCESSES; i++)
 		pids[i] = start(true);
 	for (int i = 0; i < BINDS && !result; i++) {
-		result = put(DRIVER "unbind", DEVICE);
+		result = unbind_device();
 		if (!result)
-			result = put(DRIVER "bind", DEVICE);
+			result = bind_device();
 	}
 	check("the device comes and goes beside them", result, 0);
 	for (int i = 0; i < PROCESSES; i++) {
 		kill(pids[i], SIGKILL);
 		need("wait", waitpid(pids[i], &status, 0) < 0 ? -errno : 0);
 	}
-	check("it is there afterwards", look(), 0);
+	check("it is there afterwards", open_and_ask(), 0);
 }

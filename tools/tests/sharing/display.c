@@ -14,8 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 /* No client has this bound. */
 #define NOWHERE (USER_VA + 0x40000000ull)
 
@@ -158,7 +156,7 @@ static void check_failed(struct kms *kms, struct dumb *black, uint32_t dark, con
 		unbind = fork();
 		need("a process", unbind < 0 ? -errno : 0);
 		if (!unbind)
-			_exit(put(DRIVER "unbind", DEVICE) ? 1 : 0);
+			_exit(unbind_device() ? 1 : 0);
 	}
 	/* A job that is given up keeps its place: it is over once what it waits for is. */
 	sw_sync_advance(s.timeline, 1);
@@ -189,7 +187,7 @@ static void check_failed(struct kms *kms, struct dumb *black, uint32_t dark, con
 	kms_show(kms, black->fb);
 	scene_end(kms, &s, end != CLIENT_GONE);
 	if (end == DEVICE_GONE)
-		need("bind the device", put(DRIVER "bind", DEVICE));
+		need("bind the device", bind_device());
 	snprintf(text, sizeof(text), "%s: a job of another client", name);
 	check(text, new_job(SECONDS), 0);
 }

@@ -18,8 +18,6 @@
 
 #define PAGES 4
 #define SIZE (PAGES * PAGE)
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 
 static int sync_range(int file, uint64_t flags)
 {
@@ -78,7 +76,7 @@ static pid_t advance_when_asleep(int timeline)
 	_exit(0);
 }
 
-/* With a fence of somebody else's in the buffer. */
+/* With a fence of another driver's in the buffer. */
 static void check_poll(int file)
 {
 	int timeline = sw_sync_create(), fence, status;
@@ -86,13 +84,13 @@ static void check_poll(int file)
 	struct dma_buf_import_sync_file args = { .flags = DMA_BUF_SYNC_WRITE };
 
 	need("a timeline", timeline);
-	check_true("poll: nobody uses it", ready(file, POLLIN | POLLOUT, 0) == (POLLIN | POLLOUT));
+	check_true("poll: no job uses it", ready(file, POLLIN | POLLOUT, 0) == (POLLIN | POLLOUT));
 	fence = sw_sync_fence(timeline, 1);
 	need("a fence", fence);
 	args.fd = fence;
 	check("a fence goes in", ioctl(file, DMA_BUF_IOCTL_IMPORT_SYNC_FILE, &args) ? -errno : 0,
 	      0);
-	check_true("poll: somebody writes", ready(file, POLLIN | POLLOUT, 0) == 0);
+	check_true("poll: a job writes", ready(file, POLLIN | POLLOUT, 0) == 0);
 	child = advance_when_asleep(timeline);
 	check_true("poll: wakes up when that is over",
 		   ready(file, POLLOUT, SECONDS * 1000) == POLLOUT);
@@ -173,7 +171,7 @@ static void check_without_device(int file, uint32_t *map)
 	uint32_t handle;
 	int old, pages;
 
-	check("unbind the device", put(DRIVER "unbind", DEVICE), 0);
+	check("unbind the device", unbind_device(), 0);
 	pages = touch(map, false);
 	printf("# %d of %d pages are there without the device\n", pages, PAGES);
 	check_true("all pages, or none", pages == 0 || pages == PAGES);
@@ -188,7 +186,7 @@ static void check_without_device(int file, uint32_t *map)
 	printf("# mmap without the device: %d\n", old);
 	check_either("mmap: its pages, or that there are none", old, 0, -ENODEV);
 
-	check("bind the device", put(DRIVER "bind", DEVICE), 0);
+	check("bind the device", bind_device(), 0);
 	context_init(&ctx);
 	old = import(ctx.fd, file, &handle);
 	printf("# import of the old device's buffer: %d\n", old);

@@ -123,7 +123,7 @@ static void find_crc(struct kms *kms)
 	need("files of checksums",
 	     glob("/sys/kernel/debug/dri/*/crtc-0/crc", 0, NULL, &found) ? -ENOENT : 0);
 	snprintf(path, sizeof(path), "%s/control", found.gl_pathv[0]);
-	need("checksums of all frames", put(path, "auto"));
+	need("checksums of all frames", write_file(path, "auto"));
 	snprintf(kms->crc, sizeof(kms->crc), "%s/data", found.gl_pathv[0]);
 	globfree(&found);
 }

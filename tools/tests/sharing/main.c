@@ -59,17 +59,6 @@ bool detached(const char *device, int before)
 	return false;
 }
 
-int put(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 void skip(const char *what, const char *why)
 {
 	printf("ok - %s # SKIP %s\n", what, why);

@@ -12,8 +12,6 @@
 
 #include <drm/drm_mode.h>
 
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 #define ROUNDS 10
 
 /* A buffer of vgem's, of 32 KiB. Returns its file. */
@@ -95,9 +93,9 @@ void test_races(void)
 		/* In the midst of imports. */
 		while (atomic_load(&imports) < seen + 3)
 			usleep(1000);
-		result = put(DRIVER "unbind", DEVICE);
+		result = unbind_device();
 		if (!result)
-			result = put(DRIVER "bind", DEVICE);
+			result = bind_device();
 	}
 	atomic_store(&over, true);
 	pthread_join(thread, NULL);

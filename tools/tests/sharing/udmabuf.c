@@ -24,7 +24,6 @@
 #define HUGE_SIZE "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 #define HUGE_PAGES HUGE_SIZE "nr_hugepages"
 #define HUGE 128
-#define DEVICE "11000000.gpu"
 
 /* Where the pages of a buffer come from. */
 struct source {
@@ -155,7 +154,7 @@ void test_hugetlb(void)
 	unsigned int order[HUGE + 2];
 	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
 
-	if (device < 0 || put(HUGE_PAGES, "2")) {
+	if (device < 0 || write_file(HUGE_PAGES, "2")) {
 		skip("huge pages of a process", "the kernel has no udmabuf, or no huge pages");
 		if (device >= 0)
 			close(device);
@@ -170,7 +169,7 @@ void test_hugetlb(void)
 		order[i] = ARRAY_SIZE(order) - 1 - i;
 	check_order(device, &huge, "parts of two huge pages, in reverse", order, ARRAY_SIZE(order));
 	check_true("no attachment is left", detached(DEVICE, before));
-	check("huge pages are given back", put(HUGE_PAGES, "0"), 0);
+	check("huge pages are given back", write_file(HUGE_PAGES, "0"), 0);
 	close(device);
 }
 

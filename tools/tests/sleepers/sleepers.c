@@ -27,8 +27,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define DRIVER "/sys/bus/platform/drivers/asahi/"
-#define DEVICE "11000000.gpu"
 #define BURST (1024 * 1024)
 #define SLOW_SIZE 0x10000ull
 #define SECONDS 60
@@ -136,22 +134,11 @@ static pid_t start(size_t i)
 	return pid;
 }
 
-static int put(const char *file, const char *text)
-{
-	int fd = open(file, O_WRONLY | O_CLOEXEC), ret;
-
-	if (fd < 0)
-		return -errno;
-	ret = write(fd, text, strlen(text)) < 0 ? -errno : 0;
-	close(fd);
-	return ret;
-}
-
 static atomic_bool unbound;
 
 static void *unbind(void *result)
 {
-	*(int *)result = put(DRIVER "unbind", DEVICE);
+	*(int *)result = unbind_device();
 	atomic_store(&unbound, true);
 	return NULL;
 }
@@ -221,7 +208,7 @@ static void check_unbound(size_t i)
 	snprintf(text, sizeof(text), "%s: unbind", sleepers[i].name);
 	check(text, result, 0);
 	snprintf(text, sizeof(text), "%s: bind again", sleepers[i].name);
-	check(text, put(DRIVER "bind", DEVICE), 0);
+	check(text, bind_device(), 0);
 	snprintf(text, sizeof(text), "%s: a job", sleepers[i].name);
 	check(text, new_job(SECONDS), 0);
 }

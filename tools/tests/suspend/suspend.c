@@ -43,18 +43,6 @@ static struct context ctx;
 /* Down to s2idle, and not only to the freezer. */
 static bool deep;
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	int ret = fd < 0 ? -errno : 0;
-
-	if (!ret && write(fd, text, strlen(text)) < 0)
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 static int read_number(const char *path)
 {
 	char text[16] = "";

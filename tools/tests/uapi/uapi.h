@@ -134,6 +134,15 @@ int submit_one(struct context *ctx, uint32_t out_syncobj);
 /* The result of one empty compute job of a new client, which waits @seconds at most, and ends. */
 int new_job(unsigned int seconds);
 
+/* The driver and the device in sysfs. */
+#define DRIVER "/sys/bus/platform/drivers/asahi/"
+#define DEVICE "11000000.gpu"
+/* Binds the device to the driver, and unbinds it: 0 or a negative errno. */
+int bind_device(void);
+int unbind_device(void);
+/* Writes to a file that is there; 0 or a negative errno. */
+int write_file(const char *path, const char *text);
+
 /* A line of /proc/meminfo, in KiB; -1 if there is none. */
 long long meminfo(const char *key);
 /* Frees what the kernel can do without. */

@@ -13,11 +13,12 @@ void fail(const char *format, ...)
 {
 	va_list arguments;
 
+	fputs("Bail out! ", stderr);
 	va_start(arguments, format);
 	vfprintf(stderr, format, arguments);
 	va_end(arguments);
 	fputc('\n', stderr);
-	exit(1);
+	exit(2);
 }
 
 void check(VkResult result, const char *what)

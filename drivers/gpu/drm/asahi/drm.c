@@ -172,7 +172,7 @@ u64 asahi_pinned_limit(void)
 	return total <= SZ_4G ? total / 2 : total / 4 * 3;
 }
 
-/* How much memory clients may have of what is left: a part of it is for everybody else. */
+/* Bytes that clients may still take. A part of the memory that is left is for others than them. */
 u64 asahi_spare_memory(void);
 
 u64 asahi_spare_memory(void)

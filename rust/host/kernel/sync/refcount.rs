@@ -8,6 +8,7 @@ use super::atomic::{
     Relaxed,
     Release, //
 };
+use crate::host;
 
 /// From this count on an object is immortal.
 const SATURATED: i32 = i32::MIN / 2;
@@ -28,9 +29,16 @@ impl Refcount {
 
     /// Increment a refcount. It stays where it is when it is saturated.
     pub fn inc(&self) {
-        if self.0.fetch_add(1, Relaxed) <= 0 {
-            self.0.store(SATURATED, Relaxed);
+        match self.0.fetch_add(1, Relaxed) {
+            1.. => {}
+            0 => self.saturate("refcount_t: addition on 0; use-after-free."),
+            _ => self.saturate("refcount_t: saturated; leaking memory."),
         }
+    }
+
+    fn saturate(&self, warning: &str) {
+        self.0.store(SATURATED, Relaxed);
+        host::api_violation(warning);
     }
 
     /// Decrement a refcount, and test if it is 0.
@@ -43,10 +51,39 @@ impl Refcount {
             }
             old => {
                 if old <= 0 {
-                    self.0.store(SATURATED, Relaxed);
+                    self.saturate("refcount_t: underflow; use-after-free.");
                 }
                 false
             }
         }
+    }
+}
+
+#[cfg(all(test, not(feature = "loom")))]
+mod tests {
+    use super::*;
+    use crate::host::World;
+
+    /// As in the kernel, a count that goes wrong is reported, and the object stays.
+    #[test]
+    fn a_wrong_count_is_reported() {
+        let world = World::manual();
+        let _entered = world.enter();
+        let count = Refcount::new(1);
+        count.inc();
+        assert!(!count.dec_and_test() && count.dec_and_test());
+        assert!(world.take_api_violations().is_empty());
+        assert!(!count.dec_and_test());
+        let underflow = "refcount_t: underflow; use-after-free.";
+        assert_eq!(world.take_api_violations(), [underflow]);
+        let gone = Refcount::new(0);
+        gone.inc();
+        let addition = "refcount_t: addition on 0; use-after-free.";
+        assert_eq!(world.take_api_violations(), [addition]);
+        gone.inc();
+        let saturated = "refcount_t: saturated; leaking memory.";
+        assert_eq!(world.take_api_violations(), [saturated]);
+        assert!(!gone.dec_and_test());
+        assert_eq!(world.take_api_violations(), [underflow]);
     }
 }

@@ -6,7 +6,10 @@
 
 use kasync::{
     block_on,
-    in_flight::InFlight, //
+    in_flight::{
+        InFlight,
+        Operation, //
+    }, //
 };
 use kernel::{
     alloc::KBox,
@@ -67,10 +70,24 @@ fn device(depth: usize) -> Device {
     InFlight::new(depth).unwrap()
 }
 
-/// The device is done, of which it tells in an interrupt.
+/// Returns a device of one slot, and the operation that it works on, with its tag's number.
+fn started() -> (Device, u16, Operation<Memory, u32>) {
+    let device = device(1);
+    let tag = device.try_reserve().unwrap();
+    let id = tag.id();
+    (device, id, tag.start(Memory::new()))
+}
+
+/// Completes an operation, as the interrupt of the device does.
 fn done(device: &Device, id: u16, result: u32) -> Result<Option<Memory>> {
     // SAFETY: There is no device.
     unsafe { device.complete(id, result) }
+}
+
+/// Completes an operation in another thread. Its memory is dropped there if its future has gone.
+fn interrupt(device: &Device, id: u16) -> thread::JoinHandle<()> {
+    let device = device.clone();
+    thread::spawn(move || drop(done(&device, id, 7).unwrap()))
 }
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
@@ -82,10 +99,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 #[test]
 fn complete_against_poll() {
     model(3, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
+        let (device, id, operation) = started();
         let d = device.clone();
         let irq = thread::spawn(move || assert!(done(&d, id, 7).unwrap().is_none()));
         let (memory, result) = block_on(operation).unwrap();
@@ -101,10 +115,7 @@ fn complete_against_poll() {
 #[test]
 fn complete_against_drop() {
     model(3, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
+        let (device, id, operation) = started();
         let d = device.clone();
         let irq = thread::spawn(move || {
             if let Some(memory) = done(&d, id, 7).unwrap() {
@@ -121,10 +132,7 @@ fn complete_against_drop() {
 #[test]
 fn complete_against_stop() {
     model(3, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
+        let (device, id, operation) = started();
         let d = device.clone();
         let irq = thread::spawn(move || match done(&d, id, 1) {
             Ok(unclaimed) => assert!(unclaimed.is_none()),
@@ -143,10 +151,7 @@ fn complete_against_stop() {
 #[test]
 fn stop_against_drop() {
     model(2, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
+        let (device, id, operation) = started();
         let d = device.clone();
         let irq = thread::spawn(move || drop(done(&d, id, 1)));
         let d = device.clone();
@@ -164,12 +169,8 @@ fn stop_against_drop() {
 #[test]
 fn complete_against_abort() {
     model(2, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
-        let d = device.clone();
-        let irq = thread::spawn(move || drop(done(&d, id, 7).unwrap()));
+        let (device, id, operation) = started();
+        let irq = interrupt(&device, id);
         let d = device.clone();
         let aborter = thread::spawn(move || {
             if let Poll::Ready(mut abandoned) = poll(&mut pin!(d.abandoned())) {
@@ -191,12 +192,8 @@ fn complete_against_abort() {
 #[test]
 fn complete_against_settled() {
     model(3, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
-        let d = device.clone();
-        let irq = thread::spawn(move || drop(done(&d, id, 7).unwrap()));
+        let (device, id, operation) = started();
+        let irq = interrupt(&device, id);
         let client = thread::spawn(move || drop(operation));
         block_on(device.settled()).unwrap();
         assert!(done(&device, id, 8).is_err(), "the device has it");
@@ -210,15 +207,12 @@ fn complete_against_settled() {
 #[test]
 fn complete_against_giving_up() {
     model(3, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        drop(tag.start(Memory::new()));
+        let (device, id, operation) = started();
+        drop(operation);
         let Poll::Ready(abandoned) = poll(&mut pin!(device.abandoned())) else {
             panic!("the completion is lost")
         };
-        let d = device.clone();
-        let irq = thread::spawn(move || drop(done(&d, id, 7).unwrap()));
+        let irq = interrupt(&device, id);
         drop(abandoned);
         irq.join().unwrap();
         assert_eq!(device.available(), 1, "the tag is lost");
@@ -229,10 +223,7 @@ fn complete_against_giving_up() {
 #[test]
 fn abandoned_against_drop() {
     model(2, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        let operation = tag.start(Memory::new());
+        let (device, id, operation) = started();
         let client = thread::spawn(move || drop(operation));
         let abandoned = block_on(device.abandoned()).unwrap();
         assert_eq!(abandoned.id(), id);
@@ -247,10 +238,8 @@ fn abandoned_against_drop() {
 #[test]
 fn complete_against_reserve() {
     model(2, || {
-        let device = device(1);
-        let tag = device.try_reserve().unwrap();
-        let id = tag.id();
-        drop(tag.start(Memory::new()));
+        let (device, id, operation) = started();
+        drop(operation);
         let d = device.clone();
         let irq = thread::spawn(move || {
             drop(done(&d, id, 7).unwrap());

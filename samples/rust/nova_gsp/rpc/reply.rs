@@ -35,8 +35,8 @@ impl Rpc {
                 let is_first = slot.function == header.function && slot.reply.is_empty();
                 let is_its =
                     slot.is_in_flight() && slot.call == header.call && (is_first || is_rest);
-                // Out of the lock while it is filled. It remains in flight, and nobody else looks
-                // at its memory then.
+                // Filled without the lock: the call remains in flight, and only this function
+                // accesses the memory of its reply then.
                 is_its.then(|| (index, slot.expects, take(&mut slot.reply)))
             })
         };

@@ -165,9 +165,9 @@ impl Capture {
 
     /// Reads all until it is the same twice; returns what still changes.
     fn read(&mut self, machine: &dyn Machine, slots: &[u8]) -> Changed {
-        let mut changed = self.look(machine, slots);
+        let mut changed = self.update(machine, slots);
         for _ in 0..ATTEMPTS {
-            changed = self.look(machine, slots);
+            changed = self.update(machine, slots);
             if changed.is_empty() {
                 break;
             }
@@ -176,17 +176,17 @@ impl Capture {
     }
 
     /// Reads all once; returns what differs from what was read before.
-    fn look(&mut self, machine: &dyn Machine, slots: &[u8]) -> Changed {
+    fn update(&mut self, machine: &dyn Machine, slots: &[u8]) -> Changed {
         let mut changed = Changed::default();
         self.pages.begin();
         for &slot in slots {
             let old = self.contexts.remove(&slot);
-            let context = tables::look(machine, slot, old, &mut self.pages, &mut changed);
+            let context = tables::update(machine, slot, old, &mut self.pages, &mut changed);
             self.contexts.insert(slot, context);
         }
         for context in self.contexts.values() {
             for &(_, pa) in &context.files {
-                if self.pages.look(machine, pa) {
+                if self.pages.update(machine, pa) {
                     changed.pages.insert(pa);
                 }
             }

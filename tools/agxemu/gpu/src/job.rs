@@ -9,10 +9,10 @@
 //! ```
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
 
 use crate::cdm::{self, End, Step, Stream};
+use crate::ending::Ending;
 use crate::execute::{Executor, Settings};
 use crate::launch::Launch;
 use crate::threadgroup::Meter;
@@ -67,8 +67,7 @@ pub struct Job {
     stream: Stream,
     settings: Settings,
     meter: Meter,
-    outcome: Mutex<Option<Outcome>>,
-    over: Condvar,
+    ending: Ending<Outcome>,
 }
 
 impl Job {
@@ -77,15 +76,8 @@ impl Job {
         Self {
             stream,
             settings,
-            meter: Meter {
-                stop: AtomicBool::new(false),
-                group_limit: limits.group,
-                job_limit: limits.job,
-                instructions: AtomicU64::new(0),
-                other: AtomicU64::new(0),
-            },
-            outcome: Mutex::new(None),
-            over: Condvar::new(),
+            meter: Meter::new(limits),
+            ending: Ending::default(),
         }
     }
 
@@ -96,33 +88,22 @@ impl Job {
 
     /// Waits until it is over: from then on it does not touch memory any more.
     pub fn wait(&self) {
-        let outcome = self.lock();
-        let over = self.over.wait_while(outcome, |outcome| outcome.is_none());
-        drop(over.unwrap_or_else(|e| e.into_inner()));
-    }
-
-    fn end(&self, outcome: Outcome) {
-        *self.lock() = Some(outcome);
-        self.over.notify_all();
+        self.ending.wait();
     }
 
     /// Returns what came of it, once it is over.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.lock().clone()
+        self.ending.get()
     }
 
     /// It cannot be run.
     pub fn fail(&self, reason: String) {
-        self.end(Outcome {
+        self.ending.set(Outcome {
             end: End::Illegal(reason),
             launches: 0,
             threads: 0,
             instructions: 0,
         });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Outcome>> {
-        self.outcome.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Runs it to its end; `launched` is called before each launch, `trace` for each instruction.
@@ -151,7 +132,7 @@ impl Job {
         }));
         let end =
             walk.unwrap_or_else(|_| End::Illegal("the emulator failed (see its log)".to_owned()));
-        self.end(Outcome {
+        self.ending.set(Outcome {
             end,
             launches,
             threads,

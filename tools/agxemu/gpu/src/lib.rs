@@ -7,6 +7,7 @@
 
 pub mod cdm;
 mod cycle;
+mod ending;
 pub mod execute;
 pub mod fault;
 pub mod host;

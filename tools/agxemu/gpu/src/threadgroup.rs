@@ -19,6 +19,7 @@ use agx_isa::exec::{Cache, Dispatch, FaultKind, Group, Host, Shared, Stop};
 use crate::cdm::End;
 use crate::fault::{Fault, Unit};
 use crate::host::{unpack, Refresh};
+use crate::job::Limits;
 
 /// Instructions that a SIMD group may execute before others get their turn and the job is asked
 /// whether it is to stop.
@@ -40,6 +41,17 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Returns the meter of a job that has not begun.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            stop: AtomicBool::new(false),
+            group_limit: limits.group,
+            job_limit: limits.job,
+            instructions: AtomicU64::new(0),
+            other: AtomicU64::new(0),
+        }
+    }
+
     /// Adds `count` instructions of a group that has executed `of_group` of them.
     pub(crate) fn charge(&self, count: u64, of_group: u64, pc: u64) -> Result<(), End> {
         let total = self.instructions.fetch_add(count, Ordering::Relaxed) + count;

@@ -55,7 +55,7 @@ impl Soc {
         };
         // What was invalidated before the host was idle is taken after that.
         let before = book.idle();
-        let stale = book.open().look(before, || book.idle(), entry);
+        let stale = book.open().find_stale(before, || book.idle(), entry);
         for s in stale {
             self.stale.fetch_add(1, Ordering::Relaxed);
             let context = match s.key.asid {

@@ -166,8 +166,8 @@ impl Shadow {
         self.counts.invalidated += (before - self.kept.len()) as u64;
     }
 
-    /// Compares with the tables; returns what no invalidation has covered although the host was
-    /// idle after the change.
+    /// Returns the translations that differ from the tables, and that no invalidation has covered
+    /// although the host was idle after the change.
     ///
     /// `before` is what `idle` was before the invalidations so far were taken; `idle` says what it
     /// is. See [`Invalidations::idle`].
@@ -175,7 +175,7 @@ impl Shadow {
     /// `entry` is the entry of a page in a context, `None` if there is none. A context that is not
     /// bound has none at all: what was used through it stays in hardware, and is used again by the
     /// next one of that number.
-    pub fn look(
+    pub fn find_stale(
         &mut self,
         before: u64,
         idle: impl Fn() -> u64,
@@ -261,9 +261,9 @@ mod tests {
     /// Returns what is stale when every page has gone, in order.
     fn stale(s: &mut Shadow) -> Vec<Key> {
         for _ in 0..3 {
-            assert_eq!(s.look(AWAKE, || AWAKE, |_| None), []);
+            assert_eq!(s.find_stale(AWAKE, || AWAKE, |_| None), []);
         }
-        let late = s.look(AWAKE + 1, || AWAKE + 1, |_| None);
+        let late = s.find_stale(AWAKE + 1, || AWAKE + 1, |_| None);
         assert!(s.is_empty());
         late.iter().map(|s| s.key).collect()
     }
@@ -335,32 +335,32 @@ mod tests {
         assert!(s.is_empty());
         let mut s = shadow();
         let same = |k: Key| Some(if k.asid.is_some() { OLD | NG } else { OLD });
-        assert_eq!(s.look(AWAKE, || AWAKE, same), []);
-        assert_eq!(s.look(AWAKE + 1, || AWAKE + 1, same), []);
+        assert_eq!(s.find_stale(AWAKE, || AWAKE, same), []);
+        assert_eq!(s.find_stale(AWAKE + 1, || AWAKE + 1, same), []);
         assert_eq!(s.len(), 3);
         // A change that is taken back in time was none.
         let awake = AWAKE + 2;
-        assert_eq!(s.look(awake, || awake, |_| None), []);
-        assert_eq!(s.look(awake, || awake, same), []);
-        assert_eq!(s.look(awake + 2, || awake + 2, |_| None), []);
+        assert_eq!(s.find_stale(awake, || awake, |_| None), []);
+        assert_eq!(s.find_stale(awake, || awake, same), []);
+        assert_eq!(s.find_stale(awake + 2, || awake + 2, |_| None), []);
         // Another entry in its place is as bad as none.
         let other = |_| Some(OLD + PAGE_SIZE);
-        assert_eq!(s.look(awake + 4, || awake + 4, other).len(), 3);
+        assert_eq!(s.find_stale(awake + 4, || awake + 4, other).len(), 3);
     }
 
     #[test]
     fn idle_is_what_comes_after_the_change() {
         let gone = |_| None;
         // Idle all the while: whoever made the change has done all that belongs to it.
-        assert_eq!(shadow().look(5, || 5, gone).len(), 3);
+        assert_eq!(shadow().find_stale(5, || 5, gone).len(), 3);
         // Idle before, and the change may be of what comes after.
         let mut s = shadow();
-        assert_eq!(s.look(5, || 6, gone), []);
-        assert_eq!(s.look(6, || 6, gone), []);
+        assert_eq!(s.find_stale(5, || 6, gone), []);
+        assert_eq!(s.find_stale(6, || 6, gone), []);
         // Idle, and what was invalidated before that may not have been taken yet.
-        assert_eq!(s.look(6, || 7, gone), []);
+        assert_eq!(s.find_stale(6, || 7, gone), []);
         // Idle in between, whether or not it is now.
-        assert_eq!(s.look(8, || 8, gone).len(), 3);
+        assert_eq!(s.find_stale(8, || 8, gone).len(), 3);
     }
 
     #[test]

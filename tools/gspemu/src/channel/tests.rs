@@ -14,7 +14,7 @@ const WORDS: u64 = BASE + 0x2000;
 const DATA: u64 = BASE + 0x4000;
 const SEMAPHORE: u64 = BASE + 0x8000;
 
-fn parameters(id: u32) -> Vec<u8> {
+pub(crate) fn parameters(id: u32) -> Vec<u8> {
     let mut bytes = vec![0; ALLOCATION];
     for (at, value) in [
         (RING, RING_AT as u32),
@@ -92,11 +92,15 @@ fn semaphore(operation: u32, payload: u32) -> Vec<u32> {
 }
 
 fn copying(from: u64, to: u64, length: u32, how: u32) -> Vec<u32> {
+    copying_lines(from, to, [length, 1], how)
+}
+
+fn copying_lines(from: u64, to: u64, size: [u32; 2], how: u32) -> Vec<u32> {
     let halves = |at: u64| [(at >> 32) as u32, at as u32];
     [
         methods(4, host::SET_OBJECT, &[crate::rm::class::COPY]),
         methods(4, copy::IN_UPPER, &[halves(from), halves(to)].concat()),
-        methods(4, copy::LENGTH, &[length, 1]),
+        methods(4, copy::LENGTH, &size),
         methods(4, copy::LAUNCH, &[how]),
     ]
     .concat()
@@ -146,6 +150,12 @@ fn faults_end_one_channel() {
         (semaphore(6, 0), Fault::Host),
         (methods(3, 0x300, &[0]), Fault::Engine),
         (copying(DATA, DATA, 4, 0x6), Fault::Engine),
+        (copying_lines(DATA, DATA, [4, 0], 0x186), Fault::Engine),
+        (copying_lines(DATA, DATA, [0, 1], 0x186), Fault::Engine),
+        (
+            copying_lines(DATA, DATA, [0, u32::MAX], 0x186),
+            Fault::Engine,
+        ),
         (methods(4, 0x500, &[0]), Fault::Engine),
         (copying(DATA, nowhere, 4, 0x186), Fault::Address),
         (

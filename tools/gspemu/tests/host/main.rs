@@ -273,6 +273,19 @@ fn violations_have_reasons() {
     );
     wrong(
         &|host: &mut Host| {
+            // The processor's pointer has gone round, and the driver's has not.
+            for read in 4..66 {
+                host.send(function::NOP, &[]);
+                host.run();
+                assert!(read >= 62 || host.receive().is_some());
+            }
+            host.ram.store_u32(host.at(0x1020), 30).expect("RAM");
+            host.send(function::NOP, &[]);
+        },
+        "the read pointer of the status queue goes from 62 to 30",
+    );
+    wrong(
+        &|host: &mut Host| {
             let mut payload = vec![0; CONTROL + 5];
             put(&mut payload, 16, 4);
             host.send(function::GSP_RM_CONTROL, &payload);

@@ -109,7 +109,7 @@ impl Heaps {
                 mem::forget(rejected);
             }
         }
-        // An object that comes after these is not the first one, and so tells nobody.
+        // An object that comes after these is not the first one, and so does not notify.
         self.has_garbage.notify_one();
     }
 }

@@ -18,8 +18,8 @@
 //!   write all stamps, event Flag ─────────►   the commands complete, with their failures
 //! ```
 //!
-//! Marking completes nothing: until the flag comes the GPU may use the commands' memory. One
-//! command's failure is everybody's, since all that ran was stopped: the innocent get `ECANCELED`.
+//! Marking completes nothing: until the flag comes the GPU may use the commands' memory. The
+//! failure of a command ends all that ran, as all were stopped: the others get `ECANCELED`.
 
 use super::{
     crash::Crash,

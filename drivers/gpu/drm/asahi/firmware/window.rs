@@ -62,8 +62,8 @@ impl Window {
         self.watches -= 1;
     }
 
-    /// Returns whether the slot can go to another owner: nothing is in flight, and nobody has yet
-    /// to learn what became of a command.
+    /// Returns whether the slot can go to another owner: nothing is in flight, and the result of
+    /// each command was read.
     pub(crate) const fn is_over(&self) -> bool {
         self.is_idle() && self.watches == 0
     }

@@ -7,6 +7,7 @@ use super::*;
 use crate::job::half_image::{
     build,
     check_registers,
+    check_versions,
     take_encoder,
     take_meta,
     take_pointers,
@@ -245,62 +246,10 @@ fn the_fragment_sequence() {
 /// other, and the operations behind each other.
 #[test]
 fn every_version_has_a_command() {
-    for abi in Abi::ALL {
-        let machine = Machine { abi, ..MACHINE };
-        let Built {
-            command, sequence, ..
-        } = build(false, 0, 1, &machine, (0, 0));
-        let command = <RunFragment as Value>::read_in(abi, &command.0);
-        assert_eq!(command.get(RunFragment::VM_SLOT), 9, "{abi:?}");
-        assert_eq!(command.get(RunFragment::SCENE), SCENE.scene, "{abi:?}");
-        let counter = RunFragment::COUNTER.present(abi).map(|_| TURN.counter);
-        assert_eq!(command.find(RunFragment::COUNTER), counter, "{abi:?}");
-        let meta = command.get(RunFragment::META.then(JobMeta::STAMP_VALUE));
-        assert_eq!(meta, TURN.value, "{abi:?}");
-        let parameters = RunFragment::JOB_PARAMS1;
-        let base = parameters.then(JobParameters1::USC_EXEC_BASE);
-        let list = RunFragment::REGISTERS.offset_in(abi);
-        match command.find(base) {
-            Some(base) => assert_eq!((base, list), (COMMON.usc_exec_base, None), "{abi:?}"),
-            None => assert!(list.is_some(), "{abi:?}"),
-        }
-
-        let start = <StartFragment as Value>::read_in(abi, &sequence);
-        assert_eq!(start.get(StartFragment::HEADER), 0x24, "{abi:?}");
-        assert_eq!(start.get(StartFragment::QUEUE), COMMON.queue_info);
-        let address = |offset: Option<usize>| offset.map_or(0, |offset| COMMAND + offset as u64);
-        assert_eq!(
-            start.get(StartFragment::JOB_PARAMS1),
-            address(parameters.offset_in(abi)),
-            "{abi:?}"
-        );
-        assert_eq!(
-            start.find(StartFragment::REGISTERS).unwrap_or(0),
-            address(list),
-            "{abi:?}"
-        );
-        let at = StartFragment::size_in(abi);
-        let wait = WaitForIdle::HEADER.read(&sequence[at..]);
-        assert_eq!(wait, WaitForIdle::header(abi, PipeKind::Fragment));
-        let at = at + WaitForIdle::SIZE;
-        let end = <FinalizeFragment as Value>::read_in(abi, &sequence[at..]);
-        assert_eq!(
-            end.get(FinalizeFragment::FW_STAMP),
-            TURN.firmware_stamp,
-            "{abi:?}"
-        );
-        assert_eq!(
-            end.get(FinalizeFragment::STAMP_VALUE),
-            TURN.value,
-            "{abi:?}"
-        );
-        assert_eq!(
-            end.get(FinalizeFragment::RESTART_BRANCH_OFFSET),
-            -(at as i32)
-        );
-        let at = at + FinalizeFragment::size_in(abi);
-        assert_eq!(RetireStamp::HEADER.read(&sequence[at..]), 0x4000_0018);
-    }
+    check_versions!(
+        false, PipeKind::Fragment, RunFragment, StartFragment(0x24), FinalizeFragment,
+        JobParameters1::USC_EXEC_BASE => COMMON.usc_exec_base
+    );
 }
 
 /// Firmware that takes registers: each once, in their order.

@@ -262,3 +262,59 @@ pub(crate) fn take_pointers(mut pair: Fields, start: u64, end: u64) {
     pair.take(TimestampPointers::START, start);
     pair.take(TimestampPointers::END, end);
 }
+
+/// Checks what both halves have in common, in each version of the interface.
+///
+/// `$base` is the address, of those in the command's first parameters, that the version has there
+/// or else in its list of registers, and `$value` what it has to be.
+macro_rules! check_versions {
+    (
+        $is_vertex:literal, $kind:expr, $run:ident, $start:ident($header:literal), $finalize:ident,
+        $base:expr => $value:expr
+    ) => {
+        for abi in Abi::ALL {
+            let machine = Machine { abi, ..MACHINE };
+            let Built {
+                command, sequence, ..
+            } = build($is_vertex, 0, 1, &machine, (0, 0));
+            let command = <$run as Value>::read_in(abi, &command.0);
+            assert_eq!(command.get($run::VM_SLOT), 9, "{abi:?}");
+            assert_eq!(command.get($run::SCENE), SCENE.scene, "{abi:?}");
+            let counter = $run::COUNTER.present(abi).map(|_| TURN.counter);
+            assert_eq!(command.find($run::COUNTER), counter, "{abi:?}");
+            let meta = command.get($run::META.then(JobMeta::STAMP_VALUE));
+            assert_eq!(meta, TURN.value, "{abi:?}");
+            let parameters = $run::JOB_PARAMS1;
+            let list = $run::REGISTERS.offset_in(abi);
+            match command.find(parameters.then($base)) {
+                Some(base) => assert_eq!((base, list), ($value, None), "{abi:?}"),
+                None => assert!(list.is_some(), "{abi:?}"),
+            }
+
+            let start = <$start as Value>::read_in(abi, &sequence);
+            assert_eq!(start.get($start::HEADER), $header, "{abi:?}");
+            assert_eq!(start.get($start::QUEUE), COMMON.queue_info, "{abi:?}");
+            let address =
+                |offset: Option<usize>| offset.map_or(0, |offset| COMMAND + offset as u64);
+            let in_command = address(parameters.offset_in(abi));
+            assert_eq!(start.get($start::JOB_PARAMS1), in_command, "{abi:?}");
+            let registers = start.find($start::REGISTERS).unwrap_or(0);
+            assert_eq!(registers, address(list), "{abi:?}");
+            let at = $start::size_in(abi);
+            let wait = WaitForIdle::HEADER.read(&sequence[at..]);
+            assert_eq!(wait, WaitForIdle::header(abi, $kind), "{abi:?}");
+            let at = at + WaitForIdle::SIZE;
+            let end = <$finalize as Value>::read_in(abi, &sequence[at..]);
+            let stamp = end.get($finalize::FW_STAMP);
+            assert_eq!(stamp, TURN.firmware_stamp, "{abi:?}");
+            let value = end.get($finalize::STAMP_VALUE);
+            assert_eq!(value, TURN.value, "{abi:?}");
+            let branch = end.get($finalize::RESTART_BRANCH_OFFSET);
+            assert_eq!(branch, -(at as i32), "{abi:?}");
+            let at = at + $finalize::size_in(abi);
+            let retire = RetireStamp::HEADER.read(&sequence[at..]);
+            assert_eq!(retire, 0x4000_0018, "{abi:?}");
+        }
+    };
+}
+pub(crate) use check_versions;

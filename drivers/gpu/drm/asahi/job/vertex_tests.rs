@@ -7,6 +7,7 @@ use super::*;
 use crate::job::half_image::{
     build,
     check_registers,
+    check_versions,
     take_encoder,
     take_meta,
     take_pointers,
@@ -253,55 +254,10 @@ fn timestamps_of_both_halves() {
 /// other, and the operations behind each other.
 #[test]
 fn every_version_has_a_command() {
-    for abi in Abi::ALL {
-        let machine = Machine { abi, ..MACHINE };
-        let Built {
-            command, sequence, ..
-        } = build(true, 0, 1, &machine, (0, 0));
-        let command = <RunVertex as Value>::read_in(abi, &command.0);
-        assert_eq!(command.get(RunVertex::VM_SLOT), 9, "{abi:?}");
-        assert_eq!(command.get(RunVertex::SCENE), SCENE.scene, "{abi:?}");
-        let counter = RunVertex::COUNTER.present(abi).map(|_| TURN.counter);
-        assert_eq!(command.find(RunVertex::COUNTER), counter, "{abi:?}");
-        let meta = command.get(RunVertex::META.then(JobMeta::STAMP_VALUE));
-        assert_eq!(meta, TURN.value, "{abi:?}");
-        let parameters = RunVertex::JOB_PARAMS1;
-        let base = parameters.then(JobParameters1::VDM_CTRL_STREAM_BASE);
-        let list = RunVertex::REGISTERS.offset_in(abi);
-        match command.find(base) {
-            Some(base) => assert_eq!((base, list), (0x50_0000, None), "{abi:?}"),
-            None => assert!(list.is_some(), "{abi:?}"),
-        }
-
-        let start = <StartVertex as Value>::read_in(abi, &sequence);
-        assert_eq!(start.get(StartVertex::HEADER), 0x22, "{abi:?}");
-        assert_eq!(start.get(StartVertex::QUEUE), COMMON.queue_info);
-        let address = |offset: Option<usize>| offset.map_or(0, |offset| COMMAND + offset as u64);
-        assert_eq!(
-            start.get(StartVertex::JOB_PARAMS1),
-            address(parameters.offset_in(abi)),
-            "{abi:?}"
-        );
-        assert_eq!(
-            start.find(StartVertex::REGISTERS).unwrap_or(0),
-            address(list),
-            "{abi:?}"
-        );
-        let at = StartVertex::size_in(abi);
-        let wait = WaitForIdle::HEADER.read(&sequence[at..]);
-        assert_eq!(wait, WaitForIdle::header(abi, PipeKind::Vertex));
-        let at = at + WaitForIdle::SIZE;
-        let end = <FinalizeVertex as Value>::read_in(abi, &sequence[at..]);
-        assert_eq!(
-            end.get(FinalizeVertex::FW_STAMP),
-            TURN.firmware_stamp,
-            "{abi:?}"
-        );
-        assert_eq!(end.get(FinalizeVertex::STAMP_VALUE), TURN.value, "{abi:?}");
-        assert_eq!(end.get(FinalizeVertex::RESTART_BRANCH_OFFSET), -(at as i32));
-        let at = at + FinalizeVertex::size_in(abi);
-        assert_eq!(RetireStamp::HEADER.read(&sequence[at..]), 0x4000_0018);
-    }
+    check_versions!(
+        true, PipeKind::Vertex, RunVertex, StartVertex(0x22), FinalizeVertex,
+        JobParameters1::VDM_CTRL_STREAM_BASE => 0x50_0000
+    );
 }
 
 /// Firmware that takes registers: each once, in their order.

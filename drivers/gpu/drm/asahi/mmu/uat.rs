@@ -81,7 +81,7 @@ pub(crate) struct Uat {
     pub(super) contexts: Contexts,
     /// Whether the firmware has been given memory of the driver, and has not gone to sleep since.
     lent: Atomic<bool>,
-    /// Whether the GPU may run a job for ever, which nobody waits for any more.
+    /// Whether the GPU may still run a job that was given up, and for ever.
     busy: Atomic<bool>,
     /// Whether the firmware may go on using that memory for ever.
     abandoned: Atomic<bool>,

@@ -23,15 +23,15 @@ pub(super) struct Pages {
 }
 
 impl Pages {
-    /// Begins a look at all pages.
+    /// Begins a pass over all pages.
     pub(super) fn begin(&mut self) {
         self.read.clear();
         self.changed.clear();
         self.bytes.resize(PAGE as usize, 0);
     }
 
-    /// Reads a page, unless this look has; returns whether it differs from the look before.
-    pub(super) fn look(&mut self, machine: &dyn Machine, pa: u64) -> bool {
+    /// Reads a page, unless this pass has; returns whether it differs from the pass before.
+    pub(super) fn update(&mut self, machine: &dyn Machine, pa: u64) -> bool {
         if !self.read.insert(pa) {
             return self.changed.contains(&pa);
         }

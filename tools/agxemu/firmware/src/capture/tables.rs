@@ -45,8 +45,8 @@ pub(super) struct Context {
     mappings: Vec<(u64, u64)>,
 }
 
-/// Looks at the tables of a context, and walks them if they have changed since `old`.
-pub(super) fn look(
+/// Returns the tables of a context: `old`, or walked again if they have changed since.
+pub(super) fn update(
     machine: &dyn Machine,
     slot: u8,
     old: Option<Context>,
@@ -56,7 +56,7 @@ pub(super) fn look(
     if let Some(old) = old {
         let mut same = true;
         for &pa in &old.tables {
-            if pages.look(machine, pa) {
+            if pages.update(machine, pa) {
                 changed.tables.insert(pa);
                 same = false;
             }
@@ -141,7 +141,7 @@ impl<'a> Walk<'a> {
     /// Reads the page of a table.
     fn read(&mut self, at: u64) -> Option<Contents> {
         let page = at & !(PAGE - 1);
-        if self.pages.look(self.machine, page) {
+        if self.pages.update(self.machine, page) {
             self.changed.tables.insert(page);
         }
         self.tables.insert(page);

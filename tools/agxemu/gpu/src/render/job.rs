@@ -3,11 +3,12 @@
 //! One half of a render command, as the firmware runs it.
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use super::{FragmentJob, Scene, VertexJob};
 use crate::cdm::End;
+use crate::ending::Ending;
 use crate::execute::Settings;
 use crate::job::Limits;
 use crate::replay::{Recorder, Recording};
@@ -49,8 +50,7 @@ pub struct RenderJob {
     half: Half,
     settings: Settings,
     meter: Meter,
-    outcome: Mutex<Option<Outcome>>,
-    over: Condvar,
+    ending: Ending<Outcome>,
 }
 
 impl RenderJob {
@@ -59,15 +59,8 @@ impl RenderJob {
         Self {
             half,
             settings,
-            meter: Meter {
-                stop: AtomicBool::new(false),
-                group_limit: limits.group,
-                job_limit: limits.job,
-                instructions: AtomicU64::new(0),
-                other: AtomicU64::new(0),
-            },
-            outcome: Mutex::new(None),
-            over: Condvar::new(),
+            meter: Meter::new(limits),
+            ending: Ending::default(),
         }
     }
 
@@ -78,14 +71,12 @@ impl RenderJob {
 
     /// Waits until it is over: from then on it does not touch memory any more.
     pub fn wait(&self) {
-        let outcome = self.lock();
-        let over = self.over.wait_while(outcome, |outcome| outcome.is_none());
-        drop(over.unwrap_or_else(|e| e.into_inner()));
+        self.ending.wait();
     }
 
     /// Returns what came of it, once it is over.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.lock().clone()
+        self.ending.get()
     }
 
     /// Ends it without running it.
@@ -94,16 +85,11 @@ impl RenderJob {
     }
 
     fn end(&self, end: End, scene: Option<Arc<Scene>>) {
-        *self.lock() = Some(Outcome {
+        self.ending.set(Outcome {
             end,
             scene,
             instructions: self.meter.instructions.load(Ordering::Relaxed),
         });
-        self.over.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Outcome>> {
-        self.outcome.lock().unwrap_or_else(|e| e.into_inner())
     }
 
     /// Runs it as [`RenderJob::run`] does, and returns a recording of it.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
+use std::sync::Mutex;
+
 use super::super::rig::{Counts, Rig, POINTS};
 use super::*;
 

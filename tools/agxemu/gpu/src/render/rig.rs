@@ -2,7 +2,7 @@
 
 //! Vertex halves of tests: state, vertices in memory, draws.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use agx_isa::exec::assemble::{dalu64, index_word, mem, mul, uniform_base, Builder};
 use agx_isa::table::Op;
@@ -11,6 +11,7 @@ use super::scene::{Quad, Rect, Scene, REGION};
 use super::{capture, Frame, VertexJob};
 use crate::cdm::End;
 use crate::execute::{Engine, Settings};
+use crate::job::Limits;
 use crate::paged::Paged;
 use crate::threadgroup::Meter;
 
@@ -338,13 +339,10 @@ impl Rig {
     /// Runs what was added.
     pub(crate) fn run(&mut self) -> Result<Scene, End> {
         let (job, settings) = self.job();
-        let meter = Meter {
-            stop: AtomicBool::new(false),
-            group_limit: 1 << 20,
-            job_limit: self.job_limit,
-            instructions: AtomicU64::new(0),
-            other: AtomicU64::new(0),
-        };
+        let meter = Meter::new(Limits {
+            group: 1 << 20,
+            job: self.job_limit,
+        });
         let max = self.max_bytes;
         let end = capture::run_within(max, &job, &self.memory, settings, &meter, None, &mut |_| {});
         let parts = [&meter.instructions, &meter.other];

@@ -3,7 +3,6 @@
 //! Boxes, programs out of a few instructions, and memory for them.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use agx_isa::exec::assemble::{dalu, mem, Builder};
 use agx_isa::table::Op;
@@ -11,6 +10,7 @@ use agx_isa::table::Op;
 use super::patches::{Patch, Patches};
 use crate::cdm::End;
 use crate::execute::{Engine, Settings};
+use crate::job::Limits;
 use crate::paged::Paged;
 use crate::render::scene::{DrawState, Primitive, Rect, Shape};
 use crate::render::tile::render_geometry;
@@ -374,13 +374,10 @@ impl Bench {
             sampler_heap: (0, 0),
             engine: Engine::Compiled { threshold: 0 },
         };
-        let meter = Meter {
-            stop: AtomicBool::new(false),
-            group_limit: self.limit,
-            job_limit: self.limit.saturating_mul(16),
-            instructions: AtomicU64::new(0),
-            other: AtomicU64::new(0),
-        };
+        let meter = Meter::new(Limits {
+            group: self.limit,
+            job: self.limit.saturating_mul(16),
+        });
         let end = render_geometry(
             &self.job,
             &scene,

@@ -1,10 +1,34 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-/* What the kernel says of the machine's memory. */
+/* Files of the kernel: what they say, and what is written to them. */
 #include "uapi.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	int ret = fd < 0 ? -errno : 0;
+
+	if (!ret && write(fd, text, strlen(text)) < 0)
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+int bind_device(void)
+{
+	return write_file(DRIVER "bind", DEVICE);
+}
+
+int unbind_device(void)
+{
+	return write_file(DRIVER "unbind", DEVICE);
+}
 
 long long meminfo(const char *key)
 {
