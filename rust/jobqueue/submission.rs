@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Both closing and the addition of jobs take the lock. So a job is either in the list when the
-//! task sees that the queue is closed, or was refused (H22). The task reads the flags without the
-//! lock, since each change of them wakes it afterwards.
+//! task sees that the queue is closed, or was passed to a poll before that, or was refused (H22).
+//! The task reads the flags without the lock, since each change of them wakes it afterwards.
 //!
 //! The drop of the queue's handle does not take the lock, since no commit can run at the same time.
 //! So it is legal in hard interrupts, where a worker on the same CPU may hold the lock. For the
