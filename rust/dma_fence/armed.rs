@@ -113,8 +113,8 @@ impl Drop for Armed {
     }
 }
 
-/// Orphans a fence, and says so. Out of line, and by value, so that a fence that is not dropped need
-/// not be in memory.
+/// Orphans a fence, and says so. Out of line, and by value, so that a fence that is not dropped
+/// need not be in memory.
 ///
 /// # Safety
 ///

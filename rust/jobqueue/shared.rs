@@ -125,8 +125,8 @@ const _: () = assert!(capacity::LIMIT <= 1 << (u32::BITS - PAGES));
 pub(crate) struct Shared<R: Ring> {
     timeline: Timeline,
     credits: u32,
-    /// The flags, and in the bits from [`PAGES`] on the number of pages that one job may occupy. All
-    /// in one word, as a queue is as small as the blocks of an allocator allow.
+    /// The flags, and in the bits from [`PAGES`] on the number of pages that one job may occupy.
+    /// With a word for each, this would be in the allocator's next size class.
     flags: Atomic<u32>,
     scope: Scope,
     capacity: Capacity,

@@ -34,11 +34,12 @@
 //! task is not polled before the first job.
 //!
 //! ```text
-//!   commit():  the task is idle ─► claimed ─► lock: still idle, and the list is clear ─► the job is
-//!              passed, the task polled
-//!                  │ no                            │ no
-//!                  └───────────────────────────────┴────► the job is added to the list; a worker
-//!                                                         is woken, unless jobs before it do that
+//!   commit(): the task is idle ─► claimed ─► lock: still idle, and the list is clear ─┐
+//!                 │ no                           │ no                                 │ yes
+//!                 └──────────────┬───────────────┘                                    ▼
+//!                                ▼                                    the job is passed,
+//!              the job is added to the list; a worker is woken,       and the task polled
+//!              unless the task is woken for a job before it
 //! ```
 //!
 //! [`commit`]: Submission::commit
@@ -178,8 +179,8 @@ pub(crate) trait Submission: Sized {
         self.submit_list().defer();
     }
 
-    /// Takes the job of the commit that calls this poll, if one does. For a task whose last poll has
-    /// left no job.
+    /// Takes the job of the commit that calls this poll, if one does. For a task whose last poll
+    /// has left no job.
     #[inline]
     fn take_passed(&self) -> Option<KBox<Self::Node>> {
         self.activity().take()
@@ -285,8 +286,8 @@ pub(crate) trait Submission: Sized {
         node: KBox<Self::Node>,
         order: impl DerefMut<Target = Self::Order>,
     ) {
-        // Under the lock, since the next commit relies on this wake, and this thread may be preempted
-        // once it has released the lock.
+        // Under the lock, since the next commit relies on this wake, and this thread may be
+        // preempted once it has released the lock.
         if self.submit_list().put(node) {
             task.wake();
         }
@@ -306,8 +307,8 @@ pub(crate) trait Submission: Sized {
         job: J,
         arm: impl FnOnce(J, &mut Self::Order) -> (KBox<Self::Node>, T),
     ) -> Result<T, J> {
-        // Claimed before the job has its place, so that no worker is woken for it, and this thread is
-        // not preempted between the two.
+        // Claimed before the job has its place, so that no worker is woken for it, and this thread
+        // is not preempted between the two.
         let claim = if self.activity().is_idle() {
             // SAFETY: The claim is polled or dropped below, without waiting in between.
             unsafe { task.claim() }
@@ -316,7 +317,7 @@ pub(crate) trait Submission: Sized {
         };
         let mut order = self.lock();
         let flags = Flags {
-            // Relaxed, since the lock is held: all changes that a commit can see were made under it.
+            // Relaxed, since the lock is held, under which all changes before this were made.
             flags: relaxed::load(self.flag_word()),
             cancelled: self.scope().is_cancelled(),
         };

@@ -57,8 +57,8 @@ pub(crate) struct PollContext {
 }
 
 impl PollContext {
-    /// Returns the proof if the calling thread may block and is in no signalling section. Preemption
-    /// is disabled then.
+    /// Returns the proof if the calling thread may block and is in no signalling section. Then
+    /// preemption is disabled.
     #[inline]
     pub(crate) fn may_poll() -> Option<(Self, NoPreempt)> {
         let (thread, preempt) = NoPreempt::blocking()?;

@@ -195,7 +195,8 @@ impl<R: Ring> Task<R> {
         self.retire(node);
     }
 
-    /// Signals the fence of the oldest job in flight, after the ring was reset, and retires the job.
+    /// Signals the fence of the oldest job in flight with `error`, after the ring was reset, and
+    /// retires the job.
     pub(super) fn fail_first(&mut self, stopped: &RingStopped, error: Error) {
         let Some((node, fence, state)) = self.pop_in_flight() else {
             return;

@@ -226,8 +226,8 @@ impl Drop for Claim<'_> {
     }
 }
 
-/// Gives back the right to poll a task that was not polled. Out of line and by value, so that a claim
-/// that is polled need not be in memory.
+/// Gives back the right to poll a task that was not polled. Out of line and by value, so that a
+/// claim that is polled need not be in memory.
 ///
 /// # Safety
 ///
