@@ -58,6 +58,7 @@ impl FenceReservation {
 }
 
 impl Drop for FenceReservation {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariant the memory is from `own::alloc()`. It is not used again.
         unsafe { own::free(self.0) };
@@ -105,14 +106,28 @@ impl Armed {
 }
 
 impl Drop for Armed {
+    #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the fence is armed, and its context is valid until the
-        // fence was orphaned.
-        unsafe {
-            let context = own::context(self.0);
-            own::warn_orphaned(&*context, self.id().1);
-            FenceContext::orphan(context, self.0);
-        }
+        // SAFETY: By the type invariant the fence is armed, and its reference is passed on.
+        unsafe { orphan(self.0) };
+    }
+}
+
+/// Orphans a fence, and says so. Out of line, and by value, so that a fence that is not dropped
+/// need not be in memory.
+///
+/// # Safety
+///
+/// The requirements of [`Armed::new`], and `fence` must not be used again.
+#[cold]
+#[inline(never)]
+unsafe fn orphan(fence: NonNull<OwnFence>) {
+    // SAFETY: By the safety requirements the fence is armed, and its context is valid until the
+    // fence was orphaned.
+    unsafe {
+        let context = own::context(fence);
+        own::warn_orphaned(&*context, own::id(fence).1);
+        FenceContext::orphan(context, fence);
     }
 }
 

@@ -140,6 +140,7 @@ pub(crate) fn alloc() -> Result<NonNull<OwnFence>> {
 /// # Safety
 ///
 /// `fence` must be from [`alloc`], and not be used again.
+#[inline]
 pub(crate) unsafe fn free(fence: NonNull<OwnFence>) {
     // SAFETY: By the safety requirements the memory is from `kmalloc()` and is not used again.
     unsafe { bindings::kfree(fence.as_ptr().cast()) };

@@ -131,9 +131,11 @@ impl FenceSet {
     }
 
     /// Drops the fences. The set is empty afterwards.
-    #[cold]
+    #[inline(always)]
     fn clear(&mut self) {
-        drop(self.0.take());
+        if let Some(inner) = self.0.take() {
+            drop_fences(inner);
+        }
     }
 
     /// Tells the drivers of the fences that these are needed `within` a time. This is a hint.
@@ -234,11 +236,16 @@ impl FenceSet {
 }
 
 impl Drop for FenceSet {
-    /// Drops the fences. That is out of line, since most sets are empty.
     #[inline(always)]
     fn drop(&mut self) {
-        if !self.is_empty() {
-            self.clear();
-        }
+        self.clear();
     }
+}
+
+/// Drops the fences of a set. Out of line, since most sets are empty, and by value, so that those
+/// need not be in memory.
+#[cold]
+#[inline(never)]
+fn drop_fences(inner: Finished<Inner>) {
+    drop(inner);
 }

@@ -184,7 +184,8 @@ void dma_fence_shim_arm(struct dma_fence *fence, const struct dma_fence_ops *ops
 			u64 seqno)
 {
 	dma_fence_init64(fence, ops, NULL, context, seqno);
-	dma_fence_get(fence);
+	/* Nobody else has the fence yet. */
+	refcount_set(&fence->refcount.refcount, 2);
 }
 EXPORT_SYMBOL_GPL(dma_fence_shim_arm);
 

@@ -10,7 +10,10 @@ use crate::{
     Ring, //
 };
 use core::{
-    mem::MaybeUninit,
+    mem::{
+        self,
+        MaybeUninit, //
+    },
     ptr, //
 };
 use dma_fence::{
@@ -80,10 +83,17 @@ pub(crate) type Memory<R> = MaybeUninit<Node<R>>;
 pub(crate) enum Stage<R: Ring> {
     /// The job was not committed. These are its dependencies.
     Prepared(FenceSet),
-    /// The job was committed. The fence has the dependencies.
-    Waiting(PendingFence),
-    /// The job was submitted to the hardware.
-    InFlight(InFlightFence, Permit, R::InFlight),
+    /// The job was committed. The fence has the dependencies. `None` while the next stage begins.
+    Waiting(Option<PendingFence>),
+    /// The job was submitted to the hardware. `None` while it is retired.
+    InFlight(Option<InFlight<R>>),
+}
+
+/// What a job in flight has.
+pub(crate) struct InFlight<R: Ring> {
+    pub(crate) fence: InFlightFence,
+    pub(crate) permit: Permit,
+    pub(crate) state: R::InFlight,
 }
 
 /// A number of credits that a job in flight has taken, until it completes (H23).
@@ -139,31 +149,72 @@ impl<R: Ring> Node<R> {
         dependencies: FenceSet,
         memory: Option<KBox<Memory<R>>>,
     ) -> Result<KBox<Self>> {
-        let node = Self {
-            next: ptr::null_mut(),
-            job: Some(job),
-            credits,
-            pages,
-            stage: Stage::Prepared(dependencies),
-            error: None,
+        let memory = match memory {
+            Some(memory) => memory,
+            None => KBox::new_uninit(GFP_KERNEL_ACCOUNT)?,
         };
-        match memory {
-            Some(memory) => Ok(KBox::write(memory, node)),
-            None => Ok(KBox::new(node, GFP_KERNEL_ACCOUNT)?),
-        }
+        // One write for both, which is in place.
+        Ok(KBox::write(
+            memory,
+            Self {
+                next: ptr::null_mut(),
+                job: Some(job),
+                credits,
+                pages,
+                stage: Stage::Prepared(dependencies),
+                error: None,
+            },
+        ))
     }
 
     /// Returns the fence of a job that waits.
     #[inline]
     pub(crate) fn pending(&self) -> Option<&PendingFence> {
         match &self.stage {
-            Stage::Waiting(fence) => Some(fence),
+            Stage::Waiting(fence) => fence.as_ref(),
             _ => None,
         }
     }
 
-    /// Takes the stage, and leaves an empty `Prepared`.
-    pub(crate) fn take_stage(&mut self) -> Stage<R> {
-        core::mem::replace(&mut self.stage, Stage::Prepared(FenceSet::default()))
+    /// Takes the dependencies of a job that was not committed.
+    #[inline(always)]
+    pub(crate) fn take_prepared(&mut self) -> Option<FenceSet> {
+        match &mut self.stage {
+            Stage::Prepared(dependencies) => Some(mem::take(dependencies)),
+            _ => None,
+        }
+    }
+
+    /// Takes the fence of a job that waits.
+    #[inline(always)]
+    pub(crate) fn take_waiting(&mut self) -> Option<PendingFence> {
+        match &mut self.stage {
+            Stage::Waiting(fence) => fence.take(),
+            _ => None,
+        }
+    }
+
+    /// Takes the state of a job in flight.
+    #[inline(always)]
+    pub(crate) fn take_in_flight(&mut self) -> Option<InFlight<R>> {
+        match &mut self.stage {
+            Stage::InFlight(in_flight) => in_flight.take(),
+            _ => None,
+        }
+    }
+
+    /// Returns the memory of a retired job, whose content was taken.
+    #[inline(always)]
+    pub(crate) fn into_memory(node: KBox<Self>) -> KBox<Memory<R>> {
+        let memory = KBox::into_raw(node).cast();
+        // SAFETY: From a box of the same layout. What would be left in it is leaked.
+        unsafe { KBox::from_raw(memory) }
+    }
+
+    /// Replaces the stage whose content one of the functions above has taken.
+    #[inline(always)]
+    pub(crate) fn set_stage(&mut self, stage: Stage<R>) {
+        // It owns nothing, so it need not be dropped.
+        mem::forget(mem::replace(&mut self.stage, stage));
     }
 }

@@ -24,6 +24,7 @@
 //! The queue's task checks completions, the time limit, cancellation and readiness in one place, on
 //! every poll. So none of these conditions can hide another.
 
+mod activity;
 mod c;
 mod capacity;
 mod deadline;

@@ -256,10 +256,17 @@ impl<R: Ring> Prepared<'_, R> {
     /// `ECANCELED` if the queue was closed. Then no fence was published.
     pub fn commit(self) -> Result<ARef<Fence>> {
         let queue = self.queue;
-        let fence = queue
-            .shared
-            .commit(&queue.task, |emitter| self.arm(emitter));
-        fence.ok_or(ECANCELED)
+        let committed = queue.shared.commit(&queue.task, self, Self::arm);
+        committed.map_err(|refused| {
+            let Prepared {
+                node,
+                reservation,
+                room,
+                queue: _,
+            } = refused;
+            refuse(node, reservation, room);
+            ECANCELED
+        })
     }
 
     /// Arms the job's fence. Returns the node, for the queue's task, and the fence.
@@ -271,13 +278,21 @@ impl<R: Ring> Prepared<'_, R> {
             room,
             queue: _,
         } = self;
-        let Stage::Prepared(dependencies) = node.take_stage() else {
+        let Some(dependencies) = node.take_prepared() else {
             unreachable!("not committed before");
         };
         let (fence, pending) = emitter.arm(reservation, dependencies);
-        node.stage = Stage::Waiting(pending);
+        node.set_stage(Stage::Waiting(Some(pending)));
         // The queue's task releases the room when the job is retired.
         core::mem::forget(room);
         (node, fence)
     }
+}
+
+/// Drops a job that was not committed. Out of line and by value, so that one that is committed need
+/// not be in memory.
+#[cold]
+#[inline(never)]
+fn refuse<R: Ring>(node: KBox<Node<R>>, reservation: FenceReservation, room: Room<'_, R>) {
+    drop((node, reservation, room));
 }

@@ -3,6 +3,7 @@
 //! The configuration of a queue, and the state that a queue and its task share.
 
 use crate::{
+    activity::Activity,
     capacity::{
         self,
         Capacity, //
@@ -12,10 +13,7 @@ use crate::{
         Node,
         SubmitList, //
     },
-    submission::{
-        Submission,
-        IDLE, //
-    },
+    submission::Submission,
     submit_list::NodeCache,
     Ring, //
 };
@@ -26,6 +24,7 @@ use dma_fence::{
     Timeline, //
 };
 use kasync::{
+    relaxed,
     time::Delta,
     Scope, //
 };
@@ -117,19 +116,23 @@ fn order_lock(emitter: FenceEmitter) -> impl PinInit<SpinLock<FenceEmitter>> {
     new_spinlock!(emitter)
 }
 
+/// The first bit of the number of pages in [`Shared::flags`].
+const PAGES: u32 = 8;
+const _: () = assert!(capacity::LIMIT <= 1 << (u32::BITS - PAGES));
+
 /// The state that a queue and its task share.
 #[pin_data]
 pub(crate) struct Shared<R: Ring> {
     timeline: Timeline,
     credits: u32,
-    /// The number of pages that one job may occupy.
-    pages: u32,
+    /// The flags, and in the bits from [`PAGES`] on the number of pages that one job may occupy.
+    /// With a word for each, this would be in the allocator's next size class.
+    flags: Atomic<u32>,
     scope: Scope,
     capacity: Capacity,
     /// Filled by the task.
     cache: NodeCache<Memory<R>>,
-    flags: Atomic<u32>,
-    activity: Atomic<u32>,
+    activity: Activity<Node<R>>,
     submit_list: SubmitList<R>,
     #[pin]
     order: SpinLock<FenceEmitter>,
@@ -150,7 +153,7 @@ impl<R: Ring> Submission for Shared<R> {
     }
 
     #[inline(always)]
-    fn activity(&self) -> &Atomic<u32> {
+    fn activity(&self) -> &Activity<Node<R>> {
         &self.activity
     }
 
@@ -181,12 +184,11 @@ impl<R: Ring> Shared<R> {
             pin_init!(Self {
                 timeline: emitter.timeline(),
                 credits,
-                pages,
+                flags: Atomic::new(pages << PAGES),
                 scope: scope.clone(),
-                capacity: Capacity::new(jobs, *pages),
+                capacity: Capacity::new(jobs, pages),
                 cache: NodeCache::new(),
-                flags: Atomic::new(0),
-                activity: Atomic::new(IDLE),
+                activity: Activity::new(),
                 submit_list: SubmitList::new(),
                 order <- order_lock(emitter),
             }),
@@ -207,7 +209,7 @@ impl<R: Ring> Shared<R> {
 
     /// Returns the number of pages that one job may occupy.
     pub(crate) fn pages(&self) -> u32 {
-        self.pages
+        relaxed::load(&self.flags) >> PAGES
     }
 
     /// Returns the room for jobs.
@@ -223,7 +225,7 @@ impl<R: Ring> Shared<R> {
     }
 
     /// Releases the memory and the room of a retired job. For the task.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn retire(&self, memory: KBox<Memory<R>>, pages: u32) {
         self.cache.put(memory);
         self.capacity.release(pages);

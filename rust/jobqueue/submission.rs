@@ -14,8 +14,8 @@
 //! ```
 //!
 //! Both closing and the addition of jobs take the lock. So a job is either in the list when the
-//! task sees that the queue is closed, or was refused (H22). The task reads the flags without the
-//! lock, since each change of them wakes it afterwards.
+//! task sees that the queue is closed, or was passed to a poll before that, or was refused (H22).
+//! The task reads the flags without the lock, since each change of them wakes it afterwards.
 //!
 //! The drop of the queue's handle does not take the lock, since no commit can run at the same time.
 //! So it is legal in hard interrupts, where a worker on the same CPU may hold the lock. For the
@@ -26,24 +26,26 @@
 //! All changes of a queue wake a worker, which polls the task, but for two kinds of commits. One
 //! behind a job that waits wakes nobody: the task is woken when that job can go on, and receives
 //! all others then (see [`SubmitList`]). If no job waits and nothing is in flight, [`commit`] polls
-//! the task itself, once. Preemption is disabled from before the addition of the job until the end
-//! of that poll, and the queue was neither closed nor parked when the job was added. The task then
-//! submits the job, and completes it if the hardware is done with it by then. It signals no other
-//! fence. So no fence of earlier work depends on the scheduling of a committing thread. A new queue
-//! is IDLE: its task is not polled before the first job.
+//! the task itself, once, and passes the job to that poll instead of adding it to the list.
+//! Preemption is disabled from before the job gets its place in the order until the end of that
+//! poll, and the queue was neither closed nor parked when it got that. The task then submits the
+//! job, and completes it if the hardware is done with it by then. It signals no other fence. So no
+//! fence of earlier work depends on the scheduling of a committing thread. A new queue is idle: its
+//! task is not polled before the first job.
 //!
 //! ```text
-//!               the task returns from a poll with nothing left
-//!   BUSY ───────────────────────────────────────────────────────► IDLE ◄─┐ the claim is dropped:
-//!    ▲ │                                                           │     │ others were first
-//!    │ └─ with something in flight, or waiting                     ▼     │
-//!    │                                                      commit() claims the task ──► INLINE
-//!    └────────────────────────────── the task returns from the inline poll ──────────────┘
+//!   commit(): the task is idle ─► claimed ─► lock: still idle, and the list is clear ─┐
+//!                 │ no                           │ no                                 │ yes
+//!                 └──────────────┬───────────────┘                                    ▼
+//!                                ▼                                    the job is passed,
+//!              the job is added to the list; a worker is woken,       and the task polled
+//!              unless the task is woken for a job before it
 //! ```
 //!
 //! [`commit`]: Submission::commit
 
 use crate::{
+    activity::Activity,
     submit_list::{
         Link,
         SubmitList,
@@ -53,6 +55,7 @@ use crate::{
 };
 use core::ops::DerefMut;
 use kasync::{
+    relaxed,
     JoinHandle,
     Scope, //
 };
@@ -77,12 +80,6 @@ const QUIET: u32 = 1 << 2;
 const ENDED: u32 = 1 << 3;
 /// Flag, with [`CLOSED`]: the queue's handle was dropped.
 const GONE: u32 = 1 << 4;
-/// Activity: a job is in flight, or waits.
-pub(crate) const BUSY: u32 = 0;
-/// Activity: no job is in flight, and none waits.
-pub(crate) const IDLE: u32 = 1;
-/// Activity: a commit is polling the task.
-pub(crate) const INLINE: u32 = 2;
 
 /// A snapshot of a queue's flags.
 #[derive(Clone, Copy)]
@@ -145,13 +142,12 @@ pub(crate) trait Submission: Sized {
     /// Takes the lock, which protects the order and the flags.
     fn lock(&self) -> impl DerefMut<Target = Self::Order>;
 
-    /// Returns the flags. They are 0 initially, and are changed under the lock, except by
-    /// [`Submission::close_last`].
+    /// Returns the word whose low 8 bits are the flags. They are 0 initially, and are changed under
+    /// the lock, except by [`Submission::close_last`]. The other bits do not change.
     fn flag_word(&self) -> &Atomic<u32>;
 
-    /// Returns the activity. It is [`IDLE`] initially, and only the thread that has the right to
-    /// poll the task changes it.
-    fn activity(&self) -> &Atomic<u32>;
+    /// Returns the activity of the task. It is idle initially.
+    fn activity(&self) -> &Activity<Self::Node>;
 
     /// Returns the list of committed jobs, which are added under the lock.
     fn submit_list(&self) -> &SubmitList<Self::Node>;
@@ -183,10 +179,11 @@ pub(crate) trait Submission: Sized {
         self.submit_list().defer();
     }
 
-    /// Returns whether a commit calls this poll. For a task whose last poll has set [`IDLE`].
+    /// Takes the job of the commit that calls this poll, if one does. For a task whose last poll
+    /// has left no job.
     #[inline]
-    fn is_inline(&self) -> bool {
-        self.activity().load(Relaxed) == INLINE
+    fn take_passed(&self) -> Option<KBox<Self::Node>> {
+        self.activity().take()
     }
 
     /// Sets the activity at the end of a poll: `idle` if no job is in flight and none waits. For
@@ -194,8 +191,7 @@ pub(crate) trait Submission: Sized {
     #[inline]
     fn set_idle(&self, idle: bool) {
         // The release of the right to poll orders this before later claims of the task.
-        let activity = if idle { IDLE } else { BUSY };
-        self.activity().store(activity, Relaxed);
+        self.activity().set_idle(idle);
     }
 
     /// Changes the flags, and returns those before.
@@ -282,51 +278,69 @@ pub(crate) trait Submission: Sized {
         task.detach_batched();
     }
 
-    /// Adds the job that `arm` returns, and polls the task or wakes a worker. `arm` is called under
-    /// the lock.
-    ///
-    /// Returns `None` without calling `arm` if the queue is closed.
-    #[inline(always)]
-    fn commit<T>(
+    /// Adds a job to the list, wakes the task if it has to take it, and releases the lock.
+    #[inline]
+    fn add(
         &self,
         task: &JoinHandle<()>,
-        arm: impl FnOnce(&mut Self::Order) -> (KBox<Self::Node>, T),
-    ) -> Option<T> {
-        // Claimed before the job is added, so that no worker is woken for it, and this thread is
-        // not preempted between the two.
-        let claim = if self.activity().load(Relaxed) == IDLE {
+        node: KBox<Self::Node>,
+        order: impl DerefMut<Target = Self::Order>,
+    ) {
+        // Under the lock, since the next commit relies on this wake, and this thread may be
+        // preempted once it has released the lock.
+        if self.submit_list().put(node) {
+            task.wake();
+        }
+        drop(order);
+    }
+
+    /// Gives `job` its place in the order, and polls the task or wakes a worker. `arm` is called
+    /// under the lock, and returns the job for the task.
+    ///
+    /// # Errors
+    ///
+    /// Returns the job if the queue is closed.
+    #[inline(always)]
+    fn commit<J, T>(
+        &self,
+        task: &JoinHandle<()>,
+        job: J,
+        arm: impl FnOnce(J, &mut Self::Order) -> (KBox<Self::Node>, T),
+    ) -> Result<T, J> {
+        // Claimed before the job has its place, so that no worker is woken for it, and this thread
+        // is not preempted between the two.
+        let claim = if self.activity().is_idle() {
             // SAFETY: The claim is polled or dropped below, without waiting in between.
             unsafe { task.claim() }
         } else {
             None
         };
         let mut order = self.lock();
-        let flags = self.flags();
+        let flags = Flags {
+            // Relaxed, since the lock is held, under which all changes before this were made.
+            flags: relaxed::load(self.flag_word()),
+            cancelled: self.scope().is_cancelled(),
+        };
         if flags.is_closed() {
-            return None;
+            return Err(job);
         }
-        let (node, result) = arm(&mut order);
-        let is_first = self.submit_list().put(node);
-        // The inline poll need not read the flags: each later change of them wakes the task.
-        let claim = claim.filter(|_| flags.is_open());
-        match claim {
-            // Checked again, since the task may have been polled before it was claimed.
-            Some(claim) if is_first && self.activity().load(Relaxed) == IDLE => {
+        let (node, result) = arm(job, &mut order);
+        if let Some(claim) = claim {
+            // Read again, since the task may have been polled before it was claimed. If the list is
+            // clear, no job is before this one, and each that is added after it wakes the task. The
+            // poll need not read the flags: each later change of them wakes the task.
+            if flags.is_open() && self.activity().is_idle() && self.submit_list().is_clear() {
                 drop(order);
-                self.activity().store(INLINE, Relaxed);
+                self.activity().pass(node);
                 claim.poll_once();
+                return Ok(result);
             }
-            claim => {
-                // Under the lock, since the next commit relies on this wake, and this thread may be
-                // preempted once it has released the lock. If there is a claim, dropping it passes
-                // the wake on to a worker.
-                if is_first {
-                    task.wake();
-                }
-                drop(order);
-                drop(claim);
-            }
+            self.add(task, node, order);
+            // Passes the wake on to a worker.
+            drop(claim);
+        } else {
+            self.add(task, node, order);
         }
-        Some(result)
+        Ok(result)
     }
 }

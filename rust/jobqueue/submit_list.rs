@@ -9,6 +9,7 @@ use core::{
     marker::PhantomData,
     ptr, //
 };
+use kasync::relaxed;
 use kernel::{
     alloc::KBox,
     sync::atomic::{
@@ -270,7 +271,13 @@ impl<T: Link> SubmitList<T> {
     /// Returns whether the list has no job.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.last.load(Relaxed) <= DEFERRED
+        relaxed::load(&self.last) <= DEFERRED
+    }
+
+    /// Returns whether the list has no job, and the next one that is added wakes the task.
+    #[inline]
+    pub(crate) fn is_clear(&self) -> bool {
+        relaxed::load(&self.last) == EMPTY
     }
 
     /// Lets jobs be added without a wake until the list is taken, if it is empty. For the task,
@@ -287,7 +294,7 @@ impl<T: Link> SubmitList<T> {
     #[inline]
     pub(crate) fn put(&self, node: KBox<T>) -> bool {
         let node = KBox::into_raw(node);
-        let mut last = self.last.load(Relaxed);
+        let mut last = relaxed::load(&self.last);
         loop {
             // SAFETY: The node belongs to this function until the exchange succeeds.
             unsafe { *T::next(node) = last as *mut T };
@@ -303,7 +310,7 @@ impl<T: Link> SubmitList<T> {
     #[inline]
     pub(crate) fn take(&self, to: &mut Fifo<T>) {
         // The task is woken after a job was added to an empty list, so none is missed.
-        if self.last.load(Relaxed) == EMPTY {
+        if relaxed::load(&self.last) == EMPTY {
             return;
         }
         // INVARIANT: Empty. This function owns the chain. Pairs with `put()`.
@@ -359,7 +366,7 @@ impl<T> NodeCache<T> {
     /// Stores `memory`, or frees it if the cache is full. Only one thread may call this at a time.
     #[inline]
     pub(crate) fn put(&self, memory: KBox<T>) {
-        if self.address.load(Relaxed) == 0 {
+        if relaxed::load(&self.address) == 0 {
             // INVARIANT: From a box. No other thread stores one, so none is lost. Pairs with
             // `take()`.
             self.address.store(KBox::into_raw(memory) as usize, Release);
@@ -369,7 +376,7 @@ impl<T> NodeCache<T> {
     /// Takes the box, if there is one.
     #[inline]
     pub(crate) fn take(&self) -> Option<KBox<T>> {
-        if self.address.load(Relaxed) == 0 {
+        if relaxed::load(&self.address) == 0 {
             return None;
         }
         // INVARIANT: Empty. Pairs with `put()`.
@@ -382,7 +389,7 @@ impl<T> NodeCache<T> {
 impl<T> Drop for NodeCache<T> {
     fn drop(&mut self) {
         // No other thread accesses the cache any more.
-        let memory = self.address.load(Relaxed) as *mut T;
+        let memory = relaxed::load(&self.address) as *mut T;
         if !memory.is_null() {
             // SAFETY: By the type invariant the address is that of a box, which the cache owns.
             drop(unsafe { KBox::from_raw(memory) });

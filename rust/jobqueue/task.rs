@@ -34,6 +34,7 @@ use crate::{
     job::{
         Credits,
         Fifo,
+        Node,
         WaitList, //
     },
     shared::{
@@ -187,11 +188,12 @@ impl<R: Ring> Task<R> {
 
     /// Polls the queue, by a worker or by a thread that commits.
     fn poll_next(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) -> Poll<Event> {
-        let event = if self.is_idle && self.shared.is_inline() {
-            self.poll_inline(alarm, cx);
-            Poll::Pending
-        } else {
-            self.poll_in_worker(alarm, cx)
+        let event = match self.take_passed() {
+            Some(node) => {
+                self.poll_inline(node, alarm, cx);
+                Poll::Pending
+            }
+            None => self.poll_in_worker(alarm, cx),
         };
         if event.is_pending() {
             self.budget = BUDGET;
@@ -200,18 +202,32 @@ impl<R: Ring> Task<R> {
                 self.shared.defer();
             }
             let is_idle = self.waiting.is_empty() && self.in_flight.is_empty();
-            if self.is_idle || is_idle {
+            if is_idle || self.is_idle {
+                // All jobs that it was for have completed, or it is for none.
+                self.deadline.clear();
+            }
+            if is_idle != self.is_idle {
                 self.set_idle(is_idle, cx);
             }
         }
         event
     }
 
+    /// Takes the job of a commit that calls this poll.
+    #[inline]
+    fn take_passed(&mut self) -> Option<KBox<Node<R>>> {
+        // Else there is none, as the task was not idle.
+        if self.is_idle {
+            self.shared.take_passed()
+        } else {
+            None
+        }
+    }
+
     /// Sets, at the end of a poll, whether the next commit may poll the task.
     fn set_idle(&mut self, is_idle: bool, cx: &mut Context<'_>) {
         self.shared.set_idle(is_idle);
-        self.deadline.clear();
-        if is_idle && !self.is_idle {
+        if is_idle {
             // For the debugfs table of tasks.
             AwaitSite::here().waits(cx);
         }
@@ -221,8 +237,12 @@ impl<R: Ring> Task<R> {
     /// Submits the job of the committing thread, which calls this with preemption disabled, and
     /// completes the job if the hardware is done with it. Signals no other fence. A job with many
     /// dependencies is left to a worker, as it takes long to poll and drop them.
-    fn poll_inline(&mut self, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
-        self.receive();
+    #[inline(always)]
+    fn poll_inline(&mut self, node: KBox<Node<R>>, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
+        if trace::on() {
+            self.trace_queued(&node);
+        }
+        self.waiting.push(node);
         if self.first_is_large() {
             cx.waker().wake_by_ref();
             return;
@@ -231,15 +251,10 @@ impl<R: Ring> Task<R> {
             First::Ready => {
                 self.submit_first();
                 if let Some(done) = self.poll_complete(cx) {
-                    // The hardware has completed the job at once. Nothing else is in flight.
+                    // The hardware has completed the job at once. There is no other.
                     self.finish_first(done);
-                    if self.waiting.is_empty() {
-                        self.quiesce();
-                        return;
-                    }
-                }
-                if !self.waiting.is_empty() {
-                    cx.waker().wake_by_ref();
+                    self.quiesce();
+                    return;
                 }
             }
             First::NotReady => {}

@@ -61,18 +61,21 @@ use core::{
     }, //
 };
 
-/// Calls `f` with the budget of the task that is polled with `cx`, if there is one.
+/// Returns the budget of the task that is polled with `cx`, if there is one.
 ///
 /// It is the task of the waker of `cx` or, since combinators have wakers of their own, the task
 /// that this thread is polling.
+///
+/// # Safety
+///
+/// The result must not be used once the poll with `cx` has returned.
 #[inline]
-fn with<R>(cx: &Context<'_>, f: impl FnOnce(Option<&Budget>) -> R) -> R {
-    match task_of(cx.waker()).or_else(current_task) {
-        // SAFETY: A waker keeps its task valid, and the current task is valid until its poll
-        // returns, which is this function's caller.
-        Some(task) => f(Some(unsafe { task.as_ref() }.budget())),
-        None => f(None),
-    }
+unsafe fn of<'a>(cx: &Context<'_>) -> Option<&'a Budget> {
+    let task = task_of(cx.waker()).or_else(current_task)?;
+    // SAFETY: A waker keeps its task valid, and the current task is valid until its poll returns.
+    // Both are so during the poll with `cx`, and after it the result is not used by the safety
+    // requirements.
+    Some(unsafe { task.as_ref() }.budget())
 }
 
 /// Calls `f`, which polls a leaf, if the task has budget left, and takes one unit if the result is
@@ -136,15 +139,18 @@ fn poll_beyond<T>(
     end: i16,
     f: impl FnOnce(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
-    let left = with(cx, |budget| budget.map(Budget::left));
-    if left.is_some_and(|left| left <= end) {
+    // SAFETY: This function is called in a poll with `cx`, and keeps it to itself.
+    let budget = unsafe { of(cx) };
+    if budget.is_some_and(|budget| budget.left() <= end) {
         cx.waker().wake_by_ref();
         return Poll::Pending;
     }
     let poll = f(cx);
     if poll.is_ready() {
-        // Read anew, as there may have been leaves inside.
-        with(cx, |budget| budget.map(Budget::spend));
+        // What is left is read anew, as there may have been leaves inside.
+        if let Some(budget) = budget {
+            budget.spend();
+        }
     }
     poll
 }
@@ -154,10 +160,9 @@ fn poll_beyond<T>(
 /// far may have taken all of it, and the next one's turn comes first.
 #[doc(hidden)]
 pub fn rotate(cx: &Context<'_>, first: usize, n: usize) -> usize {
-    if with(cx, |budget| {
-        let left = budget.map(Budget::left);
-        left.is_some_and(|left| left <= OVERDRAFT)
-    }) {
+    // SAFETY: This function is called in a poll with `cx`.
+    let budget = unsafe { of(cx) };
+    if budget.is_some_and(|budget| budget.left() <= OVERDRAFT) {
         (first + 1) % n
     } else {
         0

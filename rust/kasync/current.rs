@@ -6,9 +6,13 @@
 //! `current_work()` cannot replace it: the item may not be that of a task, it may be freed already,
 //! and not every poll runs on a worker.
 
-use crate::thread;
+use crate::thread::{
+    self,
+    NoPreempt, //
+};
 use core::{
     marker::PhantomData,
+    num::NonZeroU64,
     ptr::NonNull, //
 };
 
@@ -46,30 +50,31 @@ const NO_TASK: u64 = 1;
 /// Proof that the calling thread may poll a task.
 #[derive(Clone, Copy)]
 pub(crate) struct PollContext {
-    /// The thread, as [`thread::id`] names it.
-    thread: u64,
+    /// The thread, as [`thread::id`] names it. It may block, so this is not an interrupt.
+    thread: NonZeroU64,
     /// Keeps this on its thread.
     _thread: PhantomData<*mut ()>,
 }
 
 impl PollContext {
-    /// Returns the proof if the calling thread may block and is in no signalling section.
+    /// Returns the proof if the calling thread may block and is in no signalling section. Then
+    /// preemption is disabled.
     #[inline]
-    pub(crate) fn may_poll() -> Option<Self> {
-        let thread = thread::blocking_id();
-        if thread == 0 || entry(thread).is_some() {
-            return None;
-        }
-        Some(Self::new(thread))
+    pub(crate) fn may_poll() -> Option<(Self, NoPreempt)> {
+        let (thread, preempt) = NoPreempt::blocking()?;
+        entry(thread.get())
+            .is_none()
+            .then_some((Self::new(thread), preempt))
     }
 
     /// Returns the proof for the calling thread, which is a worker.
     #[inline]
     pub(crate) fn worker() -> Self {
-        Self::new(thread::id())
+        // SAFETY: The caller is a thread.
+        Self::new(unsafe { NonZeroU64::new_unchecked(thread::id()) })
     }
 
-    fn new(thread: u64) -> Self {
+    fn new(thread: NonZeroU64) -> Self {
         Self {
             thread,
             _thread: PhantomData,
@@ -77,16 +82,17 @@ impl PollContext {
     }
 
     /// Calls `f` with `task` as the thread's current task.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
-        with_entry(self.thread, task.as_ptr() as usize as u64, f)
+        with_entry(self.thread.get(), task.as_ptr() as usize as u64, f)
     }
 }
 
 /// Calls `f` with the calling thread marked as being inside a signalling section.
 pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     let thread = thread::id();
-    if entry(thread).is_some() {
+    // An interrupt must not use the entry of the thread that it has interrupted. It cannot block.
+    if thread == 0 || entry(thread).is_some() {
         return f();
     }
     with_entry(thread, NO_TASK, f)

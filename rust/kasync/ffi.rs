@@ -36,6 +36,7 @@ unsafe extern "C" {
     );
     pub(crate) fn kasync_thread_id() -> usize;
     pub(crate) fn kasync_blocking_thread_id() -> usize;
+    pub(crate) fn kasync_blocking_preempt_disable() -> usize;
     pub(crate) fn kasync_preempt_disable();
     pub(crate) fn kasync_preempt_enable();
     pub(crate) fn kasync_lock_init(lock: *mut raw_spinlock_t);

@@ -66,6 +66,8 @@ mod list;
 mod lock;
 mod macros;
 mod parker;
+#[doc(hidden)]
+pub mod relaxed;
 mod report;
 mod scope;
 mod section;

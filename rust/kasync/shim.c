@@ -41,6 +41,17 @@ unsigned long kasync_blocking_thread_id(void)
 }
 EXPORT_SYMBOL_GPL(kasync_blocking_thread_id);
 
+/* The same. Unless it returns 0, preemption is disabled from now on. */
+unsigned long kasync_blocking_preempt_disable(void)
+{
+	unsigned long thread = kasync_blocking_thread_id();
+
+	if (thread)
+		preempt_disable();
+	return thread;
+}
+EXPORT_SYMBOL_GPL(kasync_blocking_preempt_disable);
+
 void kasync_preempt_disable(void)
 {
 	preempt_disable();

@@ -15,6 +15,7 @@ bool kasync_work_pending(struct kasync_queue *queue, const struct work_struct *w
 void kasync_work_init(struct work_struct *work, work_func_t run);
 unsigned long kasync_thread_id(void);
 unsigned long kasync_blocking_thread_id(void);
+unsigned long kasync_blocking_preempt_disable(void);
 void kasync_preempt_disable(void);
 void kasync_preempt_enable(void);
 void kasync_lock_init(raw_spinlock_t *lock);

@@ -242,6 +242,7 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
 /// # Safety
 ///
 /// The task must be valid, started and not complete, and the right to poll it be the caller's.
+#[inline(always)]
 unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };

@@ -3,6 +3,7 @@
 //! The calling thread.
 
 use crate::ffi;
+use core::num::NonZeroU64;
 
 /// Returns a number that identifies the calling thread while it lives, or 0 inside an interrupt.
 /// Any context.
@@ -37,6 +38,15 @@ impl NoPreempt {
         // SAFETY: Preemption is enabled again when this is dropped, on the same thread.
         unsafe { ffi::kasync_preempt_disable() };
         Self(core::marker::PhantomData)
+    }
+
+    /// Disables preemption if the caller may block, and returns [`id`] as well. Any context.
+    #[inline]
+    pub(crate) fn blocking() -> Option<(NonZeroU64, Self)> {
+        // SAFETY: If preemption was disabled, it is enabled again when this is dropped, on the same
+        // thread.
+        let thread = unsafe { ffi::kasync_blocking_preempt_disable() as u64 };
+        Some((NonZeroU64::new(thread)?, Self(core::marker::PhantomData)))
     }
 }
 

@@ -90,6 +90,15 @@ extern "C" fn kasync_preempt_enable() {
     PREEMPT.with(|count| count.set(count.get() - 1));
 }
 
+#[no_mangle]
+extern "C" fn kasync_blocking_preempt_disable() -> usize {
+    let thread = kasync_blocking_thread_id();
+    if thread != 0 {
+        kasync_preempt_disable();
+    }
+    thread
+}
+
 /// Returns whether the calling thread has disabled preemption.
 pub fn is_preemption_disabled() -> bool {
     PREEMPT.with(Cell::get) > 0

@@ -4,7 +4,10 @@
 
 use super::Task;
 use crate::{
-    job::WaitList,
+    job::{
+        Node,
+        WaitList, //
+    },
     submission::Submission,
     trace::{
         self,
@@ -20,10 +23,16 @@ impl<R: Ring> Task<R> {
         let mut new = WaitList::new();
         self.shared.receive(&mut new);
         while let Some(node) = new.pop() {
-            if let Some(fence) = node.pending() {
-                trace::queue(&self.traced(), fence.id(), fence.dependencies());
-            }
+            self.trace_queued(&node);
             self.waiting.push(node);
+        }
+    }
+
+    /// Traces a job that is about to be added to those that wait.
+    #[cold]
+    pub(super) fn trace_queued(&self, node: &Node<R>) {
+        if let Some(fence) = node.pending() {
+            trace::queue(&self.traced(), fence.id(), fence.dependencies());
         }
     }
 

@@ -4,13 +4,14 @@
 //!
 //! ```text
 //!   waiting ──submit_first()──► in flight ──finish_first()───► retired
-//!      │                            └───────fail_in_flight()─────►│
+//!      │                            └───────fail_first()─────────►│
 //!      └───────────────cancel_first()────────────────────────────►│
 //! ```
 
 use super::Task;
 use crate::{
     job::{
+        InFlight,
         Node,
         Stage, //
     },
@@ -29,7 +30,8 @@ use core::{
 use dma_fence::{
     FenceSet,
     HwDone,
-    InFlightFence, //
+    InFlightFence,
+    RingStopped, //
 };
 use kasync::SignallingSection;
 use kernel::prelude::*;
@@ -56,13 +58,13 @@ impl<R: Ring> Task<R> {
     pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
         let timeline = self.signaller.timeline();
         let Some(Node {
-            stage: Stage::InFlight(_, _, in_flight),
+            stage: Stage::InFlight(Some(in_flight)),
             ..
         }) = self.in_flight.first()
         else {
             return None;
         };
-        match self.ring.poll_complete(in_flight, timeline, cx) {
+        match self.ring.poll_complete(&mut in_flight.state, timeline, cx) {
             Poll::Ready(done) => Some(done),
             Poll::Pending => None,
         }
@@ -73,13 +75,12 @@ impl<R: Ring> Task<R> {
     #[inline]
     pub(super) fn first_is_large(&mut self) -> bool {
         let first = self.waiting.first();
-        first.is_some_and(|node| match &node.stage {
-            Stage::Waiting(fence) => fence.dependencies().len() > FenceSet::AT_ONCE,
-            _ => false,
-        })
+        let fence = first.and_then(|node| node.pending());
+        fence.is_some_and(|fence| fence.dependencies().len() > FenceSet::AT_ONCE)
     }
 
     /// Polls the dependencies of the first job that waits, and the readiness of the ring for it.
+    #[inline(always)]
     pub(super) fn poll_first(&mut self, flags: Flags, cx: &mut Context<'_>) -> First {
         let (in_flight, is_deciding) = (!self.in_flight.is_empty(), self.is_deciding());
         let Some(node) = self.waiting.first() else {
@@ -89,7 +90,7 @@ impl<R: Ring> Task<R> {
             node.error = self.poison.or(flags.is_closed().then_some(ECANCELED));
         }
         let Node {
-            stage: Stage::Waiting(fence),
+            stage: Stage::Waiting(Some(fence)),
             job,
             credits,
             error,
@@ -140,19 +141,24 @@ impl<R: Ring> Task<R> {
     }
 
     /// Submits the first job that waits to the ring, which is ready for it.
+    #[inline(always)]
     pub(super) fn submit_first(&mut self) {
         let Some(mut node) = self.waiting.pop() else {
             return;
         };
-        let (Stage::Waiting(fence), Some(job)) = (node.take_stage(), &mut node.job) else {
+        let (Some(fence), Some(job)) = (node.take_waiting(), &mut node.job) else {
             return;
         };
-        let in_flight = self.ring.submit(job);
+        let state = self.ring.submit(job);
         let permit = self.credits.take(node.credits);
         if trace::on() {
             self.trace_run(fence.id());
         }
-        node.stage = Stage::InFlight(fence.submitted(), permit, in_flight);
+        node.set_stage(Stage::InFlight(Some(InFlight {
+            fence: fence.submitted(),
+            permit,
+            state,
+        })));
         if self.in_flight.is_empty() {
             self.note_progress();
         }
@@ -165,41 +171,58 @@ impl<R: Ring> Task<R> {
             return;
         };
         self.note_progress();
-        if let Stage::Waiting(fence) = node.take_stage() {
-            let error = node.error.unwrap_or(ECANCELED);
-            self.record_error(Err(error));
-            if trace::on() {
-                trace::done(fence.id());
-            }
-            signal(|section| self.signaller.cancel(fence, section, error));
+        let Some(fence) = node.take_waiting() else {
+            return;
+        };
+        let error = node.error.unwrap_or(ECANCELED);
+        self.record_error(Err(error));
+        if trace::on() {
+            trace::done(fence.id());
         }
+        signal(|section| self.signaller.cancel(fence, section, error));
         self.retire(node);
     }
 
     /// Signals the fence of the oldest job in flight, which has completed, and retires the job.
-    pub(super) fn finish_first(&mut self, done: HwDone) {
-        self.end_first(|task, fence| {
-            task.record_error(done.result());
-            signal(|section| task.signaller.complete(fence, done, section));
-        });
-    }
-
-    /// Calls `end` with the fence of the oldest job in flight, and retires the job.
     #[inline(always)]
-    pub(super) fn end_first(&mut self, end: impl FnOnce(&mut Self, InFlightFence)) {
-        let Some(mut node) = self.in_flight.pop() else {
+    pub(super) fn finish_first(&mut self, done: HwDone) {
+        let Some((node, fence, state)) = self.pop_in_flight() else {
             return;
         };
-        self.note_progress();
-        if let Stage::InFlight(fence, permit, in_flight) = node.take_stage() {
-            self.credits.release(permit);
-            if trace::on() {
-                trace::done(fence.id());
-            }
-            end(self, fence);
-            drop(in_flight);
-        }
+        self.record_error(done.result());
+        signal(|section| self.signaller.complete(fence, done, section));
+        drop(state);
         self.retire(node);
+    }
+
+    /// Signals the fence of the oldest job in flight with `error`, after the ring was reset, and
+    /// retires the job.
+    pub(super) fn fail_first(&mut self, stopped: &RingStopped, error: Error) {
+        let Some((node, fence, state)) = self.pop_in_flight() else {
+            return;
+        };
+        self.record_error(Err(error));
+        signal(|section| self.signaller.fail(fence, stopped, error, section));
+        drop(state);
+        self.retire(node);
+    }
+
+    /// Takes the oldest job in flight, with its fence and the ring's state of it, and releases its
+    /// credits.
+    #[inline(always)]
+    fn pop_in_flight(&mut self) -> Option<(KBox<Node<R>>, InFlightFence, R::InFlight)> {
+        let mut node = self.in_flight.pop()?;
+        self.note_progress();
+        let InFlight {
+            fence,
+            permit,
+            state,
+        } = node.take_in_flight()?;
+        self.credits.release(permit);
+        if trace::on() {
+            trace::done(fence.id());
+        }
+        Some((node, fence, state))
     }
 
     /// Records the result of a job, for [`OnError::Poison`].
@@ -209,13 +232,15 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Passes a job whose fence has signalled back to the ring, and releases its room.
+    /// Passes a job whose fence was taken, and has signalled, back to the ring, and releases its
+    /// room.
+    #[inline(always)]
     pub(super) fn retire(&mut self, mut node: KBox<Node<R>>) {
         if let Some(job) = node.job.take() {
             self.ring.retire(job);
         }
         let pages = node.pages;
-        self.shared.retire(KBox::drop_contents(node), pages);
+        self.shared.retire(Node::into_memory(node), pages);
     }
 }
 
@@ -227,6 +252,7 @@ fn withdraw<R: Ring>(ring: &mut R, is_asked: &mut bool) {
 }
 
 /// Calls `f` with proof of the signalling section of the current poll.
+#[inline(always)]
 pub(super) fn signal(f: impl FnOnce(&SignallingSection<'_>)) {
     // SAFETY: Only methods of `Task` call this, in polls of its future. `JobQueue::new()` passes
     // that to an executor, whose polls are signalling sections.

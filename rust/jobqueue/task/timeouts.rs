@@ -164,10 +164,7 @@ impl<R: Ring> Task<R> {
                 self.finish_first(done);
                 continue;
             }
-            self.end_first(|task, fence| {
-                task.record_error(Err(error));
-                signal(|section| task.signaller.fail(fence, stopped, error, section));
-            });
+            self.fail_first(stopped, error);
             error = ECANCELED;
         }
         signal(|section| {
@@ -179,7 +176,7 @@ impl<R: Ring> Task<R> {
 /// Returns the state of the oldest job in flight.
 pub(super) fn first_in_flight<R: Ring>(in_flight: &mut Fifo<R>) -> Option<&R::InFlight> {
     match in_flight.first()?.stage {
-        Stage::InFlight(_, _, ref in_flight) => Some(in_flight),
+        Stage::InFlight(Some(ref in_flight)) => Some(&in_flight.state),
         _ => None,
     }
 }

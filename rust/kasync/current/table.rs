@@ -8,7 +8,10 @@
 //! A thread adds, looks up and removes its own entries only. So only the reuse of a slot has to be
 //! ordered between threads. The list has a lock.
 
-use crate::ffi;
+use crate::{
+    ffi,
+    relaxed, //
+};
 use core::{
     cell::UnsafeCell,
     ptr, //
@@ -16,7 +19,6 @@ use core::{
 use kernel::sync::atomic::{
     Atomic,
     Full,
-    Relaxed,
     Release, //
 };
 
@@ -58,17 +60,13 @@ impl Drop for Taken {
     }
 }
 
-/// Calls `f` with `task` as the entry of `thread`, which is the caller's.
-#[inline]
+/// Calls `f` with `task` as the entry of `thread`, which is the caller's, and not 0.
+#[inline(always)]
 pub(super) fn with_entry<R>(thread: u64, task: u64, f: impl FnOnce() -> R) -> R {
-    // An interrupt must not use the entry of the thread that it has interrupted. It cannot block.
-    if thread == 0 {
-        return f();
-    }
     let free = |slot: &&Slot| slot.thread.cmpxchg(0, thread, Full).is_ok();
     match slots(thread).find(free).map(Taken) {
         Some(slot) => {
-            slot.0.task.store(task, Relaxed);
+            relaxed::store(&slot.0.task, task);
             f()
         }
         None => {
@@ -88,8 +86,8 @@ pub(super) fn entry(thread: u64) -> Option<u64> {
     if thread == 0 {
         return None;
     }
-    match slots(thread).find(|slot| slot.thread.load(Relaxed) == thread) {
-        Some(slot) => Some(slot.task.load(Relaxed)),
+    match slots(thread).find(|slot| relaxed::load(&slot.thread) == thread) {
+        Some(slot) => Some(relaxed::load(&slot.task)),
         None => overflow::find(thread),
     }
 }
@@ -147,7 +145,7 @@ mod overflow {
     #[inline]
     pub(super) fn find(thread: u64) -> Option<u64> {
         // If the calling thread has a node, it sees its own addition to the length.
-        if LENGTH.load(Relaxed) == 0 {
+        if relaxed::load(&LENGTH) == 0 {
             return None;
         }
         find_linked(thread)

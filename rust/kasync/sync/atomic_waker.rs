@@ -28,6 +28,7 @@
 use crate::{
     await_site::AwaitSite,
     cell::OwnedCell,
+    relaxed,
     thread::NoPreempt, //
 };
 use core::task::{
@@ -38,8 +39,7 @@ use kernel::{
     processor,
     sync::atomic::{
         Atomic,
-        Full,
-        Relaxed, //
+        Full, //
     }, //
 };
 
@@ -126,7 +126,7 @@ impl AtomicWaker {
         AwaitSite::here().waits(cx);
         let new = cx.waker();
         // (1)
-        let now = self.state.load(Relaxed) & ARMED;
+        let now = relaxed::load(&self.state) & ARMED;
         if self.state.cmpxchg(now, REGISTERING, Full).is_err() {
             processor::cpu_relax();
             new.wake_by_ref();
@@ -157,7 +157,7 @@ impl AtomicWaker {
     /// No other thread may call [`AtomicWaker::register`] or [`AtomicWaker::take`] at the same
     /// time.
     pub(crate) unsafe fn is_left_by(&self, cx: &Context<'_>) -> bool {
-        if self.state.load(Relaxed) != ARMED {
+        if relaxed::load(&self.state) != ARMED {
             return false;
         }
         self.slot.read(|slot| {
@@ -170,7 +170,7 @@ impl AtomicWaker {
     /// Begins a wake: (3), (5). If a waker is registered, the caller owns the slot, in WAKING, and
     /// has to keep preemption disabled until it has left that state.
     fn begin(&self) -> Option<NoPreempt> {
-        let mut now = self.state.load(Relaxed);
+        let mut now = relaxed::load(&self.state);
         loop {
             let (next, preempt) = match now {
                 IDLE => (IDLE, None),

@@ -6,6 +6,7 @@ use crate::{
     await_site::AwaitSite,
     budget::poll_budget,
     lock::IrqLock,
+    relaxed,
     wait::{
         WaitList,
         WaitState,
@@ -23,14 +24,21 @@ use core::{
     }, //
 };
 use kernel::{
-    sync::Arc, //
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Full,
+            Release, //
+        },
+        Arc, //
+    }, //
 };
 
-struct State {
-    permits: u64,
-    /// The waiters. The key is the number of permits that are requested.
-    waiters: WaitList,
-}
+/// There are waiters: only the holder of the lock changes the word.
+const WAITERS: u64 = 1;
+/// One permit, in the other bits of the word.
+const PERMIT: u64 = 2;
 
 /// A counting semaphore.
 ///
@@ -56,62 +64,102 @@ struct State {
 /// assert!(ring.try_acquire(2).is_some());
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
-pub struct Semaphore(IrqLock<State>);
+pub struct Semaphore {
+    /// The permits, and [`WAITERS`]. While there are none, permits come and go without the lock.
+    word: Atomic<u64>,
+    /// The waiters. The key is the number of permits that are requested.
+    waiters: IrqLock<WaitList>,
+}
 
 impl Semaphore {
     /// Returns a semaphore with `permits` permits.
     pub fn new(permits: usize) -> Self {
-        Self(IrqLock::new(State {
-            permits: permits as u64,
-            waiters: WaitList::new(),
-        }))
+        Self {
+            word: Atomic::new(permits as u64 * PERMIT),
+            waiters: IrqLock::new(WaitList::new()),
+        }
     }
 
     /// Returns the number of permits that could be taken now.
     pub fn available(&self) -> usize {
-        self.0.with(|s| s.permits) as usize
+        (relaxed::load(&self.word) / PERMIT) as usize
+    }
+
+    /// Replaces the word by what `next` returns for it, and returns the word before. If `next`
+    /// returns `None`, the word is left as it is and is the error.
+    #[inline]
+    fn update(&self, next: impl Fn(u64) -> Option<u64>) -> Result<u64, u64> {
+        // Relaxed, since a caller that fails accesses nothing.
+        let mut now = relaxed::load(&self.word);
+        while let Some(new) = next(now) {
+            match self.word.cmpxchg(now, new, Full) {
+                Ok(_) => return Ok(now),
+                Err(other) => now = other,
+            }
+        }
+        Err(now)
     }
 
     /// Adds permits, and wakes the waiters whose requests can be served. Any context but NMI.
     pub fn add_permits(&self, n: usize) {
-        let mut add = n as u64;
-        while self.serve(core::mem::take(&mut add)) {}
+        let mut add = n as u64 * PERMIT;
+        if self
+            .update(|now| (now & WAITERS == 0).then_some(now + add))
+            .is_err()
+        {
+            while self.serve(core::mem::take(&mut add)) {}
+        }
     }
 
     /// Adds permits, and wakes a batch of waiters. Returns whether there may be more of them.
+    #[cold]
     fn serve(&self, add: u64) -> bool {
-        // The batch is made under the lock, where preemption is disabled already: most permits come
-        // back while nobody waits, and cost none.
-        let wakers = self.0.with(|s| {
-            s.permits += add;
-            if s.waiters.is_empty() {
+        // The batch is made under the lock, where preemption is disabled already.
+        let wakers = self.waiters.with(|waiters| {
+            let mut permits = (self.word.fetch_add(add, Full) + add) / PERMIT;
+            if waiters.is_empty() {
                 return None;
             }
             let mut wakers = WakerBatch::new();
-            let permits = &mut s.permits;
-            s.waiters.notify_while(&mut wakers, |want| {
-                let enough = want <= *permits;
+            waiters.notify_while(&mut wakers, |want| {
+                let enough = want <= permits;
                 if enough {
-                    *permits -= want;
+                    permits -= want;
                 }
                 enough
             });
+            // Nobody else has changed it, as there were waiters.
+            let flag = if waiters.is_empty() { 0 } else { WAITERS };
+            self.word.store(permits * PERMIT | flag, Release);
             Some(wakers)
         });
         wakers.is_some_and(WakerBatch::wake_all)
     }
 
-    fn take_now(s: &mut State, n: usize) -> bool {
-        let free = s.waiters.is_empty() && s.permits >= n as u64;
-        if free {
-            s.permits -= n as u64;
-        }
-        free
+    /// Takes `n` permits if there are as many and there is no waiter, and returns whether it did.
+    #[inline]
+    fn take_now(&self, n: usize) -> bool {
+        let n = n as u64;
+        self.update(|now| (now & WAITERS == 0 && now / PERMIT >= n).then(|| now - n * PERMIT))
+            .is_ok()
+    }
+
+    /// Takes `n` permits if there are as many, and returns whether it did. Else there are waiters
+    /// from now on. The lock must be held, and there be no waiter yet.
+    fn take_or_wait(&self, n: usize) -> bool {
+        let n = n as u64;
+        let old = self.update(|now| {
+            Some(match now / PERMIT >= n {
+                true => now - n * PERMIT,
+                false => now | WAITERS,
+            })
+        });
+        old.is_ok_and(|now| now / PERMIT >= n)
     }
 
     /// Takes `n` permits if there are as many and there is no waiter. Any context but NMI.
     pub fn try_acquire(&self, n: usize) -> Option<Permit<&Self>> {
-        let taken = self.0.with(|s| Self::take_now(s, n));
+        let taken = self.take_now(n);
         taken.then(|| Permit { semaphore: self, n })
     }
 
@@ -204,14 +252,16 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
         };
         let waker = cx.waker().clone();
         let (waiter, n) = (&this.waiter, this.n);
-        let result = semaphore.0.with(|s| {
+        let result = semaphore.waiters.with(|waiters| {
             // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
             unsafe {
-                match s.waiters.state(waiter) {
+                match waiters.state(waiter) {
                     // `add_permits()` has taken the permits for this waiter.
                     WaitState::Notified | WaitState::Given => Err(waker),
-                    WaitState::Idle if Semaphore::take_now(s, n) => Err(waker),
-                    _ => Ok(s.waiters.wait(waiter, waker, n as u64)),
+                    WaitState::Idle if waiters.is_empty() && semaphore.take_or_wait(n) => {
+                        Err(waker)
+                    }
+                    _ => Ok(waiters.wait(waiter, waker, n as u64)),
                 }
             }
         });
@@ -238,8 +288,15 @@ impl<S: Deref<Target = Semaphore>> Drop for Acquire<S> {
             return;
         };
         let waiter = &self.waiter;
-        // SAFETY: The waiter belongs to this list, and the lock is held.
-        let (state, _waker) = semaphore.0.with(|s| unsafe { s.waiters.remove(waiter) });
+        let (state, _waker) = semaphore.waiters.with(|waiters| {
+            // SAFETY: The waiter belongs to this list, and the lock is held.
+            let removed = unsafe { waiters.remove(waiter) };
+            if waiters.is_empty() {
+                // An error: there was none, so the list was empty before.
+                let _ended = semaphore.update(|now| (now & WAITERS != 0).then_some(now & !WAITERS));
+            }
+            removed
+        });
         let given = state != WaitState::Waiting;
         // Called even without permits to give back: there may be enough for the next request.
         let n = if given { self.n } else { 0 };

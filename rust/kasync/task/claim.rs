@@ -102,17 +102,53 @@ pub struct Claim<'a> {
 /// # Safety
 ///
 /// The task must stay valid for `'a`.
+#[inline]
 pub(super) unsafe fn claim<'a>(header: NonNull<Header>) -> Option<Claim<'a>> {
+    // SAFETY: Valid by the safety requirements.
+    let (here, word, preempt) = unsafe { take(header) }?;
+    // SAFETY: The task was claimed above, and is valid for `'a` by the safety requirements.
+    Some(unsafe { Claim::from_claimed(header, here, word, preempt) })
+}
+
+/// Claims a task as [`claim`] does. What it returns fits into registers.
+///
+/// # Safety
+///
+/// The task must be valid.
+#[inline(never)]
+unsafe fn take(header: NonNull<Header>) -> Option<(PollContext, Snapshot, NoPreempt)> {
     // There, spinlocks sleep, which the poll may take.
     if cfg!(CONFIG_PREEMPT_RT) {
         return None;
     }
-    let here = PollContext::may_poll()?;
-    let preempt = NoPreempt::new();
+    let (here, preempt) = PollContext::may_poll()?;
     // SAFETY: Valid by the safety requirements.
     let word = unsafe { header.as_ref() }.state.claim()?;
-    // SAFETY: The task was claimed above, and is valid for `'a` by the safety requirements.
-    Some(unsafe { Claim::from_claimed(header, here, word, preempt) })
+    Some((here, word, preempt))
+}
+
+/// Polls a claimed task once, and gives back the right to poll it.
+///
+/// # Safety
+///
+/// The task must be valid, and the caller must have the right to poll it, by a claim of which this
+/// was the state word. Both pass to this function.
+#[inline(never)]
+unsafe fn poll_claimed(
+    header: NonNull<Header>,
+    here: PollContext,
+    word: Snapshot,
+    preempt: NoPreempt,
+) {
+    // SAFETY: By the safety requirements.
+    if unsafe { poll(header, here) } {
+        // SAFETY: The future is ready. The task is valid by the safety requirements.
+        unsafe { complete(header, 0) };
+    } else {
+        // SAFETY: By the safety requirements.
+        unsafe { release(header, word) };
+    }
+    drop(preempt);
 }
 
 impl Claim<'_> {
@@ -121,6 +157,7 @@ impl Claim<'_> {
     /// # Safety
     ///
     /// The task must stay valid for the life of the claim, and have been claimed by the caller.
+    #[inline]
     unsafe fn from_claimed(
         header: NonNull<Header>,
         here: PollContext,
@@ -138,12 +175,13 @@ impl Claim<'_> {
     }
 
     /// Polls the task once. If it is woken before this returns, a worker polls it again.
+    #[inline]
     pub fn poll_once(self) {
-        // SAFETY: By the type invariant the claim has the right to poll.
-        if unsafe { poll(self.header, self.here) } {
-            // SAFETY: This poll has returned that the future is ready.
-            unsafe { self.complete() };
-        }
+        let this = ManuallyDrop::new(self);
+        // SAFETY: Read once, since the claim itself is not dropped.
+        let preempt = unsafe { core::ptr::read(&this.preempt) };
+        // SAFETY: By the type invariant the claim has the right to poll, which it passes on.
+        unsafe { poll_claimed(this.header, this.here, this.word, preempt) };
     }
 
     /// Polls the task, and again if it was woken meanwhile, up to four times.
@@ -181,10 +219,23 @@ impl Claim<'_> {
 }
 
 impl Drop for Claim<'_> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariant the claim has the right to poll.
-        unsafe { release(self.header, self.word) };
+        unsafe { drop_claim(self.header, self.word) };
     }
+}
+
+/// Gives back the right to poll a task that was not polled. Out of line and by value, so that a
+/// claim that is polled need not be in memory.
+///
+/// # Safety
+///
+/// As [`release`].
+#[inline(never)]
+unsafe fn drop_claim(header: NonNull<Header>, word: Snapshot) {
+    // SAFETY: By the safety requirements.
+    unsafe { release(header, word) };
 }
 
 /// Gives back the right to poll a claimed task: (12). `guess` is the expected value of its state
@@ -193,10 +244,25 @@ impl Drop for Claim<'_> {
 /// # Safety
 ///
 /// The task must be valid, and the caller must have the right to poll it, by a claim.
+#[inline]
 pub(super) unsafe fn release(header: NonNull<Header>, guess: Snapshot) {
     // SAFETY: Valid by the safety requirements.
+    if !unsafe { header.as_ref() }.state.release_guessed(guess) {
+        // SAFETY: By the safety requirements.
+        unsafe { release_woken(header) };
+    }
+}
+
+/// Gives back the right to poll a claimed task, whose state word has changed since it was claimed.
+///
+/// # Safety
+///
+/// As [`release`].
+#[inline(never)]
+unsafe fn release_woken(header: NonNull<Header>) {
+    // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
-    if task.state.release_idle(guess) {
+    if task.state.release_idle() {
         return;
     }
     // The task may complete as soon as it was released, and then its queue may be destroyed after a

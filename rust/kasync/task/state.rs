@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::relaxed;
 use kernel::{
     prelude::*,
     sync::atomic::{
@@ -212,9 +213,17 @@ impl State {
     /// Claims the task if it is started, not complete and not being polled: (10). Returns the word
     /// after that.
     pub(crate) fn claim(&self) -> Option<Snapshot> {
-        let free = |s: Snapshot| s.0 & (STARTED | COMPLETE | RUNNING) == STARTED;
-        let old = self.update(|s| free(s).then_some(s.0 | RUNNING | CLAIMED));
-        old.ok().map(|old| Snapshot(old.0 | RUNNING | CLAIMED))
+        let free = |s: u64| s & (STARTED | COMPLETE | RUNNING) == STARTED;
+        // Relaxed, since a caller that gets no claim accesses nothing.
+        let mut now = relaxed::load(&self.0);
+        while free(now) {
+            let claimed = now | RUNNING | CLAIMED;
+            match self.0.cmpxchg(now, claimed, Full) {
+                Ok(_) => return Some(Snapshot(claimed)),
+                Err(other) => now = other,
+            }
+        }
+        None
     }
 
     /// Sets RERUN if the task is claimed, and returns whether it is: (11).
@@ -229,13 +238,17 @@ impl State {
             .is_ok()
     }
 
-    /// Releases the claim if RERUN is clear, and returns whether it did: (12). `guess` is the
-    /// expected value of the word.
-    pub(crate) fn release_idle(&self, guess: Snapshot) -> bool {
+    /// Releases the claim if the word is `guess`, and RERUN is clear, and returns whether it did:
+    /// (12).
+    #[inline]
+    pub(crate) fn release_guessed(&self, guess: Snapshot) -> bool {
+        let idle = guess.0 & !(RUNNING | CLAIMED);
+        !guess.is_to_rerun() && self.0.cmpxchg(guess.0, idle, Full).is_ok()
+    }
+
+    /// Releases the claim if RERUN is clear, and returns whether it did: (12).
+    pub(crate) fn release_idle(&self) -> bool {
         let idle = |s: Snapshot| s.0 & !(RUNNING | CLAIMED);
-        if !guess.is_to_rerun() && self.0.cmpxchg(guess.0, idle(guess), Full).is_ok() {
-            return true;
-        }
         self.update(|s| (!s.is_to_rerun()).then_some(idle(s)))
             .is_ok()
     }

@@ -53,6 +53,7 @@ pub(crate) enum Identify {
 }
 
 impl Command {
+    #[inline]
     fn new(opcode: u8) -> Self {
         Self {
             opcode,
@@ -69,6 +70,7 @@ impl Command {
     }
 
     /// Read or write `blocks` blocks, one or more.
+    #[inline]
     pub(crate) fn transfer(write: bool, nsid: u32, block: u64, blocks: u16) -> Self {
         Self {
             nsid: nsid.to_le(),
@@ -152,6 +154,7 @@ impl Command {
     }
 
     /// The same command under that number.
+    #[inline]
     pub(crate) fn with_id(self, cid: u16) -> Self {
         Self {
             cid: cid.to_le(),
@@ -160,6 +163,7 @@ impl Command {
     }
 
     /// The same command with those pages of memory.
+    #[inline]
     pub(crate) fn with_memory(self, (prp1, prp2): (u64, u64)) -> Self {
         Self {
             prp1: prp1.to_le(),

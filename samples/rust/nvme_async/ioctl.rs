@@ -51,7 +51,7 @@ mod uapi {
 
     /// A request of many.
     #[repr(C)]
-    #[derive(Clone, Copy)]
+    #[derive(Clone, Copy, Default)]
     pub(super) struct Request {
         pub(super) address: u64,
         pub(super) offset: u64,
@@ -69,6 +69,8 @@ mod uapi {
 
 // SAFETY: There is no padding.
 unsafe impl AsBytes for uapi::Info {}
+// SAFETY: There is no padding.
+unsafe impl AsBytes for uapi::Request {}
 // SAFETY: All bit patterns are requests.
 unsafe impl FromBytes for uapi::Request {}
 // SAFETY: All bit patterns are batches.
@@ -127,16 +129,15 @@ impl Controller {
         if count > PARTS {
             return Err(EINVAL);
         }
-        let size = count * size_of::<uapi::Request>();
+        let mut requests = KVec::from_elem(uapi::Request::default(), count, GFP_KERNEL)?;
+        let bytes = requests.as_bytes_mut();
         let user = UserPtr::from_addr(usize::try_from(batch.requests)?);
-        let mut user = UserSlice::new(user, size).reader();
-        let mut requests = KVec::with_capacity(count, GFP_KERNEL)?;
-        for _ in 0..count {
-            let request: uapi::Request = user.read()?;
-            if request.bytes as usize > self.transfer {
-                return Err(EINVAL);
-            }
-            requests.push(request, GFP_KERNEL)?;
+        UserSlice::new(user, bytes.len())
+            .reader()
+            .read_slice(bytes)?;
+        let is_large = |request: &uapi::Request| request.bytes as usize > self.transfer;
+        if requests.iter().any(is_large) {
+            return Err(EINVAL);
         }
         // Most files are opened for both.
         let both = opened.reading && opened.writing;

@@ -98,13 +98,14 @@ pub(crate) struct Submitting<'a> {
 
 impl Submitting<'_> {
     /// Gives a command to the device, with the memory that it accesses. It is not told of it.
+    #[inline]
     #[track_caller]
     pub(crate) fn give(&mut self, tag: CommandTag, command: Command, payload: Payload) -> InDevice {
-        let command = command.with_id(tag.id());
+        let id = tag.id();
         // Before the device is told.
         let operation = tag.start(payload);
         let entry = usize::from(self.submit.tail);
-        io_project!(self.queue.sq, [panic: entry]).copy_write(command);
+        io_project!(self.queue.sq, [panic: entry]).copy_write(command.with_id(id));
         self.submit.tail = self.queue.after(self.submit.tail);
         operation
     }

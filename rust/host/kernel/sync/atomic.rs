@@ -187,6 +187,11 @@ impl<T: AtomicType> Atomic<T> {
         unsafe { &*ptr.cast() }
     }
 
+    /// Returns a pointer to the underlying atomic `T`.
+    pub const fn as_ptr(&self) -> *mut T {
+        self.0.get()
+    }
+
     #[inline(always)]
     fn cell(&self) -> &T::Cell {
         const { assert!(size_of::<T>() == size_of::<T::Cell>()) };

@@ -6,6 +6,8 @@
 use kasync::block_on;
 use loom::thread;
 
+#[path = "../../../jobqueue/activity.rs"]
+mod activity;
 mod queue;
 #[path = "../../../jobqueue/submission.rs"]
 mod submission;

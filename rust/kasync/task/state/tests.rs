@@ -61,7 +61,7 @@ fn turns_in_a_batch() {
     };
     assert!(!word.is_listed());
     assert!(!state.list(), "a claim polls, which is left a note");
-    assert!(!state.release_idle(word));
+    assert!(!state.release_guessed(word) && !state.release_idle());
     assert!(state.release());
 
     assert!(state.list());

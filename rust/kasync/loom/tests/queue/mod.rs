@@ -5,10 +5,8 @@
 mod task;
 
 use crate::{
-    submission::{
-        Submission,
-        IDLE, //
-    },
+    activity::Activity,
+    submission::Submission,
     submit_list::{
         Link,
         SubmitList, //
@@ -71,7 +69,7 @@ pub(crate) struct Hardware {
 
 pub(crate) struct Shared {
     flags: kernel::sync::atomic::Atomic<u32>,
-    activity: kernel::sync::atomic::Atomic<u32>,
+    activity: Activity<Job>,
     submit_list: SubmitList<Job>,
     pub(crate) scope: Scope,
     /// The order is the number of the last job.
@@ -108,7 +106,7 @@ impl Submission for Shared {
         &self.flags
     }
 
-    fn activity(&self) -> &kernel::sync::atomic::Atomic<u32> {
+    fn activity(&self) -> &Activity<Job> {
         &self.activity
     }
 
@@ -155,9 +153,9 @@ impl Queue {
     }
 
     pub(crate) fn commit(&self) -> Option<u64> {
-        let number = self.shared().commit(self.task(), arm);
+        let committed = self.shared().commit(self.task(), (), |(), last| arm(last));
         COMMITTING.with(|c| c.set(0));
-        number
+        committed.ok()
     }
 
     /// Closes the queue as its handle goes: no other thread uses it any more.
@@ -245,7 +243,7 @@ fn run_model(
         let scope = executor.root().child(c"s").unwrap();
         let shared = Arc::new(Shared {
             flags: kernel::sync::atomic::Atomic::<u32>::new(0),
-            activity: kernel::sync::atomic::Atomic::<u32>::new(IDLE),
+            activity: Activity::new(),
             submit_list: SubmitList::new(),
             scope: scope.clone(),
             order: Mutex::new(0),

@@ -14,6 +14,7 @@ use crate::{
     submit_list::WaitList,
     world::job::Job, //
 };
+use kernel::alloc::KBox;
 use loom::{
     sync::{
         atomic::Ordering,
@@ -54,8 +55,12 @@ enum First {
 
 impl Task {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let ended = if self.is_idle && self.shared.is_inline() {
-            self.poll_inline(cx);
+        let passed = match self.is_idle {
+            true => self.shared.take_passed(),
+            false => None,
+        };
+        let ended = if let Some(job) = passed {
+            self.poll_inline(job, cx);
             false
         } else {
             assert_eq!(
@@ -72,26 +77,26 @@ impl Task {
             self.shared.defer();
         }
         let is_idle = self.waiting.is_empty() && !self.in_flight;
-        if self.is_idle || is_idle {
+        if is_idle != self.is_idle {
             self.shared.set_idle(is_idle);
         }
         self.is_idle = is_idle;
         Poll::Pending
     }
 
-    fn poll_inline(&mut self, cx: &mut Context<'_>) {
-        self.shared.receive(&mut self.waiting);
-        let number = self.waiting.first().map(|job| job.number());
+    fn poll_inline(&mut self, job: KBox<Job>, cx: &mut Context<'_>) {
+        assert!(!self.in_flight, "something is in flight");
+        assert!(self.waiting.is_empty(), "a job is before this one");
         assert_eq!(
-            number,
-            Some(COMMITTING.with(Cell::get)),
+            job.number(),
+            COMMITTING.with(Cell::get),
             "not the committed job"
         );
-        assert!(!self.in_flight, "something is in flight");
+        self.waiting.push(job);
         match self.poll_first(Flags::OPEN, cx) {
             First::Ready => {
                 self.start();
-                if self.is_over(cx) || !self.waiting.is_empty() {
+                if self.is_over(cx) {
                     cx.waker().wake_by_ref();
                 }
             }
