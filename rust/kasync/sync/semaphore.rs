@@ -72,10 +72,10 @@ pub struct Semaphore {
 }
 
 impl Semaphore {
-    /// Returns a semaphore with `permits` permits.
+    /// Returns a semaphore with `permits` permits: at most 2^63 - 1.
     pub fn new(permits: usize) -> Self {
         Self {
-            word: Atomic::new(permits as u64 * PERMIT),
+            word: Atomic::new((permits as u64).min(u64::MAX / PERMIT) * PERMIT),
             waiters: IrqLock::new(WaitList::new()),
         }
     }
