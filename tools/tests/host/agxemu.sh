@@ -3,4 +3,4 @@
 #
 # The emulator's tests.
 cargo_data AGX_ISA_VECTORS isa-vectors
-cargo_suite agxemu tools/agxemu --workspace --target-dir "$TARGET/test-agxemu" -- --show-output
+cargo_suite agxemu tools/agxemu test-agxemu --workspace -- --show-output

@@ -2,4 +2,4 @@
 # shellcheck shell=bash
 #
 # Models of executor, fences and job queue under loom.
-cargo_suite models rust/kasync/loom --release --target-dir "$TARGET/loom"
+cargo_suite models rust/kasync/loom loom --release

@@ -53,6 +53,30 @@ no_mirror() {
 	rm -rf "$cache"
 }
 
+# Two checkouts with files of the same time: what is built of one is not taken for the other's.
+checkout_tests() {
+	local dir=$LOGS/checkouts target=$LOGS/checkouts/target of root said=
+	root=$(toolchain)
+	mkdir -p "$target"
+	for of in one two; do
+		mkdir -p "$dir/$of/src"
+		printf '[package]\nname = "told"\nversion = "0.1.0"\nedition = "2021"\n[workspace]\n' >"$dir/$of/Cargo.toml"
+		printf 'fn main() {\n    print!("%s {} ", env!("CARGO_MANIFEST_DIR").ends_with("/%s"));\n}\n' $of $of >"$dir/$of/src/main.rs"
+		(cd "$dir/$of" && in_root "$root" cargo generate-lockfile --quiet --offline)
+		find "$dir/$of" -exec touch -d yesterday {} +
+	done
+	for of in one two one one; do
+		said+=$(
+			cd "$dir/$of"
+			of_this_checkout "$target"
+			in_root "$root" cargo run --quiet --locked --offline --target-dir "$target"
+		)
+	done
+	printf '%s\n' "$said" >"$RIG_LOG"
+	judge "builds each checkout's own" 0 0 '^one true two true one true one true $'
+	rm -rf "$dir"
+}
+
 module_tests() {
 	local dir=$LOGS/kernel config
 	config=$(kernel plain)/build/.config
@@ -356,6 +380,7 @@ rig_tests() {
 	end_tests
 	broken_modules
 	no_mirror
+	checkout_tests
 	module_tests
 	package_tests
 	picture_tests

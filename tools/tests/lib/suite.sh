@@ -60,15 +60,18 @@ count_cargo() {
 	[ "$status" = 0 ] || grep -E -A12 '^(error|failures:|---- )' "$log" | head -n 60 >&2 || true
 }
 
-# cargo_suite NAME DIR ARGUMENT…: "cargo test ARGUMENT…" in DIR.
+# cargo_suite NAME DIR TARGET ARGUMENT…: "cargo test ARGUMENT…" in DIR, which builds in TARGET.
 cargo_suite() {
-	local name=$1 dir=$2 status=0 start=$SECONDS root
-	shift 2
+	local name=$1 dir=$2 target=$TARGET/$3 status=0 start=$SECONDS root
+	shift 3
 	root=$(toolchain)
+	mkdir -p "$target"
 	(
+		flock 9
 		cd "$REPO/$dir"
-		in_root "$root" "${CARGO_ENV[@]}" cargo test --locked --no-fail-fast "$@"
-	) >"$LOGS/$name.log" 2>&1 || status=$?
+		of_this_checkout "$target"
+		in_root "$root" "${CARGO_ENV[@]}" cargo test --locked --no-fail-fast --target-dir "$target" "$@"
+	) >"$LOGS/$name.log" 2>&1 9>"$target/lock" || status=$?
 	count_cargo "cargo test in $dir" "$LOGS/$name.log" $status $start
 }
 CARGO_ENV=(env)

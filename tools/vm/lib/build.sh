@@ -56,6 +56,20 @@ processor_level() {
 	echo x86-64-v3
 }
 
+# of_this_checkout TARGET: removes from the directory TARGET, in which cargo builds and which all checkouts share, what is of another
+# checkout's own packages. Cargo knows a package by its place in the workspace, and a change by the time of a file, and so would take one
+# checkout's programs for another's. Called in the workspace, with TARGET/lock held until what is built there was used.
+of_this_checkout() {
+	local target=$1 root names name
+	[ "$(cat "$target/.checkout" 2>/dev/null)" != "$PWD" ] || return 0
+	root=$(toolchain)
+	names=$(in_root "$root" cargo metadata --no-deps --locked --format-version 1 | grep -o '"name":"[^"]*","version"' | cut -d'"' -f4)
+	for name in $names; do
+		find "$target" -path '*/.fingerprint/*' -prune -name "$name-*" -exec rm -r {} +
+	done
+	printf '%s\n' "$PWD" >"$target/.checkout"
+}
+
 # emulator [gspemu]: the emulators' programs, beside the programs that judge results, or that of the GSP alone, which is built sooner. The
 # directory that cargo builds in is shared by all checkouts, the programs are not.
 emulator() {
@@ -71,6 +85,7 @@ emulator() {
 	(
 		flock 9
 		cd "$REPO/tools/agxemu"
+		of_this_checkout "$target"
 		in_root "$root" env ${level:+RUSTFLAGS="-C target-cpu=$level"} \
 			cargo build --quiet --release --locked "${only[@]}" --target-dir "$target" >&2
 		for program in "${programs[@]}"; do
