@@ -83,7 +83,8 @@ pub(crate) struct Engine {
 
 // SAFETY: The C functions take the engine's lock, or read a flag that is written once.
 unsafe impl Send for Engine {}
-// SAFETY: As above, and the waker may be shared.
+// SAFETY: The C functions take the engine's lock, or read a flag that is written once. The waker
+// may be shared.
 unsafe impl Sync for Engine {}
 
 impl Engine {

@@ -36,8 +36,8 @@ static uint32_t rnd(uint32_t below)
 /* As much memory of the same sizes, of the process alone. */
 static void plain(uint64_t size)
 {
-	volatile char *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-				  0);
+	volatile char *map = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	need("map memory", map == MAP_FAILED ? -ENOMEM : 0);
 	for (uint64_t at = 0; at < size; at += PAGE)

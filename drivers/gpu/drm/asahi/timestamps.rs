@@ -59,8 +59,8 @@ pub(crate) struct Timestamps {
 }
 
 impl Timestamps {
-    /// Maps `size` bytes from `offset` on of `object`. `share` is the client's. May wait for jobs of
-    /// the client to complete.
+    /// Maps `size` bytes from `offset` on of `object`. `share` is the client's. May wait for jobs
+    /// of the client to complete.
     ///
     /// # Errors
     ///

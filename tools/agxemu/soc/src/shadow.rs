@@ -88,8 +88,8 @@ pub trait Invalidations: Send + Sync {
     fn take(&self, each: &mut dyn FnMut(Invalidation));
 
     /// Returns how often all processors of the host have become idle, or one of them has ceased to
-    /// be, so far: odd while all are idle. Whoever changes page tables is not idle before the
-    /// invalidation that belongs to the change.
+    /// be, so far: odd while all are idle. A processor that changes page tables is not idle before
+    /// the invalidation that belongs to the change.
     fn idle(&self) -> u64;
 }
 
