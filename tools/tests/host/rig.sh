@@ -67,7 +67,7 @@ checkout_tests() {
 	done
 	for of in one two one one; do
 		said+=$(
-			cd "$dir/$of"
+			cd "$dir/$of" || exit
 			of_this_checkout "$target"
 			in_root "$root" cargo run --quiet --locked --offline --target-dir "$target"
 		)

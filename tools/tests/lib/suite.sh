@@ -62,6 +62,7 @@ count_cargo() {
 
 # cargo_suite NAME DIR TARGET ARGUMENT…: "cargo test ARGUMENT…" in DIR, which builds in TARGET.
 cargo_suite() {
+	# shellcheck disable=SC2153
 	local name=$1 dir=$2 target=$TARGET/$3 status=0 start=$SECONDS root
 	shift 3
 	root=$(toolchain)
