@@ -173,9 +173,9 @@ pub(crate) fn run(jobs: u32, seed: u32) -> Result {
          signalled\n"
     );
     result?;
-    // The fences of the others had signalled before the checker was added. If most jobs are such,
-    // nothing is tested.
-    if checked < jobs / 2 {
+    // The fences of the others had signalled before the checker was added: a commit to an idle
+    // queue often completes the job. If nearly all jobs are such, nothing is tested.
+    if checked < jobs / 4 {
         failed(c"few jobs were checked", checked.into(), jobs.into());
     }
     if good != jobs {
