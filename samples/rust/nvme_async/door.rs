@@ -3,10 +3,10 @@
 //! The way to the controller for files, which may stay open when the device has gone.
 //!
 //! ```text
-//!         enter(): a guest has the controller          enter(): ENODEV
-//!  open ───────────────────────────────────── shut() ─────────────────── the last guest leaves
-//!                                                                                  │
-//!                                                                                  ▼
+//!         enter(): a reference to the controller       enter(): ENODEV
+//!  open ───────────────────────────────────── shut() ────────────── the last reference goes
+//!                                                                              │
+//!                                                                              ▼
 //!                                                    empty: no file has anything of the device
 //! ```
 //!
@@ -29,19 +29,19 @@ use kernel::{
 struct Inside {
     /// `None` when the door is shut.
     controller: Option<Arc<Controller>>,
-    guests: usize,
+    references: usize,
 }
 
 /// The way to a controller.
 ///
 /// # Invariants
 ///
-/// `guests` counts the [`Guest`]s: references to the controller that were had from here.
+/// `references` counts the [`ControllerRef`]s that were made here.
 #[pin_data]
 pub(crate) struct Door {
     #[pin]
     inside: Mutex<Inside>,
-    /// The door is shut, and no guest is left.
+    /// The door is shut, and no reference is left.
     #[pin]
     empty: CondVar,
 }
@@ -55,7 +55,7 @@ impl Door {
     pub(crate) fn new(controller: Arc<Controller>) -> Result<Arc<Self>> {
         let inside = Inside {
             controller: Some(controller),
-            guests: 0,
+            references: 0,
         };
         Arc::pin_init(
             pin_init!(Self {
@@ -71,41 +71,41 @@ impl Door {
     /// # Errors
     ///
     /// `ENODEV` if the device has gone.
-    pub(crate) fn enter(&self) -> Result<Guest<'_>> {
+    pub(crate) fn enter(&self) -> Result<ControllerRef<'_>> {
         let mut inside = self.inside.lock();
         let controller = inside.controller.clone().ok_or(ENODEV)?;
         // INVARIANT: One more.
-        inside.guests += 1;
-        Ok(Guest {
+        inside.references += 1;
+        Ok(ControllerRef {
             door: self,
             controller: Some(controller),
         })
     }
 
-    /// Lets nobody in any more.
+    /// Makes [`Door::enter`] fail from now on.
     pub(crate) fn shut(&self) {
         let controller = self.inside.lock().controller.take();
         drop(controller);
     }
 
-    /// Waits until all guests have left: whoever waits for the device has to be told before. May
-    /// sleep, and needs no memory.
+    /// Waits until all references have gone: calls that wait for the device have to be told before.
+    /// May sleep, and needs no memory.
     pub(crate) fn wait_until_empty(&self) {
         let mut inside = self.inside.lock();
-        while inside.guests > 0 {
+        while inside.references > 0 {
             self.empty.wait(&mut inside);
         }
     }
 }
 
-/// The controller, for a system call.
-pub(crate) struct Guest<'a> {
+/// A reference to the controller, for a system call.
+pub(crate) struct ControllerRef<'a> {
     door: &'a Door,
     /// Taken by the drop.
     controller: Option<Arc<Controller>>,
 }
 
-impl Deref for Guest<'_> {
+impl Deref for ControllerRef<'_> {
     type Target = Controller;
 
     fn deref(&self) -> &Controller {
@@ -114,14 +114,14 @@ impl Deref for Guest<'_> {
     }
 }
 
-impl Drop for Guest<'_> {
+impl Drop for ControllerRef<'_> {
     fn drop(&mut self) {
         // Before it does not count any more.
         drop(self.controller.take());
         let mut inside = self.door.inside.lock();
         // INVARIANT: One less.
-        inside.guests -= 1;
-        if inside.guests == 0 && inside.controller.is_none() {
+        inside.references -= 1;
+        if inside.references == 0 && inside.controller.is_none() {
             self.door.empty.notify_all();
         }
     }

@@ -102,7 +102,6 @@ impl Controller {
     /// # Errors
     ///
     /// Those of [`Disk::blocks`](crate::identify::Disk::blocks).
-    #[inline]
     fn command(&self, part: Part, buffer: &Buffer) -> Result<Command> {
         let (block, blocks) = self.disk.blocks(part.offset, part.bytes)?;
         let command = Command::transfer(part.write, self.disk.nsid, block, blocks);

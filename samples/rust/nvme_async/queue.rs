@@ -98,7 +98,6 @@ pub(crate) struct Submitting<'a> {
 
 impl Submitting<'_> {
     /// Gives a command to the device, with the memory that it accesses. It is not told of it.
-    #[inline]
     #[track_caller]
     pub(crate) fn give(&mut self, tag: CommandTag, command: Command, payload: Payload) -> InDevice {
         let id = tag.id();

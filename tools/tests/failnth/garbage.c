@@ -14,7 +14,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* Jobs of each queue, and commands of each: more memory than calls leave to be collected. */
@@ -32,13 +31,6 @@
 /* Where nothing is mapped. */
 #define NOWHERE (USER_VA + 0x20000000ull)
 
-static void sleep_ms(long ms)
-{
-	struct timespec pause = { .tv_nsec = ms * 1000000 };
-
-	nanosleep(&pause, NULL);
-}
-
 /* What is pinned when a worker has dropped all jobs: nothing goes any more. */
 static long long settled(void)
 {
@@ -46,7 +38,7 @@ static long long settled(void)
 
 	do {
 		before = now;
-		sleep_ms(100);
+		pause_ms(100);
 		now = pinned();
 	} while (now != before);
 	return now;

@@ -17,10 +17,7 @@
 
 void write_needed(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	need(path, fd < 0 || write(fd, text, strlen(text)) < 0 ? -errno : 0);
-	close(fd);
+	need(path, write_file(path, text));
 }
 
 void fail_nth_init(void)

@@ -155,15 +155,8 @@ static struct stamps {
 
 static void stamps_init(struct state *s)
 {
-	int ret;
-
-	stamps.size = LARGE;
-	need("create a buffer", gem_create(s->ctx.fd, stamps.size, 0, 0, &stamps.bo));
-	do {
-		stamps.size /= 2;
-		ret = bind_timestamps(s->ctx.fd, stamps.bo, stamps.size, &stamps.object);
-	} while (ret == -ENOSPC && stamps.size > PAGE);
-	need("bind timestamps", ret);
+	need("create a buffer", gem_create(s->ctx.fd, LARGE, 0, 0, &stamps.bo));
+	stamps.size = bind_most_timestamps(s->ctx.fd, stamps.bo, LARGE, &stamps.object);
 	need("unbind them", unbind_timestamps(s->ctx.fd, stamps.object));
 }
 

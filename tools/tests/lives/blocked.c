@@ -50,16 +50,11 @@ static int bind_what_is_in_use(struct context *ctx, struct drm_asahi_sync *sync,
 			       struct progress *progress)
 {
 	struct compute_command command = compute_command();
-	uint64_t size = LARGE;
 	uint32_t bo, object;
-	int ret;
+	uint64_t size;
 
-	need("create a buffer", gem_create(ctx->fd, size, 0, 0, &bo));
-	do {
-		size /= 2;
-		ret = bind_timestamps(ctx->fd, bo, size, &object);
-	} while (ret == -ENOSPC && size > PAGE);
-	need("bind timestamps", ret);
+	need("create a buffer", gem_create(ctx->fd, LARGE, 0, 0, &bo));
+	size = bind_most_timestamps(ctx->fd, bo, LARGE, &object);
 	command.compute.ts.end.handle = object;
 	need("submit", submit(ctx, &command, sizeof(command), sync, 1, 0));
 	need("unbind them", unbind_timestamps(ctx->fd, object));

@@ -156,6 +156,18 @@ int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object)
 	return ret;
 }
 
+uint64_t bind_most_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object)
+{
+	int ret;
+
+	do {
+		size /= 2;
+		ret = bind_timestamps(fd, bo, size, object);
+	} while (ret == -ENOSPC && size > PAGE);
+	need("bind as many timestamps as there may be", ret);
+	return size;
+}
+
 int unbind_timestamps(int fd, uint32_t object)
 {
 	struct drm_asahi_gem_bind_object args = {

@@ -19,7 +19,8 @@ void pause_ms(int ms)
 {
 	struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000l };
 
-	nanosleep(&time, NULL);
+	while (nanosleep(&time, &time) && errno == EINTR)
+		;
 }
 
 char process_state(pid_t pid)

@@ -15,20 +15,6 @@
 /* As much as all clients have together. */
 #define ALL (64ull << 20)
 
-/* An object that is as large as the share, but for less than a half of that. */
-static uint64_t bind_largest(int fd, uint32_t bo, uint32_t *object)
-{
-	uint64_t size = ALL;
-	int ret;
-
-	do {
-		size /= 2;
-		ret = bind_timestamps(fd, bo, size, object);
-	} while (ret == -ENOSPC && size > PAGE);
-	need("bind as much as there may be", ret);
-	return size;
-}
-
 /* A job of @ctx that writes to @object when @in has signalled. */
 static void submit_after(struct context *ctx, uint32_t object, int in, uint32_t out)
 {
@@ -72,7 +58,8 @@ void test_timestamps(void)
 	need("create a buffer", gem_create(ctx.fd, ALL, 0, 0, &bo));
 	need("create a syncobj", syncobj_create(ctx.fd, &out));
 	check("more than the share", bind_timestamps(ctx.fd, bo, ALL, &object), -ENOSPC);
-	size = bind_largest(ctx.fd, bo, &object);
+	/* More than a half of the share. */
+	size = bind_most_timestamps(ctx.fd, bo, ALL, &object);
 	printf("# %llu KiB\n", (unsigned long long)size >> 10);
 	check("as much again", bind_timestamps(ctx.fd, bo, size, &next), -ENOSPC);
 

@@ -64,6 +64,11 @@ void *gem_map(int fd, uint32_t handle, uint64_t size);
 int vm_bind_op(int fd, uint32_t vm, struct drm_asahi_gem_bind_op op);
 int vm_bind(int fd, uint32_t vm, uint32_t handle, uint64_t addr, uint64_t size);
 int bind_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object);
+/*
+ * Binds the start of @bo, which has @size bytes: the largest power of two of them below @size that
+ * the client's share of addresses has room for. Returns how many.
+ */
+uint64_t bind_most_timestamps(int fd, uint32_t bo, uint64_t size, uint32_t *object);
 int unbind_timestamps(int fd, uint32_t object);
 int queue_create(int fd, uint32_t vm, uint32_t *queue);
 int queue_destroy(int fd, uint32_t queue);

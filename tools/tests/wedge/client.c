@@ -16,7 +16,7 @@
 
 #define NOBODY 65534
 /* A process that is killed is gone by then, however slow the machine. */
-#define GONE_US (120 * 1000000ll)
+#define GONE_MS 120000
 
 int64_t now_us(void)
 {
@@ -24,14 +24,6 @@ int64_t now_us(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000ll + now.tv_nsec / 1000;
-}
-
-void sleep_ms(int ms)
-{
-	struct timespec time = { ms / 1000, ms % 1000 * 1000000l };
-
-	while (nanosleep(&time, &time) && errno == EINTR)
-		;
 }
 
 void *shared_page(void)
@@ -65,32 +57,20 @@ pid_t attacker_start(void (*body)(void *), void *arg)
 	_exit(failures() ? 1 : 0);
 }
 
-static bool gone_within(pid_t pid, int64_t us, int *status)
-{
-	int64_t end = now_us() + us;
-
-	while (waitpid(pid, status, WNOHANG) == 0) {
-		if (now_us() > end)
-			return false;
-		sleep_ms(1);
-	}
-	return true;
-}
-
 int64_t attacker_kill(pid_t pid)
 {
 	int64_t start = now_us();
 	int status;
 
 	kill(pid, SIGKILL);
-	return gone_within(pid, GONE_US, &status) ? now_us() - start : -1;
+	return process_ends(pid, GONE_MS, &status) ? now_us() - start : -1;
 }
 
 bool attacker_wait(pid_t pid, int seconds)
 {
 	int status;
 
-	return gone_within(pid, seconds * 1000000ll, &status) && WIFEXITED(status) &&
+	return process_ends(pid, seconds * 1000, &status) && WIFEXITED(status) &&
 	       !WEXITSTATUS(status);
 }
 
@@ -171,7 +151,7 @@ double bystander_rate(struct bystander *b, int ms)
 	int64_t start = now_us();
 	uint32_t before = b->state->jobs;
 
-	sleep_ms(ms);
+	pause_ms(ms);
 	return (b->state->jobs - before) * 1e6 / (now_us() - start);
 }
 
@@ -184,7 +164,7 @@ bool bystander_lives(struct bystander *b, int seconds)
 	while ((int32_t)(b->state->jobs - want) < 0) {
 		if (b->state->error || now_us() > end)
 			return false;
-		sleep_ms(1);
+		pause_ms(1);
 	}
 	return !b->state->error;
 }

@@ -78,8 +78,8 @@ static double rate_beside(struct attack *a, bool deep, struct bystander *b)
 	a->ready = false;
 	pid = attacker_start(attack, a);
 	while (!a->ready)
-		sleep_ms(1);
-	sleep_ms(500);
+		pause_ms(1);
+	pause_ms(500);
 	before = a->ioctls;
 	bystander_longest_us(b);
 	rate = bystander_rate(b, MEASURE_MS);

@@ -61,7 +61,7 @@ static bool are_closed(int before)
 	int64_t end = now_us() + 300 * 1000000ll;
 
 	while (tasks() > before && now_us() < end)
-		sleep_ms(10);
+		pause_ms(10);
 	return tasks() <= before;
 }
 
@@ -74,7 +74,7 @@ static int64_t make_and_kill(struct many *many, struct bystander *b, bool *ends_
 	many->took_us = 0;
 	pid = attacker_start(make, many);
 	while (!many->took_us)
-		sleep_ms(1);
+		pause_ms(1);
 	made = many->took_us;
 	bystander_longest_us(b);
 	gone = attacker_kill(pid);

@@ -91,8 +91,8 @@ static bool kill_after(bool vms, int ms, struct bystander *b)
 	bool well;
 
 	while (!*crowd.set_up && now_us() < end)
-		sleep_ms(1);
-	sleep_ms(ms);
+		pause_ms(1);
+	pause_ms(ms);
 	well = *crowd.set_up && attacker_kill(pid) >= 0;
 	/* Those that are cancelled wait for the gate, if it is not open yet. */
 	sw_sync_advance(crowd.timeline, 1);

@@ -121,12 +121,12 @@ static bool run(struct result *result, int seconds, struct bystander *b)
 	/* It has begun, so that as much is there to be measured. */
 	for (int i = 0; i < CLIENTS; i++) {
 		while (!fences[i]->count)
-			sleep_ms(1);
+			pause_ms(1);
 		pin(pids[i], 0);
 		policy(pids[i], result->policy);
 	}
 	bystander_longest_us(b);
-	sleep_ms(seconds * 1000);
+	pause_ms(seconds * 1000);
 	result->bystander_us[result->turns] = bystander_longest_us(b);
 	/* Fences that are late by now count as they are. The clients need not end at this pace. */
 	for (int i = 0; i < CLIENTS; i++) {

@@ -164,7 +164,7 @@ void test_pair(void)
 	/* They have what they need, and have begun. */
 	for (end = now_us() + SECONDS * 1000000ll; !normal->count || !idle->count;) {
 		need("both clients begin", now_us() < end ? 0 : -ETIME);
-		sleep_ms(10);
+		pause_ms(10);
 	}
 	for (int i = 0; i < BUSY; i++)
 		busy[i] = attacker_start(be_busy, NULL);
@@ -174,7 +174,7 @@ void test_pair(void)
 
 	end = now_us() + SECONDS * 1000000ll;
 	while (idle->count < first + WANTED * scale && now_us() < end)
-		sleep_ms(50);
+		pause_ms(50);
 	count = idle->count - first;
 	normal_count = normal->count;
 	normal->stop = idle->stop = true;

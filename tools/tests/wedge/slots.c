@@ -130,7 +130,7 @@ static bool reaches(const struct chain *chain, int stage)
 	while (*chain->stage < stage) {
 		if (now_us() > end)
 			return false;
-		sleep_ms(1);
+		pause_ms(1);
 	}
 	return true;
 }
@@ -154,7 +154,7 @@ static bool kill_at(bool vms, int stage, int ms, struct bystander *b)
 	pid_t pid = attacker_start(attack, &chain);
 	bool well = reaches(&chain, stage);
 
-	sleep_ms(ms);
+	pause_ms(ms);
 	well = attacker_kill(pid) >= 0 && well;
 	/* Cancelled jobs wait for what they depend on. */
 	sw_sync_advance(chain.timeline, 2);

@@ -64,10 +64,10 @@ static bool try_names(struct attack *a, int file, bool objects)
 	*a = (struct attack){ .file = file, .objects = objects };
 	pid = attacker_start(attack, a);
 	while (!a->often_us)
-		sleep_ms(1);
+		pause_ms(1);
 	/* In the submit, or through. */
 	for (int i = 0; i < 60000 && a->often_us < 0; i++)
-		sleep_ms(1);
+		pause_ms(1);
 	gone = attacker_kill(pid);
 	printf("# once %lld us, %d times %lld us, result %d; gone %lld us after it was killed\n",
 	       (long long)a->once_us, NAMES, (long long)a->often_us, a->result, (long long)gone);

@@ -40,7 +40,6 @@ bool bystander_lives(struct bystander *b, int seconds);
 void bystander_stop(struct bystander *b);
 
 int64_t now_us(void);
-void sleep_ms(int ms);
 
 /* Runs @body in a process that has no privileges, and returns at once. */
 pid_t attacker_start(void (*body)(void *), void *arg);
