@@ -28,6 +28,8 @@ struct state {
 	void *map;
 	/* Of waits.c. */
 	uint32_t other_queue;
+	/* Of pages.c: a buffer of a process's pages. */
+	int pages;
 	/* Of submits.c: timelines of sw_sync's, how far they are, and what waits for them. */
 	int timelines[2];
 	uint32_t value, pending[WAITS];
@@ -61,11 +63,14 @@ extern const struct call sync_calls[];
 extern const struct call submit_calls[];
 extern const struct call object_calls[];
 extern const struct call wait_calls[];
+extern const struct call page_calls[];
 
 void state_init(struct state *s);
 void syncs_init(struct state *s);
 void submits_init(struct state *s);
 void waits_init(struct state *s);
+/* Returns whether the kernel has udmabuf. */
+bool pages_init(struct state *s);
 /* Unbind and suspend. */
 void check_device(void);
 /* Arrays of binds, of which the GPU says what was done. */

@@ -130,6 +130,10 @@ int main(int argc, char **argv)
 	check_all(submit_calls, &state, name);
 	check_all(object_calls, &state, name);
 	check_all(wait_calls, &state, name);
+	if (pages_init(&state))
+		check_all(page_calls, &state, name);
+	else if (!name)
+		skip("calls with a process's pages", "the kernel has no udmabuf");
 	if (!name || !strcmp(name, "binds"))
 		check_binds();
 	if (!name || !strcmp(name, "copies"))

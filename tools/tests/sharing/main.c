@@ -59,11 +59,6 @@ bool detached(const char *device, int before)
 	return false;
 }
 
-void skip(const char *what, const char *why)
-{
-	printf("ok - %s # SKIP %s\n", what, why);
-}
-
 bool gpu_sees_pages(struct context *ctx, uint32_t handle, void *map, const unsigned int *order,
 		    unsigned int pages)
 {

@@ -15,8 +15,6 @@ int export(int fd, uint32_t handle);
 int attachments(const char *device);
 /* Whether they get to be @before again: what a client had goes some time after it. */
 bool detached(const char *device, int before);
-/* A plan that is left out: says why, as TAP. */
-void skip(const char *what, const char *why);
 
 /*
  * Has the GPU read and write each of @pages pages of a buffer that is bound at SHARED_VA: a control

@@ -4,6 +4,7 @@
  * ones; and those of a heap.
  */
 #define _GNU_SOURCE
+#include "pages.h"
 #include "sharing.h"
 
 #include <errno.h>
@@ -32,56 +33,14 @@ struct source {
 	unsigned int pages;
 };
 
-/* A file of memory that does not shrink, and where it is mapped. */
-static int sealed(const struct source *source, void **map)
-{
-	uint64_t size = source->pages * PAGE;
-	int file = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | source->flags);
-
-	need("a file of memory", file < 0 ? -errno : 0);
-	need("its size", ftruncate(file, size) ? -errno : 0);
-	need("seal it", fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK) ? -errno : 0);
-	*map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	need("map it", *map == MAP_FAILED ? -errno : 0);
-	return file;
-}
-
-/*
- * A buffer of @pages pages of the file, in one piece where they are in order. Returns its file, or
- * a negative errno.
- */
-static int make(int device, int memory, const unsigned int *order, unsigned int pages)
-{
-	struct udmabuf_create_list *list = calloc(1, sizeof(*list) + pages * sizeof(list->list[0]));
-	int ret;
-
-	list->flags = UDMABUF_FLAGS_CLOEXEC;
-	for (unsigned int i = 0; i < pages; i++) {
-		struct udmabuf_create_item *item = &list->list[list->count];
-
-		if (i && order[i] == order[i - 1] + 1) {
-			item[-1].size += PAGE;
-			continue;
-		}
-		item->memfd = memory;
-		item->offset = order[i] * PAGE;
-		item->size = PAGE;
-		list->count++;
-	}
-	ret = ioctl(device, UDMABUF_CREATE_LIST, list);
-	if (ret < 0)
-		ret = -errno;
-	free(list);
-	return ret;
-}
-
 static void check_order(int device, const struct source *source, const char *name,
 			const unsigned int *order, unsigned int pages)
 {
 	struct context ctx;
 	uint32_t handle, *ours;
 	void *map;
-	int memory = sealed(source, &map), file = make(device, memory, order, pages);
+	int memory = sealed_memory(source->flags, source->pages * PAGE, &map);
+	int file = udmabuf_create(device, memory, order, pages);
 	bool same = true;
 	char text[128];
 
@@ -116,7 +75,7 @@ void test_udmabuf(void)
 	static const unsigned int reverse[] = { 7, 6, 5, 4, 3, 2, 1, 0 };
 	static const unsigned int twice[] = { 3, 1, 3, 2 };
 	static const struct source small = { .pages = PAGES };
-	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
+	int device = open(UDMABUF, O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
 
 	if (device < 0) {
 		skip("pages of a process", "the kernel has no udmabuf");
@@ -152,7 +111,7 @@ void test_hugetlb(void)
 	/* Two huge pages. */
 	static const struct source huge = { MFD_HUGETLB | MFD_HUGE_2MB, 2 * HUGE };
 	unsigned int order[HUGE + 2];
-	int device = open("/dev/udmabuf", O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
+	int device = open(UDMABUF, O_RDWR | O_CLOEXEC), before = attachments(DEVICE);
 
 	if (device < 0 || write_file(HUGE_PAGES, "2")) {
 		skip("huge pages of a process", "the kernel has no udmabuf, or no huge pages");

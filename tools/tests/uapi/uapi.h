@@ -34,6 +34,8 @@
 void check(const char *what, int got, int want);
 void check_either(const char *what, int got, int want, int other);
 void check_true(const char *what, bool held);
+/* A plan that is left out, and why. */
+void skip(const char *what, const char *why);
 /* What a test cannot go on without: ends the program with "Bail out!". */
 void need(const char *what, int result);
 int failures(void);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+/* Calls with a buffer of a process's own pages, of which the driver's table has an entry each. */
+#define _GNU_SOURCE
+#include "../sharing/pages.h"
+#include "calls.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/* In reverse, so that no two are a piece; more than fit in one part of the table. */
+#define PAGES 600
+#define PAGES_VA (USER_VA + 0x30000000ull)
+
+static int call_import(struct state *s)
+{
+	struct drm_prime_handle import = { .fd = s->pages };
+	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
+
+	s->made = import.handle;
+	return ret;
+}
+
+static void undo_import(struct state *s)
+{
+	need("close what was imported", gem_close(s->ctx.fd, s->made));
+}
+
+static int call_bound(struct state *s)
+{
+	int ret = call_import(s);
+
+	if (ret)
+		return ret;
+	ret = vm_bind(s->ctx.fd, s->ctx.vm, s->made, PAGES_VA, PAGES * PAGE);
+	if (ret)
+		gem_close(s->ctx.fd, s->made);
+	return ret;
+}
+
+bool pages_init(struct state *s)
+{
+	unsigned int order[PAGES];
+	int device = open(UDMABUF, O_RDWR | O_CLOEXEC), memory;
+	void *map;
+
+	if (device < 0)
+		return false;
+	for (unsigned int i = 0; i < PAGES; i++)
+		order[i] = PAGES - 1 - i;
+	memory = sealed_memory(0, PAGES * PAGE, &map);
+	s->pages = udmabuf_create(device, memory, order, PAGES);
+	need("a buffer of a process's pages", s->pages);
+	close(memory);
+	close(device);
+	return true;
+}
+
+const struct call page_calls[] = {
+	{ .name = "PRIME_FD_TO_HANDLE of a process's pages", .make = call_import,
+	  .undo = undo_import, .least = 4 },
+	/* The close of the handle unbinds it. */
+	{ .name = "the same, and VM_BIND of them", .make = call_bound,
+	  .undo = undo_import, .least = 6 },
+	{},
+};
