@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <linux/dma-heap.h>
 #include <linux/memfd.h>
-#include <linux/udmabuf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
