@@ -7,7 +7,7 @@ torture() {
 	shift
 	# No allocation fails on the plain kernel.
 	[ "$name" != failures ] || option=${KERNEL/plain/debug}
-	guest_tap "torture-$name" "$option" --no-emu --processors 4 --timeout 1200 --modules "kasync jobqueue torture_keeper torture" -- sh -c "
+	guest_tap "torture-$name" "$option" --no-emu --processors 4 --timeout 3600 --modules "kasync jobqueue torture_keeper torture" -- sh -c "
 		rmmod torture
 		echo N >/sys/kernel/debug/failslab/ignore-gfp-wait
 		echo 0 >/sys/kernel/debug/failslab/verbose
