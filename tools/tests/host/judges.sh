@@ -78,6 +78,29 @@ planned "one that dies, for bash" 'bash: line 2:   345 Aborted                 (
 planned "one that says so itself" '# sh: 3: a: not found\nok Segmentation fault\nok unload' 0
 planned "tests without numbers" 'ok one\nok 2 times' 0
 
+# names NAME STATUS FAILURE LINE…: a machine that prints LINE… and ends with STATUS has FAILURE as its only one, and what it says of that is
+# quoted from the first line to the last.
+names() {
+	local got log=$LOGS/judged.log
+	printf '%s\n' 'ok one' "${@:4}" >"$log"
+	got=$(
+		passed=0 failed=0 skipped=0 reasons='' failures=''
+		judge_tap judged "$2" 1 2>"$LOGS/judged/said"
+		sed '/^$/d' <<<"$failures"
+	)
+	if [ "$got" = "$3" ] && grep -qxF "$4" "$LOGS/judged/said" && grep -qxF "${!#}" "$LOGS/judged/said"; then
+		pass "judges: $1"
+	else
+		fail "judges: $1: $got"
+	fi
+}
+mapfile -t rest < <(seq 60)
+names "the first complaint, and all that comes with it" 125 'judged: status 125: [   93.1] WARNING: made up' \
+	'error: the kernel complained:' $'[   93.1] WARNING: made up\r' "${rest[@]}" 'BUG: made up'
+names "what a machine waited for" 124 'judged: status 124: 600 seconds are over. The end of the console:' \
+	'error: 600 seconds are over. The end of the console:' '[  599.0] made up'
+names "a status without the runner's error" 126 'judged: status 126' 'insmod: made up' 'rig: made up'
+
 counts "what is counted" '{"jobs": 5, "asleep": 0}' 0
 counts "too few" '{"jobs": 4, "asleep": 0}' 1
 counts "what may not be" '{"jobs": 5, "asleep": 1}' 1

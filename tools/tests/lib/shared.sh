@@ -73,8 +73,8 @@ one_machine() {
 	if [ $status = 0 ]; then
 		pass "$log: the kernel has nothing to complain of"
 	else
-		fail "$log: status $status"
-		tail -n 60 "$LOGS/$log.log" >&2
+		fail "$log: status $status$(cause "$LOGS/$log.log")"
+		quote "$LOGS/$log.log" 60
 	fi
 	sound "$log"
 }

@@ -113,8 +113,29 @@ judge() {
 	if [ "$2" = "$3" ] && { [ -z "$4" ] || grep -qE "$4" "$RIG_LOG"; }; then
 		pass "rig: $1"
 	else
-		fail "rig: $1 (status $2, want $3)"
-		tail -n 10 "$RIG_LOG" >&2
+		fail "rig: $1 (status $2, want $3)$(cause "$RIG_LOG")"
+		quote "$RIG_LOG" 10
+	fi
+}
+
+# cause LOG: prints the runner's own error in the output of a machine behind ": ", if there is one; of a kernel that complained, the first
+# complaint.
+cause() {
+	sed -nE '/^error: /{
+		s/^error: //
+		/complained:$/n
+		s/[[:space:]]+$//
+		s/^/: /p
+		q
+	}' "$1"
+}
+
+# quote LOG LINES: prints what the runner says of its error in the output of a machine, if there is one, or else the last lines of it.
+quote() {
+	if grep -q '^error: ' "$1"; then
+		sed -n '/^error: /,$p' "$1" | head -n 100 >&2
+	else
+		sed '/^ok /d' "$1" | tail -n "$2" >&2
 	fi
 }
 
@@ -152,8 +173,8 @@ judge_tap() {
 	# What a program says of a failure stands before the result or behind it.
 	grep -E -B2 -A3 '^(not ok |Bail out!)' "$log" | head -n 60 >&2 || true
 	if [ "$status" != 0 ] && { [ "$status" -ge 123 ] || [ "$bad" = 0 ]; }; then
-		fail "$name: status $status"
-		sed '/^ok /d' "$log" | tail -n 40 >&2
+		fail "$name: status $status$(cause "$log")"
+		quote "$log" 40
 	fi
 	[ "$status" != 0 ] || [ "$good" != 0 ] || fail "$name: no test ran"
 	cut=$(awk -f "$here/lib/plan.awk" "$log")
