@@ -141,7 +141,8 @@ pub enum BootError {
 /// |---|---|---|---|---|
 /// | `ring`, `is_crashed`, `operations` | yes | yes | yes | yes |
 /// | `send_message`, `start_endpoint` | yes (sleep) | no | no | no |
-/// | `new`, `boot`, `shutdown` | yes (some seconds at worst) | no | no | no |
+/// | `new`, `boot` | yes (some seconds at worst) | no | no | no |
+/// | `shutdown` | yes (12 seconds at worst) | no | no | no |
 /// | `close`, drop | yes (wait for callbacks) | no | no | no |
 ///
 /// # Invariants
@@ -228,9 +229,13 @@ impl<T: Operations> Rtkit<T> {
     /// Quiesces a running coprocessor, so that a later [`Rtkit::boot`] can wake it, and frees the
     /// shared buffers.
     ///
+    /// The coprocessor has 10 s for its first answer, and 1 s for the second, for which the library
+    /// has no longer wait.
+    ///
     /// # Errors
     ///
-    /// `ENODEV` if it is not running, and others of the library.
+    /// `ENODEV` if it is not running, `ETIME` if it does not answer in time, and others of the
+    /// library. After `ETIME` it may go to sleep yet.
     pub fn shutdown(&self) -> Result {
         // SAFETY: By the type invariant `raw` is valid.
         to_result(unsafe { raw::rtkit_shutdown(self.raw.as_ptr()) })

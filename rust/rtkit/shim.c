@@ -14,6 +14,7 @@
 #include <linux/completion.h>
 #include <linux/device.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/kref.h>
 #include <linux/kthread.h>
 #include <linux/mutex.h>
@@ -296,13 +297,29 @@ int rtkit_boot(struct rtkit *r, bool wake)
 	return rtkit_call(r, (struct rtkit_call){ .call = wake ? rtkit_do_wake : rtkit_do_boot });
 }
 
+/* The time for the first answer on the way down: the coprocessor ends what it is at before. */
+#define RTKIT_QUIESCE_LIMIT (10 * HZ)
+
 /*
  * Quiesced, not asleep: of the two ways that RTKit has, this is the one of which it is known that
  * AGX comes back from it. The next one to come wakes it.
+ *
+ * The library tells the coprocessor the host's state, and then that of its own, and waits for a
+ * second for each answer. While the library takes both for running the first answer has not come,
+ * so the second message was not sent, and the first may be sent again. A second message that has no
+ * answer must not be: the coprocessor may sleep. Nothing tells when that answer comes.
  */
 static int rtkit_do_shutdown(struct rtkit_call *c)
 {
-	return apple_rtkit_is_running(c->rtk) ? apple_rtkit_quiesce(c->rtk) : -ENODEV;
+	unsigned long end = jiffies + RTKIT_QUIESCE_LIMIT;
+	int ret = -ENODEV;
+
+	while (apple_rtkit_is_running(c->rtk)) {
+		ret = apple_rtkit_quiesce(c->rtk);
+		if (ret != -ETIME || time_after(jiffies, end))
+			break;
+	}
+	return ret;
 }
 
 int rtkit_shutdown(struct rtkit *r)

@@ -9,7 +9,7 @@
 #define apple_rtkit_free fake_free
 #define apple_rtkit_boot fake_boot
 #define apple_rtkit_wake fake_boot
-#define apple_rtkit_quiesce fake_boot
+#define apple_rtkit_quiesce fake_quiesce
 #define apple_rtkit_start_ep fake_start_ep
 #define apple_rtkit_send_message fake_send_message
 #define apple_rtkit_is_running fake_is_running
@@ -34,6 +34,7 @@ static struct apple_rtkit *fake_init(struct device *dev, void *cookie, const cha
 				     int mbox_idx, const struct apple_rtkit_ops *ops);
 static void fake_free(struct apple_rtkit *rtk);
 static int fake_boot(struct apple_rtkit *rtk);
+static int fake_quiesce(struct apple_rtkit *rtk);
 static int fake_start_ep(struct apple_rtkit *rtk, u8 ep);
 static int fake_send_message(struct apple_rtkit *rtk, u8 ep, u64 message,
 			     struct completion *completion, bool atomic);
@@ -61,6 +62,10 @@ static struct {
 	struct completion freeing, may_free;
 	unsigned int freed;
 	int sent;
+	/* How often it is asked to quiesce, and the first of these calls to which both answers come. */
+	unsigned int quiesces, answered;
+	/* The call after which the first answer has come. The library takes it for running till then. */
+	unsigned int stopped;
 } fake;
 
 static struct apple_rtkit *fake_init(struct device *dev, void *cookie, const char *mbox_name,
@@ -81,6 +86,12 @@ static int fake_boot(struct apple_rtkit *rtk)
 	return 0;
 }
 
+static int fake_quiesce(struct apple_rtkit *rtk)
+{
+	fake.quiesces++;
+	return fake.quiesces >= fake.answered ? 0 : -ETIME;
+}
+
 static int fake_start_ep(struct apple_rtkit *rtk, u8 ep)
 {
 	return 0;
@@ -95,7 +106,7 @@ static int fake_send_message(struct apple_rtkit *rtk, u8 ep, u64 message,
 
 static bool fake_is_running(struct apple_rtkit *rtk)
 {
-	return true;
+	return fake.quiesces < fake.stopped;
 }
 
 static bool fake_is_crashed(struct apple_rtkit *rtk)
@@ -106,6 +117,7 @@ static bool fake_is_crashed(struct apple_rtkit *rtk)
 static int rtkit_test_init(struct kunit *test)
 {
 	memset(&fake, 0, sizeof(fake));
+	fake.stopped = 1;
 	init_completion(&fake.freeing);
 	init_completion(&fake.may_free);
 	return 0;
@@ -266,10 +278,44 @@ static void calls_after_close(struct kunit *test)
 	kunit_device_unregister(test, dev);
 }
 
+/* Returns what a shutdown does with answers that come in those calls. */
+static int shut_down(struct kunit *test, unsigned int stopped, unsigned int answered)
+{
+	struct device *dev;
+	struct rtkit *r = new_rtkit(test, &dev);
+
+	fake.stopped = stopped;
+	fake.answered = answered;
+	return rtkit_shutdown(r);
+}
+
+/* It answers at the third time that it is asked, and is asked until then. */
+static void answers_late(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, shut_down(test, 3, 3), 0);
+	KUNIT_EXPECT_EQ(test, fake.quiesces, 3);
+}
+
+/* It may sleep after that, so it is asked no more. */
+static void answers_half(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, shut_down(test, 2, 4), -ETIME);
+	KUNIT_EXPECT_EQ(test, fake.quiesces, 2);
+}
+
+static void does_not_run(struct kunit *test)
+{
+	KUNIT_EXPECT_EQ(test, shut_down(test, 0, 0), -ENODEV);
+	KUNIT_EXPECT_EQ(test, fake.quiesces, 0);
+}
+
 static struct kunit_case rtkit_cases[] = {
 	KUNIT_CASE(dropped_while_unbound),
 	KUNIT_CASE(unbound_while_dropped),
 	KUNIT_CASE(calls_after_close),
+	KUNIT_CASE(answers_late),
+	KUNIT_CASE(answers_half),
+	KUNIT_CASE(does_not_run),
 	{}
 };
 

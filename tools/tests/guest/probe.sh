@@ -96,6 +96,20 @@ guest_tap probe-slow-boot ${plain:+"$plain"} "${poison[@]}" --emu "--hardware po
 	check "without a word" test -z "$(dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit:)"'
 untouched probe-slow-boot
 
+# It has much to do yet when it is told that the driver goes, and answers later than RTKit waits for it.
+guest_tap probe-slow-quiesce ${plain:+"$plain"} "${poison[@]}" --emu "--hardware poison,slow-quiesce:1500" --share "$programs" -- bash -c '
+	check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
+	lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -v RTKit:; }
+	for i in 1 2; do
+		/mnt/share/faults ok
+		check unload rmmod asahi
+		check load insmod /mnt/rig/modules/asahi.ko
+	done
+	/mnt/share/faults ok
+	check "without a word" test -z "$(lines)"
+	lines | sed "s/^/# /"'
+untouched probe-slow-quiesce
+
 # A firmware that stays awake when it is told to sleep keeps what it was given: that memory is not given away. A kernel that removes
 # each device once before it is used (CONFIG_DEBUG_TEST_DRIVER_REMOVE) has used it up by then: the second probe is refused, and there
 # is no device to begin with.

@@ -12,7 +12,7 @@ slow() {
 	guest_tap "slow-$1" --timeout 900 --kernel-options page_poison=1 --share "$programs" \
 		--emu "--hardware poison,$2 ${3:+--fault $3}" -- bash -c '
 		check() { if "${@:2}"; then echo "ok $1"; else echo "not ok $1"; fi; }
-		lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -vE "RTKit:|gpu: firmware: "; }
+		lines() { dmesg -l err,warn | grep "asahi .*gpu: " | grep -vE "RTKit:|gpu: firmware: |probe with driver asahi failed"; }
 		says() { check "$1 times: $2" test "$(lines | grep -cE "$2")" = "$1"; }
 		eval "$1"
 		lines | sed "s/^/# /"' sh "$4"
@@ -41,3 +41,16 @@ slow init slow-init:14000 '' '
 	/mnt/share/faults ok ok
 	says 2 "$line"
 	check "no other line" test "$(lines | wc -l)" = 2'
+# It goes to sleep after the driver has given up waiting for that, and has what it was given until then. Nobody is told when it does, so the
+# next driver leaves it alone.
+slow sleep slow-sleep:3000 '' '
+	/mnt/share/faults ok ok
+	check unload rmmod asahi
+	says 1 "firmware did not go to sleep \(ETIME\): what it was given stays allocated until the next reboot"
+	check load insmod /mnt/rig/modules/asahi.ko
+	says 1 "firmware still has what an earlier driver gave it: reboot to use the GPU"
+	check "there is no device" test ! -e /dev/dri/renderD128
+	# By then it sleeps.
+	sleep 5
+	check "no other line" test "$(lines | wc -l)" = 2
+	check "unload again" rmmod asahi'

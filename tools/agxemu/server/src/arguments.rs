@@ -78,6 +78,9 @@ hardware
   slow-init:MS   Initialize takes so long
   slow-halt:MS   so long from the event of a halt to the word that says so
   slow-boot:MS   each answer in RTKit's dialogue at a start takes so long; not part of strict
+  slow-quiesce:MS
+                 the answer to the host that says that it goes takes so long; not part of strict
+  slow-sleep:MS  so long from the message to sleep to the answer; not part of strict
   power-domain   there is a power domain; without power registers do not answer, and the
                  coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms

@@ -108,6 +108,11 @@ fn sum(a: Counters, b: Counters) -> Counters {
     }
 }
 
+/// Takes the time for an answer.
+fn take_time(ms: u64) {
+    std::thread::sleep(Duration::from_millis(ms));
+}
+
 /// Firmware that was just started.
 fn firmware(soc: &Arc<Soc>, config: &Config) -> Firmware {
     let mut firmware = Firmware::new(soc.clone(), soc.part, config.script.clone());
@@ -195,7 +200,7 @@ impl<'a> Life<'a> {
         if !self.has(&Trouble::NoHello) {
             self.soc.set_off(false);
             self.soc.set_asleep(false);
-            self.take_time();
+            take_time(self.config.hardware.boot_ms);
             let hello = self.rtkit.start();
             self.send(hello);
         }
@@ -218,11 +223,6 @@ impl<'a> Life<'a> {
             let limit = [next, look, again, book, left].into_iter().flatten().min();
             self.soc.wait(self.generation, limit);
         }
-    }
-
-    /// Takes the time for an answer at a start.
-    fn take_time(&self) {
-        std::thread::sleep(Duration::from_millis(self.config.hardware.boot_ms));
     }
 
     /// Looks for stale translations now and then; returns when to do it again.
@@ -318,8 +318,13 @@ impl<'a> Life<'a> {
             self.left = Some(self.soc.is_host_mapped());
             return self.soc.note(Level::Info, line);
         }
+        let hardware = &self.config.hardware;
         if self.rtkit.is_starting() {
-            self.take_time();
+            take_time(hardware.boot_ms);
+        } else if self.rtkit.is_left_by(message) {
+            take_time(hardware.quiesce_ms);
+        } else if rtkit::puts_to_sleep(message) {
+            take_time(hardware.sleep_ms);
         }
         match self.rtkit.message(message) {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),

@@ -15,8 +15,10 @@
 //! | `slow-init:MS` | Initialize takes so long |
 //! | `slow-halt:MS` | the word that says that the GPU is halted comes so long after the event |
 //! | `slow-boot:MS` | each answer in RTKit's dialogue at a start takes so long |
+//! | `slow-quiesce:MS` | the answer to the host that says that it goes takes so long |
+//! | `slow-sleep:MS` | the coprocessor sleeps, and says so, so long after it was told to |
 //! | `power-domain` | the device tree has a power domain, see below |
-//! | `strict` | all of these but `slow-boot`, with 1500 ms and 300 ms |
+//! | `strict` | all of these but `slow-boot` to `slow-sleep`, with 1500 ms and 300 ms |
 //! | `once` | interrupt lines are signalled when they become active, and not again |
 //! | `always-on` | the same power domain, of which the device tree says that it is always on |
 //! | `poison` | accesses to pages that the guest has freed are reported |
@@ -75,6 +77,10 @@ pub struct Hardware {
     pub poison: bool,
     /// `slow-boot`, in milliseconds
     pub boot_ms: u64,
+    /// `slow-quiesce`, in milliseconds
+    pub quiesce_ms: u64,
+    /// `slow-sleep`, in milliseconds
+    pub sleep_ms: u64,
     /// `statistics`, `stamp-bits`, `cache`, `slow-init`, `slow-halt`, `stamps`
     pub firmware: Behaviour,
 }
@@ -91,6 +97,8 @@ impl Hardware {
         once: false,
         poison: false,
         boot_ms: 0,
+        quiesce_ms: 0,
+        sleep_ms: 0,
         firmware: Behaviour {
             initialize_ms: STRICT_INITIALIZE_MS,
             halt_ms: STRICT_HALT_MS,
@@ -127,6 +135,8 @@ impl Hardware {
                 "slow-init" => self.firmware.initialize_ms = ms,
                 "slow-halt" => self.firmware.halt_ms = ms,
                 "slow-boot" => self.boot_ms = ms,
+                "slow-quiesce" => self.quiesce_ms = ms,
+                "slow-sleep" => self.sleep_ms = ms,
                 _ => return Err(bad()),
             }
             return Ok(());
@@ -144,6 +154,8 @@ impl Hardware {
                     once: self.once,
                     poison: self.poison,
                     boot_ms: self.boot_ms,
+                    quiesce_ms: self.quiesce_ms,
+                    sleep_ms: self.sleep_ms,
                     ..Self::STRICT
                 };
                 return Ok(());
@@ -178,8 +190,8 @@ mod tests {
         assert_ne!(h, Hardware::STRICT);
         h.add("slow-init:1500,slow-halt:300").unwrap();
         assert_eq!(h, Hardware::STRICT);
-        h.add("slow-boot:7").unwrap();
-        assert_eq!(h.boot_ms, 7);
+        h.add("slow-boot:7,slow-quiesce:8,slow-sleep:9,strict").unwrap();
+        assert_eq!((h.boot_ms, h.quiesce_ms, h.sleep_ms), (7, 8, 9));
         let mut strict = Hardware::default();
         strict.add("poison,strict,slow-init:2,always-on").unwrap();
         assert_eq!(strict.domain, Domain::AlwaysOn);

@@ -195,6 +195,13 @@ impl Rtkit {
         matches!(self.stage, Stage::Asleep | Stage::Hello | Stage::Map(_))
     }
 
+    /// Returns whether this message of the host, which was there, says that it is not any more.
+    pub fn is_left_by(&self, (message, endpoint): Message) -> bool {
+        let power = kind(message) == management::SET_AP_POWER;
+        let was_here = self.stage == Stage::Up && self.host == power::ON;
+        endpoint == MANAGEMENT && power && was_here && bits(message, 15, 0) != power::ON
+    }
+
     /// Returns whether endpoint `ep` was started.
     pub fn is_started(&self, ep: u8) -> bool {
         (self.started[usize::from(ep) / 64] >> (ep % 64)) & 1 != 0

@@ -41,7 +41,15 @@ fn dialogue_of_linux() {
 fn sleep_and_wake() {
     let mut r = Rtkit::default();
     boot(&mut r);
-    r.message((0x00b0_0000_0000_0010, 0)).unwrap();
+    let leaves = (0x00b0_0000_0000_0010, 0);
+    assert!(r.is_left_by(leaves));
+    assert!(!r.is_left_by((0x00b0_0000_0000_0020, 0)));
+    assert!(!r.is_left_by((0x0060_0000_0000_0010, 0)));
+    r.message(leaves).unwrap();
+    // Said again it is no news.
+    assert!(!r.is_left_by(leaves));
+    let acknowledged = [Action::Send((0x00b0_0000_0000_0010, 0))];
+    assert_eq!(r.message(leaves).unwrap(), acknowledged);
     let slept = r.message((0x0060_0000_0000_0001, 0)).unwrap();
     assert_eq!(
         slept,
