@@ -106,3 +106,9 @@ impl Delta {
         self.nanos
     }
 }
+
+impl core::ops::AddAssign for Delta {
+    fn add_assign(&mut self, rhs: Self) {
+        self.nanos = self.nanos.saturating_add(rhs.nanos);
+    }
+}
