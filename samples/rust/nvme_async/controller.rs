@@ -193,6 +193,7 @@ pub(crate) async fn admin(
     };
     queue.tell();
     timeout(ADMIN_LIMIT, operation).await.map_err(|_| {
+        pr_err!("an admin command takes too long\n");
         trouble.notify_one();
         ETIMEDOUT
     })
@@ -280,9 +281,12 @@ impl Controller {
     /// `ETIMEDOUT` if it does not stop; those of [`enable`] and [`admin`], `ENODEV` if it has fewer
     /// queues than before. What was in flight has ended in any case.
     pub(crate) async fn reset(&self) -> Result {
-        self.stop().await?;
+        self.stop()
+            .await
+            .inspect_err(|e| pr_err!("the controller does not stop: {e:?}\n"))?;
         let up = self.come_up().await;
-        if up.is_err() {
+        if let Err(e) = &up {
+            pr_err!("the controller does not come up: {e:?}\n");
             // Some queues may be live, with commands in them.
             let _stopped = self.stop().await;
         }
@@ -295,6 +299,7 @@ impl Controller {
         // CAST: As many as there were when the driver was bound.
         let count = self.io.len() as u16;
         if set_queues(&self.admin, &self.trouble, count).await? < count {
+            pr_err!("the controller has fewer queues than before\n");
             return Err(ENODEV);
         }
         self.create_queues().await?;

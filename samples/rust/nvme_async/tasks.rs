@@ -35,10 +35,11 @@ use kernel::{
     }, //
 };
 
-/// How long a command may take before the controller counts as dead.
-const COMMAND_LIMIT: Delta = Delta::from_secs(10);
-/// How long a command that was aborted may take to end.
-const ABORT_LIMIT: Delta = Delta::from_secs(2);
+/// How long a command may take before the controller counts as dead. As long as the kernel's driver
+/// waits: a disk that is a file of a busy host takes some seconds to flush.
+const COMMAND_LIMIT: Delta = Delta::from_secs(30);
+/// How long a command that was aborted may take to end, as long as any other.
+const ABORT_LIMIT: Delta = COMMAND_LIMIT;
 
 /// Resets the controller when that is needed, until cancelled.
 pub(crate) async fn recover(controller: Arc<Controller>) {
@@ -51,7 +52,7 @@ pub(crate) async fn recover(controller: Arc<Controller>) {
         match controller.reset().await {
             Ok(()) => controller.is_at(State::Live),
             Err(e) => {
-                pr_err!("the controller does not come up: {e:?}\n");
+                pr_err!("no more commands after {e:?}: the controller is given up\n");
                 controller.go();
                 return;
             }

@@ -14,9 +14,11 @@ image=$share/nvme-$piece.img
 rm -f "$image"
 truncate -s 1G "$image"
 
-# nvme NAME DRIVE COMMAND [OPTION…]: a machine with the disk, in which COMMAND runs as a shell's.
+# nvme NAME DRIVE COMMAND [OPTION…]: a machine with the disk, in which COMMAND runs as a shell's. What the driver has said comes last: why
+# a controller is given up, which its clients know as ENODEV only.
 nvme() {
 	local name=${prefix:-}sample-nvme-$1 drive=$2 command=$3
+	command+=$'\n''		dmesg | sed -n "s/^.*nvme_async: /# nvme_async: /p" | tail -n 40'
 	shift 3
 	guest_tap "$name" "${arch_options[@]}" --no-emu --device nvme,id=nvme0,serial=async,drive=disk --drive "id=disk,$drive" --share "$share" \
 		--modules "kasync nvme_async" "$@" -- sh -c "$command"

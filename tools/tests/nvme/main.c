@@ -163,7 +163,7 @@ static int events(void)
 	for (int round = 1; round <= 5; round++) {
 		if (ioctl(disk, NVME_TEMPERATURE, &low))
 			break;
-		for (int wait = 0; wait < 1000; wait++) {
+		for (int wait = 0; wait < 12000; wait++) {
 			if (info(disk).events - before >= (uint64_t)round)
 				break;
 			nanosleep(&step, NULL);

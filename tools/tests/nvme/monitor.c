@@ -94,7 +94,7 @@ static void warned(int disk)
 				  "\"smart_critical_warning\", \"value\": %u}}";
 
 		command(set, warnings[i]);
-		for (int wait = 0; wait < 1000; wait++) {
+		for (int wait = 0; wait < 12000; wait++) {
 			if (info(disk).events - before > i)
 				break;
 			nanosleep(&step, NULL);
@@ -128,8 +128,8 @@ static void hangs(int disk)
 	struct nvme_info before = info(disk), after;
 	pid_t child;
 
-	/* 22 s for each read but the first: at most one is in the disk when it is reset. */
-	throttle(BLOCK / 22);
+	/* 80 s for each read but the first: at most one is in the disk when it is reset. */
+	throttle(BLOCK / 80);
 	child = fork();
 	if (child < 0)
 		give_up("fork");
@@ -139,7 +139,7 @@ static void hangs(int disk)
 				_exit(1);
 		_exit(0);
 	}
-	for (int wait = 0; wait < 1200; wait++) {
+	for (int wait = 0; wait < 3000; wait++) {
 		after = info(disk);
 		if (after.resets > before.resets)
 			break;
