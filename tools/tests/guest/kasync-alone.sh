@@ -14,8 +14,10 @@ guest_tap kasync-rescue --no-emu --processors 4 --modules kasync --carry kasync_
 	insmod /mnt/rig/modules/kasync_test.ko rescue=1 &
 	seen() { read -r -d "" text <$tasks; [[ $text == *rescue-me* ]]; }
 	until seen || ! kill -0 $! 2>/dev/null; do read -r -t 0.1 -u 3; done
+	echo "# the tasks are there"
 	echo 1 >$limit
 	while seen; do read -r -t 0.1 -u 3; done
+	echo "# they have ended"
 	echo "$max" >$limit
 	if wait $!; then echo "ok the rescuer polls"; else echo "not ok the rescuer polls"; fi
 	dmesg | sed -nE "s/.*kasync_test: (rescue: .*|[0-9]+ works block)/# \1/p"

@@ -282,7 +282,8 @@ static void block(struct work_struct *work)
 	struct blocker *blocker = container_of(work, struct blocker, work);
 
 	complete(&blocker->begun);
-	wait_for_completion(&blocker->all->release);
+	/* How long that takes is up to the machine, which is not to take the worker for hung. */
+	wait_for_completion_state(&blocker->all->release, TASK_IDLE);
 }
 
 /* Whether there was a worker for it. */
