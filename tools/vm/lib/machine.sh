@@ -310,6 +310,8 @@ machine_command() {
 	# a processor that is emulated and shared, which is 20 times as slow: 1 s, the most that the kernel itself ever takes. The kernel
 	# looks at workers that are bound to a processor, so not at those of kasync: suite checks-polls does.
 	[ "$FLAVOUR_WANTED" != checks ] || KERNEL_OPTIONS+="${KERNEL_OPTIONS:+ }workqueue.cpu_intensive_thresh_us=1000000"
+	# A processor that its host does not run for the kernel's 21 s has not stalled by itself.
+	KERNEL_OPTIONS="rcupdate.rcu_cpu_stall_timeout=60${KERNEL_OPTIONS:+ $KERNEL_OPTIONS}"
 	[ -z "$WITH_EMU" ] || machine_start_emulator
 	[ -z "$GSP" ] || machine_start_gsp
 
