@@ -306,8 +306,8 @@ int rtkit_boot(struct rtkit *r, bool wake)
  *
  * The library tells the coprocessor the host's state, and then that of its own, and waits for a
  * second for each answer. While the library takes both for running the first answer has not come,
- * so the second message was not sent, and the first may be sent again. A second message that has no
- * answer must not be: the coprocessor may sleep. Nothing tells when that answer comes.
+ * so the second message was not sent, and the first may be sent again [I]. A second message without
+ * an answer must not be: the coprocessor may sleep. Nothing tells when that answer comes.
  */
 static int rtkit_do_shutdown(struct rtkit_call *c)
 {

@@ -301,7 +301,7 @@ static bool block_one(struct kasync_test_blockers *all, int cpu)
 	list_add(&blocker->list, &all->list);
 	all->n++;
 	queue_work_on(cpu, all->wq, &blocker->work);
-	return wait_for_completion_timeout(&blocker->begun, HZ / 2);
+	return wait_for_completion_timeout(&blocker->begun, 2 * HZ);
 }
 
 void *kasync_test_block_workers(void)
