@@ -10,7 +10,7 @@
 share=$(mktemp -d "$LOGS/piglit-gl.XXXXXX")
 package=$(piglit_gl 2>>"$LOGS/piglit-packages.log")
 count=0 limit=20000
-[ "$TIER" != test ] || count=30 limit=600
+[ "$TIER" != test ] || count=30 limit=1200
 piglit_gl_tests "$package" | awk -F '\t' -v count=$count '
 	FILENAME == ARGV[1] { if ($1 ~ /^pass/ && $2 == "pass") pass[$3] = 1; next }
 	($1 in pass) && (!count || $2 ~ /^\047shader_runner/) { line[n++] = $0 }

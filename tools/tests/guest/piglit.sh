@@ -18,7 +18,7 @@ awk -v part=$part '
 	$3 ~ /^generated/ { if (gl++ % (30 * part) == 0) print $3; next }
 	hand++ % part == 0 { print $3 }' \
 	"$here/piglit/results.txt" >"$share/list"
-guest_tap piglit --plain-kernel --timeout $((4800 / part)) --share "$share" -- bash -c '
+guest_tap piglit --plain-kernel --timeout $((14400 / part)) --share "$share" -- bash -c '
 	bash /mnt/share/in-guest asahi 2
 	awk "NR == FNR { result[\$3] = \$2; next }
 		{ print (result[\$1] == \"pass\" ? \"ok \" : \"not ok \") \$1, result[\$1] == \"pass\" ? \"\" : result[\$1] }" \

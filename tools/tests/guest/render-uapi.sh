@@ -6,7 +6,7 @@
 groups=("fields jobs sizes" faults)
 [ "$TIER" = test ] || groups=(fields jobs sizes faults)
 for group in "${groups[@]}"; do
-	guest_tap "render-${group%% *}" --share "$programs" -- sh -c 'for group in $1; do /mnt/share/render $group || exit; done' sh "$group"
+	guest_tap "render-${group%% *}" --timeout 1800 --share "$programs" -- sh -c 'for group in $1; do /mnt/share/render $group || exit; done' sh "$group"
 done
 # What a client may send that is no driver's. Some of it draws, and none of it takes long.
 guest_tap render-hostile --share "$programs" --emu "--budget 100000 --job-budget 20000000" -- \

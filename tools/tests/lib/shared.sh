@@ -8,7 +8,7 @@
 
 # queue NAME ARGUMENT…: notes a guest_tap call of $suite for a shared machine.
 queue() {
-	local name=$1 kind=gpu modules="kasync jobqueue agxemu_bridge asahi" carried='' timeout=600 dir
+	local name=$1 kind=gpu modules="kasync jobqueue agxemu_bridge asahi" carried='' timeout=900 dir
 	shift
 	while [ $# -gt 0 ]; do
 		case $1 in

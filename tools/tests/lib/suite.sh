@@ -147,7 +147,7 @@ KERNEL=--debug-kernel
 guest_tap() {
 	local name=$1 status=0 start=$SECONDS
 	shift
-	"$here/../vm/vm" exec "$KERNEL" --timeout 600 --log "$LOGS/$name" "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
+	"$here/../vm/vm" exec "$KERNEL" --timeout 900 --log "$LOGS/$name" "$@" >"$LOGS/$name.log" 2>&1 </dev/null || status=$?
 	judge_tap "$name" $status $((SECONDS - start))
 }
 
