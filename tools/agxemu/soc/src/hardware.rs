@@ -190,7 +190,8 @@ mod tests {
         assert_ne!(h, Hardware::STRICT);
         h.add("slow-init:1500,slow-halt:300").unwrap();
         assert_eq!(h, Hardware::STRICT);
-        h.add("slow-boot:7,slow-quiesce:8,slow-sleep:9,strict").unwrap();
+        h.add("slow-boot:7,slow-quiesce:8,slow-sleep:9,strict")
+            .unwrap();
         assert_eq!((h.boot_ms, h.quiesce_ms, h.sleep_ms), (7, 8, 9));
         let mut strict = Hardware::default();
         strict.add("poison,strict,slow-init:2,always-on").unwrap();
