@@ -62,9 +62,9 @@ static struct {
 	struct completion freeing, may_free;
 	unsigned int freed;
 	int sent;
-	/* How often it is asked to quiesce, and the first of these calls to which both answers come. */
+	/* How often it is asked to quiesce, and the first such call to which both answers come. */
 	unsigned int quiesces, answered;
-	/* The call after which the first answer has come. The library takes it for running till then. */
+	/* The call by which the first answer has come. It counts as running until then. */
 	unsigned int stopped;
 } fake;
 
