@@ -7,11 +7,14 @@
 
 #define UDMABUF "/dev/udmabuf"
 
-/* A file of memory that does not shrink, with the flags of memfd_create(), and where it is mapped. */
+/*
+ * A file of memory that does not shrink, with the flags of memfd_create(), and where it is
+ * mapped.
+ */
 int sealed_memory(unsigned int flags, uint64_t size, void **map);
 /*
- * A buffer of @pages pages of the file @memory, @order[i] of which is its page i, in one piece where
- * they are in order. @device is UDMABUF. Returns the buffer's file, or a negative errno.
+ * A buffer of @pages pages of the file @memory, @order[i] of which is its page i, in one piece
+ * where they are in order. @device is UDMABUF. Returns the buffer's file, or a negative errno.
  */
 int udmabuf_create(int device, int memory, const unsigned int *order, unsigned int pages);
 
