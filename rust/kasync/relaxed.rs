@@ -28,7 +28,7 @@ unsafe impl Word for u64 {}
 // SAFETY: It has the size of a pointer.
 unsafe impl Word for usize {}
 
-/// Loads a value, relaxed.
+/// Loads a value, relaxed. Any context.
 #[inline(always)]
 #[cfg(not(feature = "loom"))]
 pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
@@ -38,7 +38,7 @@ pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
     unsafe { atomic.as_ptr().read_volatile() }
 }
 
-/// Stores a value, relaxed.
+/// Stores a value, relaxed. Any context.
 #[inline(always)]
 #[cfg(not(feature = "loom"))]
 pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
@@ -46,13 +46,13 @@ pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
     unsafe { atomic.as_ptr().write_volatile(v) };
 }
 
-/// Loads a value, relaxed.
+/// Loads a value, relaxed. Any context.
 #[cfg(feature = "loom")]
 pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
     atomic.load(Relaxed)
 }
 
-/// Stores a value, relaxed.
+/// Stores a value, relaxed. Any context.
 #[cfg(feature = "loom")]
 pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
     atomic.store(v, Relaxed);
