@@ -158,10 +158,16 @@ pub(crate) trait Submission: Sized {
     /// Returns a snapshot of the flags.
     #[inline]
     fn flags(&self) -> Flags {
+        // Pairs with the release in `update_flags()`: accesses to the hardware before the queue was
+        // unparked are ordered before the next job.
+        self.snapshot(self.flag_word().load(Acquire))
+    }
+
+    /// Returns a snapshot with the flags in `word`.
+    #[inline(always)]
+    fn snapshot(&self, word: u32) -> Flags {
         Flags {
-            // Pairs with the release in `update_flags()`: accesses to the hardware before the queue
-            // was unparked are ordered before the next job.
-            flags: self.flag_word().load(Acquire),
+            flags: word,
             cancelled: self.scope().is_cancelled(),
         }
     }
@@ -316,11 +322,8 @@ pub(crate) trait Submission: Sized {
             None
         };
         let mut order = self.lock();
-        let flags = Flags {
-            // Relaxed, since the lock is held, under which all changes before this were made.
-            flags: relaxed::load(self.flag_word()),
-            cancelled: self.scope().is_cancelled(),
-        };
+        // Relaxed, since the lock is held, under which all changes before this were made.
+        let flags = self.snapshot(relaxed::load(self.flag_word()));
         if flags.is_closed() {
             return Err(job);
         }
