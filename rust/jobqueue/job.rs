@@ -27,7 +27,7 @@ use kernel::prelude::*;
 ///
 /// | field | prepared | waiting | in flight |
 /// |---|---|---|---|
-/// | owner | [`Prepared`](crate::Prepared) | the submit list, then the task | the task |
+/// | owner | [`Prepared`](crate::Prepared) | the list or the activity, then the task | the task |
 /// | `stage` | `Prepared` | `Waiting` | `InFlight` |
 /// | `error` | none | set once it is known that the job will not run | none |
 pub(crate) struct Node<R: Ring> {

@@ -186,14 +186,14 @@ pub(crate) trait Submission: Sized {
     }
 
     /// Takes the job of the commit that calls this poll, if one does. For a task whose last poll
-    /// has left no job.
+    /// has left no job, at the beginning of each poll.
     #[inline]
     fn take_passed(&self) -> Option<KBox<Self::Node>> {
         self.activity().take()
     }
 
-    /// Sets the activity at the end of a poll: `idle` if no job is in flight and none waits. For
-    /// the task.
+    /// Sets the activity at the end of a poll, and before the ring decides on an expired time
+    /// limit: `idle` if no job is in flight and none waits. For the task.
     #[inline]
     fn set_idle(&self, idle: bool) {
         // The release of the right to poll orders this before later claims of the task.
