@@ -65,7 +65,7 @@ const PERMIT: u64 = 2;
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct Semaphore {
-    /// The permits, and [`WAITERS`]. While there is no waiter, permits come and go without the lock.
+    /// The permits, and [`WAITERS`]. Without waiters, permits come and go without the lock.
     word: Atomic<u64>,
     /// The waiters. The key is the number of permits that are requested.
     waiters: IrqLock<WaitList>,
@@ -80,7 +80,7 @@ impl Semaphore {
         }
     }
 
-    /// Returns the number of permits that are there. While requests wait for more, these are theirs.
+    /// Returns the number of permits that are there. While requests wait, these are theirs.
     pub fn available(&self) -> usize {
         (relaxed::load(&self.word) / PERMIT) as usize
     }
