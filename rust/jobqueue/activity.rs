@@ -6,7 +6,8 @@
 //! (`rust/kasync/loom/tests/submission.rs`).
 //!
 //! ```text
-//!          a poll ends with a job in flight, or one that waits
+//!          a poll ends, or the ring decides on an expired time limit,
+//!          with a job in flight, or one that waits
 //!   IDLE ───────────────────────────────────────────────────────► BUSY
 //!   │ ▲ ▲                                                          │
 //!   │ │ └──────────────────────────────────────────────────────────┘

@@ -27,7 +27,7 @@ use kernel::prelude::*;
 ///
 /// | field | prepared | waiting | in flight |
 /// |---|---|---|---|
-/// | owner | [`Prepared`](crate::Prepared) | the submit list, then the task | the task |
+/// | owner | [`Prepared`](crate::Prepared) | the list or the activity, then the task | the task |
 /// | `stage` | `Prepared` | `Waiting` | `InFlight` |
 /// | `error` | none | set once it is known that the job will not run | none |
 pub(crate) struct Node<R: Ring> {
@@ -89,7 +89,7 @@ pub(crate) enum Stage<R: Ring> {
     InFlight(Option<InFlight<R>>),
 }
 
-/// What a job in flight has.
+/// The fence of a job in flight, the credits that it has taken, and the ring's state of it.
 pub(crate) struct InFlight<R: Ring> {
     pub(crate) fence: InFlightFence,
     pub(crate) permit: Permit,
@@ -194,7 +194,7 @@ impl<R: Ring> Node<R> {
         }
     }
 
-    /// Takes the state of a job in flight.
+    /// Takes the content of the stage of a job in flight.
     #[inline(always)]
     pub(crate) fn take_in_flight(&mut self) -> Option<InFlight<R>> {
         match &mut self.stage {

@@ -158,10 +158,16 @@ pub(crate) trait Submission: Sized {
     /// Returns a snapshot of the flags.
     #[inline]
     fn flags(&self) -> Flags {
+        // Pairs with the release in `update_flags()`: accesses to the hardware before the queue was
+        // unparked are ordered before the next job.
+        self.snapshot(self.flag_word().load(Acquire))
+    }
+
+    /// Returns a snapshot with the flags in `word`.
+    #[inline(always)]
+    fn snapshot(&self, word: u32) -> Flags {
         Flags {
-            // Pairs with the release in `update_flags()`: accesses to the hardware before the queue
-            // was unparked are ordered before the next job.
-            flags: self.flag_word().load(Acquire),
+            flags: word,
             cancelled: self.scope().is_cancelled(),
         }
     }
@@ -180,14 +186,14 @@ pub(crate) trait Submission: Sized {
     }
 
     /// Takes the job of the commit that calls this poll, if one does. For a task whose last poll
-    /// has left no job.
+    /// has left no job, at the beginning of each poll.
     #[inline]
     fn take_passed(&self) -> Option<KBox<Self::Node>> {
         self.activity().take()
     }
 
-    /// Sets the activity at the end of a poll: `idle` if no job is in flight and none waits. For
-    /// the task.
+    /// Sets the activity at the end of a poll, and before the ring decides on an expired time
+    /// limit: `idle` if no job is in flight and none waits. For the task.
     #[inline]
     fn set_idle(&self, idle: bool) {
         // The release of the right to poll orders this before later claims of the task.
@@ -316,11 +322,8 @@ pub(crate) trait Submission: Sized {
             None
         };
         let mut order = self.lock();
-        let flags = Flags {
-            // Relaxed, since the lock is held, under which all changes before this were made.
-            flags: relaxed::load(self.flag_word()),
-            cancelled: self.scope().is_cancelled(),
-        };
+        // Relaxed, since the lock is held, under which all changes before this were made.
+        let flags = self.snapshot(relaxed::load(self.flag_word()));
         if flags.is_closed() {
             return Err(job);
         }

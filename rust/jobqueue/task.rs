@@ -96,7 +96,8 @@ pub(crate) struct Task<R: Ring> {
     in_flight: Fifo<R>,
     credits: Credits,
     signaller: FenceSignaller,
-    /// Whether no job was in flight, and none waited, at the end of the last poll.
+    /// Whether no job was in flight, and none waited, at the end of the last poll. While it is set,
+    /// only [`Task::poll_next`] polls the queue, since a commit may pass a job to it.
     is_idle: bool,
     /// Whether [`Ring::quiesced`] was called since the last [`Ring::poll_ready`].
     is_quiesced: bool,
@@ -175,6 +176,7 @@ impl<R: Ring> Task<R> {
             .await;
             // Every queue keeps what lives across these awaits, so it is little.
             while let Event::TimedOut = poll_fn(|cx| self.poll_next(alarm.as_mut(), cx)).await {
+                self.note_expiry();
                 let (n, timeline) = (self.timeouts, self.signaller.timeline());
                 let job = first_in_flight(&mut self.in_flight);
                 self.deciding = Deciding::on(job.is_some());

@@ -68,9 +68,13 @@ impl PollContext {
     }
 
     /// Returns the proof for the calling thread, which is a worker.
+    ///
+    /// # Safety
+    ///
+    /// The caller must not be in an interrupt.
     #[inline]
-    pub(crate) fn worker() -> Self {
-        // SAFETY: The caller is a thread.
+    pub(crate) unsafe fn worker() -> Self {
+        // SAFETY: `id()` is 0 in an interrupt only.
         Self::new(unsafe { NonZeroU64::new_unchecked(thread::id()) })
     }
 

@@ -17,18 +17,21 @@ use kernel::sync::atomic::{
 ///
 /// # Safety
 ///
-/// The type must have the size and the alignment of an integer of 32 or 64 bits, and be its own
-/// representation as an [`Atomic`].
+/// The type must have the size and the alignment of an integer of 32 or 64 bits, be no larger than
+/// a pointer, and be its own representation as an [`Atomic`].
 pub unsafe trait Word: AtomicType {}
+
+// A larger access would be torn. See "PREEMPT_RT and 32-bit" in `Documentation/kasync.rst`.
+const _: () = assert!(size_of::<u64>() <= size_of::<usize>());
 
 // SAFETY: An integer of 32 bits.
 unsafe impl Word for u32 {}
-// SAFETY: An integer of 64 bits.
+// SAFETY: An integer of 64 bits, no larger than a pointer by the assertion above.
 unsafe impl Word for u64 {}
 // SAFETY: It has the size of a pointer.
 unsafe impl Word for usize {}
 
-/// Loads a value, relaxed.
+/// Loads a value, relaxed. Any context.
 #[inline(always)]
 #[cfg(not(feature = "loom"))]
 pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
@@ -38,7 +41,7 @@ pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
     unsafe { atomic.as_ptr().read_volatile() }
 }
 
-/// Stores a value, relaxed.
+/// Stores a value, relaxed. Any context.
 #[inline(always)]
 #[cfg(not(feature = "loom"))]
 pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
@@ -46,13 +49,13 @@ pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
     unsafe { atomic.as_ptr().write_volatile(v) };
 }
 
-/// Loads a value, relaxed.
+/// Loads a value, relaxed. Any context.
 #[cfg(feature = "loom")]
 pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
     atomic.load(Relaxed)
 }
 
-/// Stores a value, relaxed.
+/// Stores a value, relaxed. Any context.
 #[cfg(feature = "loom")]
 pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
     atomic.store(v, Relaxed);

@@ -217,8 +217,10 @@ unsafe extern "C" fn run(work: *mut bindings::work_struct) {
     // Nothing to do if complete: a wake that came between the last poll's Ready and COMPLETE leads
     // here (H2, H12). Nor if claimed: then (11).
     if task.state.run().is_ok() {
+        // SAFETY: Work items of this queue run in threads.
+        let here = unsafe { PollContext::worker() };
         // SAFETY: `run()` has given this function the right to poll.
-        match unsafe { poll(header, PollContext::worker()) } {
+        match unsafe { poll(header, here) } {
             // SAFETY: The future has just become Ready; the pending mark's reference.
             true => return unsafe { complete(header, 1) },
             false => task.state.idle(),

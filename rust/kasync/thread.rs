@@ -53,7 +53,7 @@ impl NoPreempt {
 impl Drop for NoPreempt {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: Disabled by `new()`, on this thread.
+        // SAFETY: Disabled by `new()` or `blocking()`, on this thread.
         unsafe { ffi::kasync_preempt_enable() };
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         Fifo,
         Stage, //
     },
+    submission::Submission,
     Ring,
     TimeoutAction, //
 };
@@ -77,6 +78,18 @@ impl<R: Ring> Task<R> {
         self.timeouts = 0;
     }
 
+    /// Counts an expiry of the time limit, on which the ring decides next.
+    #[cold]
+    pub(super) fn note_expiry(&mut self) {
+        self.timeouts += 1;
+        if self.is_idle {
+            // The job came in this poll. A commit must not pass one to a poll before the ring has
+            // decided: `poll_timed_out()` does not take it.
+            self.is_idle = false;
+            self.shared.set_idle(false);
+        }
+    }
+
     /// Polls the queue and the ring's `decision`, and carries that out when it is ready.
     #[cold]
     pub(super) fn poll_timed_out(
@@ -113,7 +126,6 @@ impl<R: Ring> Task<R> {
                 return Poll::Pending;
             }
             if progress.get() == self.progress {
-                self.timeouts += 1;
                 return Poll::Ready(Event::TimedOut);
             }
             self.alarm = None;

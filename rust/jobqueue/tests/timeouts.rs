@@ -10,9 +10,37 @@ mod tests {
         result,
         stays,
         Bench,
-        Job, //
+        Job,
+        Options, //
     };
-    use kernel::prelude::*;
+    use dma_fence::Fence;
+    use kasync::time::Delta;
+    use kernel::{
+        prelude::*,
+        sync::{
+            aref::ARef,
+            rcu, //
+        }, //
+    };
+
+    /// A queue whose time limit has expired by the time that it is polled. The ring is not ready,
+    /// and does not decide.
+    fn expired() -> Result<Bench> {
+        let bench = Bench::build(Options {
+            timeout: Delta::from_nanos(1),
+            ..Options::new(8)
+        })?;
+        bench.mock.set_busy(true);
+        bench.mock.set_undecided(true);
+        Ok(bench)
+    }
+
+    /// Commits a job where the caller may not sleep, so that a worker polls the task.
+    fn commit_to_worker(bench: &Bench, job: Job) -> Result<ARef<Fence>> {
+        let prepared = bench.prepare(job, 1, &[])?;
+        let _rcu = rcu::read_lock();
+        prepared.commit()
+    }
 
     /// The job that has timed out, and one behind it, are over before the ring has decided.
     #[test]
@@ -81,6 +109,48 @@ mod tests {
         other.end()?;
         check_eq!(deciding, Ok(()));
         check_eq!((early, waits, late), (Err(ECANCELED), true, Err(ECANCELED)));
+        Ok(())
+    }
+
+    /// The time limit expires in the first poll of an idle queue, so the ring decides while the
+    /// queue has never returned from a poll with a job. Jobs that are committed meanwhile come in
+    /// order, whoever polls.
+    #[test]
+    fn jobs_are_committed_during_the_first_decision() -> Result {
+        let bench = expired()?;
+        let first = commit_to_worker(&bench, Job::new(1))?;
+        let deciding = bench.wait_deciding();
+        let second = bench.commit(Job::new(2), &[])?;
+        let third = commit_to_worker(&bench, Job::new(3))?;
+        let waits = stays(&third)?;
+        bench.mock.set_busy(false);
+        bench.mock.set_undecided(false);
+        let started = bench.wait_started(3);
+        bench.mock.complete(2, Ok(()));
+        let (early, late) = (result(&first), result(&second));
+        let pending = stays(&third)?;
+        bench.mock.complete(3, Ok(()));
+        let last = result(&third);
+        bench.end()?;
+        check_eq!((deciding, waits, started), (Ok(()), true, Ok(())));
+        check_eq!((early, late, pending, last), (Ok(()), Ok(()), true, Ok(())));
+        Ok(())
+    }
+
+    /// The time limit expires in the poll of the commit, which leaves that to a worker. It is one
+    /// expiry.
+    #[test]
+    fn an_expiry_in_a_commit_counts_once() -> Result {
+        let bench = expired()?;
+        let fence = bench.commit(Job::new(1), &[])?;
+        let deciding = bench.wait_deciding();
+        let expiries = bench.mock.not_ready();
+        bench.mock.set_busy(false);
+        bench.mock.set_undecided(false);
+        bench.mock.complete(1, Ok(()));
+        let done = result(&fence);
+        bench.end()?;
+        check_eq!((deciding, expiries, done), (Ok(()), 1, Ok(())));
         Ok(())
     }
 }

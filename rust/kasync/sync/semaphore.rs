@@ -65,7 +65,7 @@ const PERMIT: u64 = 2;
 /// # Ok::<(), kernel::error::Error>(())
 /// ```
 pub struct Semaphore {
-    /// The permits, and [`WAITERS`]. While there are none, permits come and go without the lock.
+    /// The permits, and [`WAITERS`]. Without waiters, permits come and go without the lock.
     word: Atomic<u64>,
     /// The waiters. The key is the number of permits that are requested.
     waiters: IrqLock<WaitList>,
@@ -80,7 +80,7 @@ impl Semaphore {
         }
     }
 
-    /// Returns the number of permits that could be taken now.
+    /// Returns the number of permits that are there. While requests wait, these are theirs.
     pub fn available(&self) -> usize {
         (relaxed::load(&self.word) / PERMIT) as usize
     }
@@ -100,7 +100,8 @@ impl Semaphore {
         Err(now)
     }
 
-    /// Adds permits, and wakes the waiters whose requests can be served. Any context but NMI.
+    /// Adds permits, and wakes the waiters whose requests can be served. Any context but NMI. There
+    /// may be at most 2^63 - 1 permits in all.
     pub fn add_permits(&self, n: usize) {
         let mut add = n as u64 * PERMIT;
         if self

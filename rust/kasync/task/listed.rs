@@ -110,7 +110,8 @@ pub(crate) unsafe fn run_listed(link: NonNull<Link>) {
         // The queue outlives this work item, which is one of its own.
         Turn::Running if schedule(task) => return,
         Turn::Running => {}
-        // SAFETY: `take_turn()` has claimed the task for this function.
+        // SAFETY: `take_turn()` has claimed the task for this function, which a work item calls:
+        // those of this queue run in threads.
         Turn::Claimed(word) => match unsafe { poll(header, PollContext::worker()) } {
             // SAFETY: The future is ready. LISTED's reference is passed on.
             true => return unsafe { complete(header, 1) },

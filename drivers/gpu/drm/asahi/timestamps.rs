@@ -44,7 +44,7 @@ use kernel::{
 ///
 /// A job that has it written keeps a reference until it is complete.
 pub(crate) struct Timestamps {
-    // Before the object: fields are dropped in order.
+    // Before the object and the addresses: fields are dropped in order.
     mapping: KernelMapping,
     size: u64,
     object: ARef<Object>,
@@ -119,7 +119,8 @@ impl Timestamps {
 pub(crate) struct Share {
     /// Bytes of timestamps that are mapped.
     mapped: Quota,
-    /// Those of them that have a handle. The others are of jobs that are not complete.
+    /// Bytes of timestamps that have a handle. The other mapped ones belong to jobs that are not
+    /// complete.
     bound: Quota,
     /// Notified when `mapped` becomes less.
     unmapped: Notify,
@@ -136,8 +137,8 @@ impl Share {
         Ok(Arc::new(share, GFP_KERNEL_ACCOUNT)?)
     }
 
-    /// Takes `size` bytes of it. If it has enough only without what has no handle any more, the
-    /// caller waits for the jobs that write there.
+    /// Takes `size` bytes of it. If it would have as many without the timestamps that have no
+    /// handle any more, the caller waits for the jobs that write to these.
     ///
     /// # Errors
     ///

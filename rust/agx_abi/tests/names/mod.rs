@@ -18,7 +18,7 @@ const NAMES: [&str; 22] = [
     "0x8103", "0x8112", "0x600", "0x602", "12.3", "12.4", "13.5", "[12, ", "[13, ", "Abi::ALL",
 ];
 
-/// What code outside the tables must not have.
+/// A search for text, and for values that are compared, in code outside the tables.
 pub struct Forbidden {
     /// Text beside [`NAMES`].
     pub text: &'static [&'static str],

@@ -240,6 +240,11 @@ impl Mock {
         self.state.lock().resets
     }
 
+    /// How often in a row a time limit has passed while the ring was not ready.
+    pub(crate) fn not_ready(&self) -> u32 {
+        self.state.lock().not_ready
+    }
+
     pub(crate) fn timeouts(&self) -> u32 {
         self.state.lock().timeouts
     }

@@ -15,6 +15,7 @@ use kasync::{
     Executor, //
 };
 use loom::{
+    cell::UnsafeCell,
     sync::Arc,
     thread, //
 };
@@ -24,10 +25,6 @@ use std::{
         Future, //
     },
     pin::Pin,
-    sync::atomic::{
-        AtomicBool,
-        Ordering, //
-    },
     task::{
         Context,
         Poll,
@@ -71,24 +68,62 @@ fn permits_against_drop() {
     });
 }
 
-/// H1, H10: a permit comes back while it is asked for. It has one owner at a time.
+/// H1, H10: a permit comes back while it is asked for, with and without a wait. It has one owner at
+/// a time, who sees what the owner before has left.
 #[test]
 fn permits_against_release() {
     model(2, || {
-        let ring = Arc::new(Semaphore::new(1));
-        let owned = Arc::new(AtomicBool::new(false));
-        let use_it = |ring: &Semaphore, owned: &AtomicBool| {
-            let permit = block_on(ring.acquire(1)).unwrap();
-            assert!(!owned.swap(true, Ordering::Relaxed), "two owners");
-            thread::yield_now();
-            owned.store(false, Ordering::Relaxed);
+        let ring = Arc::new((Semaphore::new(1), UnsafeCell::new(0)));
+        let use_it = |ring: &(Semaphore, UnsafeCell<u32>)| {
+            let permit = match ring.0.try_acquire(1) {
+                Some(permit) => permit,
+                None => block_on(ring.0.acquire(1)).unwrap(),
+            };
+            // SAFETY: The permit is that of the cell, which loom checks.
+            ring.1.with_mut(|uses| unsafe { *uses += 1 });
             drop(permit);
         };
-        let (r, o) = (ring.clone(), owned.clone());
-        let other = thread::spawn(move || use_it(&r, &o));
-        use_it(&ring, &owned);
+        let r = ring.clone();
+        let other = thread::spawn(move || use_it(&r));
+        use_it(&ring);
         other.join().unwrap();
-        assert_eq!(ring.available(), 1);
+        assert!(ring.0.try_acquire(1).is_some(), "none is left");
+        assert!(ring.0.try_acquire(2).is_none(), "there are too many");
+        // SAFETY: The other thread has ended.
+        ring.1.with(|uses| assert_eq!(unsafe { *uses }, 2));
+    });
+}
+
+/// H10, H24: permits come while a request for some of them waits, and goes. A thread that takes
+/// others without the lock does so only when none waits, and sees what came before them. None is
+/// lost.
+#[test]
+fn permits_against_try() {
+    model(2, || {
+        let ring = Arc::new((Semaphore::new(1), UnsafeCell::new(0)));
+        let r = ring.clone();
+        let adder = thread::spawn(move || {
+            // SAFETY: The other thread reads it with permits that are added below, which loom
+            // checks.
+            r.1.with_mut(|written| unsafe { *written = 1 });
+            r.0.add_permits(3);
+        });
+        let try_two = || {
+            if let Some(_permit) = ring.0.try_acquire(2) {
+                // SAFETY: One of the two was added after this was written, which loom checks.
+                ring.1.with(|written| assert_eq!(unsafe { *written }, 1));
+            }
+        };
+        let mut first = Box::pin(ring.0.acquire(2));
+        let first = (poll(&mut first), first);
+        // The other thread may be anywhere, which the model checker does not try by itself.
+        thread::yield_now();
+        try_two();
+        drop(first);
+        try_two();
+        adder.join().unwrap();
+        assert!(ring.0.try_acquire(4).is_some(), "lost");
+        assert!(ring.0.try_acquire(5).is_none(), "there are too many");
     });
 }
 
