@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Programs of Debian's that "vm exec --graphics" does not have: a toolkit or two, and a game.
+# Programs of Debian's that the guest does not have, in images that are laid over its /usr.
 
+# What draws, beside what "vm exec --graphics" has: a toolkit or two, and a game.
 PROGRAMS_PACKAGES=weston,gtk-4-examples,qt6-base-examples,qt6-wayland,neverball,fonts-dejavu-core,libglib2.0-bin
+# A browser: chromium's for pages that nobody looks at, which is two thirds of the whole one.
+BROWSER_PACKAGES=chromium-headless-shell,fonts-dejavu-core
 
-# What the guest's images have is left out. Scripts of packages do not run: in-guest does what they would have done.
-build_programs() {
-	logged "guest programs" "$1/log" '^(Get:|Unpacking)' 400 \
-		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES" \
+# build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already. Scripts of packages
+# do not run: in-guest does what they would have done.
+build_laid_over() {
+	logged "guest $2" "$1/log" '^(Get:|Unpacking)' 400 \
+		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$3" \
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
 	(
 		cd "$1/root/usr" || exit
@@ -18,10 +22,18 @@ build_programs() {
 		rm -rf share/doc share/man share/locale
 		find . -mindepth 1 -type d -empty -delete
 	)
-	logged "guest programs image" "$1/log" '^' 100 \
+	logged "guest $2 image" "$1/log" '^' 100 \
 		make_image "$1/image.new" "$1/root/usr"
 	rm -rf "$1/root"
 	mv "$1/image.new" "$1/image"
+}
+
+build_programs() {
+	build_laid_over "$1" programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
+}
+
+build_browser() {
+	build_laid_over "$1" browser "$BROWSER_PACKAGES"
 }
 
 # The image that in-guest lays over the guest's /usr.
@@ -30,5 +42,14 @@ programs_image() {
 	dir=$(guest_image)
 	GUEST_ROOT=$(dirname "$dir")/root
 	dir=$(step programs "$(hash_of "$dir" "$GRAPHICS_PACKAGES" "$PROGRAMS_PACKAGES" 1)" build_programs)
+	printf '%s\n' "$dir/image"
+}
+
+# That of webgl/in-guest.
+browser_image() {
+	local dir
+	dir=$(guest_image)
+	GUEST_ROOT=$(dirname "$dir")/root
+	dir=$(step browser "$(hash_of "$dir" "$BROWSER_PACKAGES" 1)" build_browser)
 	printf '%s\n' "$dir/image"
 }
