@@ -7,6 +7,8 @@
 PROGRAMS_PACKAGES=weston,gtk-4-examples,qt6-base-examples,qt6-wayland,neverball,fonts-dejavu-core,libglib2.0-bin
 # A browser: chromium's for pages that nobody looks at, which is two thirds of the whole one.
 BROWSER_PACKAGES=chromium-headless-shell,fonts-dejavu-core
+# What filters pictures with a GPU.
+MEDIA_PACKAGES=ffmpeg,gstreamer1.0-tools,gstreamer1.0-plugins-base,gstreamer1.0-gl,weston
 
 # build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already. Scripts of packages
 # do not run: in-guest does what they would have done.
@@ -36,20 +38,28 @@ build_browser() {
 	build_laid_over "$1" browser "$BROWSER_PACKAGES"
 }
 
-# The image that in-guest lays over the guest's /usr.
-programs_image() {
+build_media() {
+	build_laid_over "$1" media "$MEDIA_PACKAGES"
+}
+
+# laid_over NAME PACKAGES: the image of what build_NAME unpacks.
+laid_over() {
 	local dir
 	dir=$(guest_image)
 	GUEST_ROOT=$(dirname "$dir")/root
-	dir=$(step programs "$(hash_of "$dir" "$GRAPHICS_PACKAGES" "$PROGRAMS_PACKAGES" 1)" build_programs)
+	dir=$(step "$1" "$(hash_of "$dir" "$2" 1)" "build_$1")
 	printf '%s\n' "$dir/image"
 }
 
-# That of webgl/in-guest.
+# The image that in-guest lays over the guest's /usr, that of webgl/in-guest, and that of media/in-guest.
+programs_image() {
+	laid_over programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
+}
+
 browser_image() {
-	local dir
-	dir=$(guest_image)
-	GUEST_ROOT=$(dirname "$dir")/root
-	dir=$(step browser "$(hash_of "$dir" "$BROWSER_PACKAGES" 1)" build_browser)
-	printf '%s\n' "$dir/image"
+	laid_over browser "$BROWSER_PACKAGES"
+}
+
+media_image() {
+	laid_over media "$MEDIA_PACKAGES"
 }

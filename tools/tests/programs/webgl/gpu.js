@@ -8,7 +8,8 @@ function say(line) {
 	console.log("webgl: webgpu " + line);
 }
 
-// Particles on a spiral, that shade a texture: each is a step of an integer generator, summed within its workgroup.
+// Particles on a spiral, that shade a texture: each is a step of an integer generator, summed within its workgroup. They are at quarters of
+// pixels, where no sample is at an edge.
 const COMPUTE = `
 	struct Particle { place: vec4f, colour: vec4f };
 	@group(0) @binding(0) var<storage, read_write> particles: array<Particle>;
@@ -30,7 +31,8 @@ const COMPUTE = `
 		}
 		let t = f32(at.x) / ${COUNT}.0;
 		let angle = t * 25.0;
-		particles[at.x].place = vec4f(t * cos(angle) * 0.9, t * sin(angle) * 0.9, t, 1.0);
+		let pixel = round(t * vec2f(cos(angle) * 88.0, sin(angle) * 66.0) * 4.0) / 4.0;
+		particles[at.x].place = vec4f(pixel / vec2f(${WIDTH / 2}, ${HEIGHT / 2}), t, 1.0);
 		particles[at.x].colour = vec4f(f32(state & 255u) / 255.0, t, f32(sums[lane] & 255u) / 255.0, 1.0);
 		for (var i = 0u; i < 16u; i++) {
 			let texel = at.x * 16u + i;
@@ -50,7 +52,7 @@ const RENDER = `
 	fn particle(@builtin(vertex_index) vertex: u32, @builtin(instance_index) instance: u32) -> Varying {
 		let corner = vec2f(f32(vertex & 1u), f32(vertex >> 1u)) - 0.5;
 		let one = particles[instance];
-		return Varying(vec4f(one.place.xy + corner * vec2f(0.09, 0.12), one.place.z, 1.0), one.colour, corner + 0.5);
+		return Varying(vec4f(one.place.xy + corner * 8.5 / vec2f(${WIDTH / 2}, ${HEIGHT / 2}), one.place.z, 1.0), one.colour, corner + 0.5);
 	}
 
 	@vertex
