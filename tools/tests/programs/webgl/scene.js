@@ -9,6 +9,10 @@ function say(line) {
 		console.log("webgl: " + line);
 }
 
+function hexadecimal(bytes) {
+	return Array.from(bytes, byte => byte.toString(16).padStart(2, "0")).join("");
+}
+
 function shader(gl, type, source) {
 	const object = gl.createShader(type);
 
@@ -50,8 +54,8 @@ function checkers(gl, filter) {
 
 	for (let y = 0; y < side; y++)
 		for (let x = 0; x < side; x++)
-			texels.set(((x >> 3) ^ (y >> 3)) & 1 ? [x * 4, 255, 64, 255] : [32, y * 2, 160, 255],
-				   (y * side + x) * 4);
+			texels.set(((x >> 3) ^ (y >> 3)) & 1 ? [x * 4, 255, 64, 255] :
+				   [32, y * 2, 160, 255], (y * side + x) * 4);
 	gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
 	gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, side, side, 0, gl.RGBA, gl.UNSIGNED_BYTE, texels);
 	gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, filter);
@@ -68,7 +72,8 @@ function cube() {
 
 	for (let axis = 0; axis < 3; axis++)
 		for (const sign of [-1, 1])
-			for (const [u, v] of [[-1, -1], [1, -1], [1, 1], [-1, -1], [1, 1], [-1, 1]]) {
+			for (const [u, v] of [[-1, -1], [1, -1], [1, 1],
+					      [-1, -1], [1, 1], [-1, 1]]) {
 				const corner = [0, 0, 0], normal = [0, 0, 0];
 
 				corner[axis] = sign;
@@ -80,8 +85,8 @@ function cube() {
 	return floats;
 }
 
-// What both scenes have: a floor with a texture, a triangle of three colours that a cube with light on it pierces, and two squares
-// that are blended with it all.
+// What both scenes have: a floor with a texture, a triangle of three colours that a cube with light
+// on it pierces, and two squares that are blended with it all.
 function scene(gl, versions) {
 	const { vertex, fragment } = versions;
 
@@ -104,7 +109,8 @@ function scene(gl, versions) {
 			COLOUR = TEXTURE(image, at);
 		}`), ["position", "place"]);
 	checkers(gl, gl.LINEAR_MIPMAP_LINEAR);
-	vertices(gl, [-1, -0.9, 0.9, 0, 0, 1, -0.9, 0.9, 2, 0, -9, -0.9, 9, 0, 8, 9, -0.9, 9, 18, 8], 2);
+	vertices(gl, [-1, -0.9, 0.9, 0, 0, 1, -0.9, 0.9, 2, 0,
+		      -9, -0.9, 9, 0, 8, 9, -0.9, 9, 18, 8], 2);
 	gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
 
 	program(gl, vertex(`
@@ -119,7 +125,8 @@ function scene(gl, versions) {
 		void main() {
 			COLOUR = vec4(colour, 1.0);
 		}`), ["position", "paint"]);
-	vertices(gl, [-0.9, -0.7, -0.5, 1, 0, 0, 0.8, -0.6, 0.5, 0, 1, 0, -0.1, 0.9, 0, 0, 0, 1], 3);
+	vertices(gl, [-0.9, -0.7, -0.5, 1, 0, 0, 0.8, -0.6, 0.5, 0, 1, 0,
+		      -0.1, 0.9, 0, 0, 0, 1], 3);
 	gl.drawArrays(gl.TRIANGLES, 0, 3);
 
 	const lit = program(gl, vertex(`
@@ -131,18 +138,22 @@ function scene(gl, versions) {
 		void main() {
 			facing = turn * normal;
 			place = turn * position;
-			gl_Position = vec4(0.24 * place.x + 0.2, 0.32 * place.y + 0.1, 0.32 * place.z, 1.0);
+			gl_Position = vec4(0.24 * place.x + 0.2, 0.32 * place.y + 0.1,
+					   0.32 * place.z, 1.0);
 		}`), fragment(`
 		IN vec3 facing;
 		IN vec3 place;
 		void main() {
-			vec3 light = normalize(vec3(0.5, 1.0, -2.0) - place), normal = normalize(facing);
+			vec3 light = normalize(vec3(0.5, 1.0, -2.0) - place);
+			vec3 normal = normalize(facing), mirrored = reflect(-light, normal);
 			float diffuse = max(dot(light, normal), 0.0);
-			float shine = pow(max(dot(reflect(-light, normal), vec3(0.0, 0.0, -1.0)), 0.0), 20.0);
-			COLOUR = vec4(vec3(0.8, 0.5, 0.2) * (0.2 + 0.8 * diffuse) + vec3(0.6 * shine), 1.0);
+			float shine = pow(max(dot(mirrored, vec3(0.0, 0.0, -1.0)), 0.0), 20.0);
+			COLOUR = vec4(vec3(0.8, 0.5, 0.2) * (0.2 + 0.8 * diffuse) +
+				      vec3(0.6 * shine), 1.0);
 		}`), ["position", "normal"]);
 	const [c, s, d, t] = [Math.cos(0.6), Math.sin(0.6), Math.cos(0.5), Math.sin(0.5)];
-	gl.uniformMatrix3fv(gl.getUniformLocation(lit, "turn"), false, [c, s * t, -s * d, 0, d, t, s, -c * t, c * d]);
+	gl.uniformMatrix3fv(gl.getUniformLocation(lit, "turn"), false,
+			    [c, s * t, -s * d, 0, d, t, s, -c * t, c * d]);
 	vertices(gl, cube(), 3);
 	gl.enable(gl.CULL_FACE);
 	// The view is along z, so that the sides that face it turn clockwise.
@@ -164,8 +175,8 @@ function scene(gl, versions) {
 		}`), ["position", "paint"]);
 	gl.depthMask(false);
 	gl.enable(gl.BLEND);
-	for (const [x, source, destination] of [[-0.8, gl.SRC_ALPHA, gl.ONE_MINUS_SRC_ALPHA], [0.1, gl.SRC_ALPHA, gl.ONE]]) {
-		gl.blendFuncSeparate(source, destination, gl.ZERO, gl.ONE);
+	for (const [x, destination] of [[-0.8, gl.ONE_MINUS_SRC_ALPHA], [0.1, gl.ONE]]) {
+		gl.blendFuncSeparate(gl.SRC_ALPHA, destination, gl.ZERO, gl.ONE);
 		vertices(gl, [x, -0.9, -0.3, 1, 1, 1, 0.1, x + 0.7, -0.9, -0.3, 1, 1, 0, 0.9,
 			      x, 0.3, -0.3, 0, 1, 1, 0.9, x + 0.7, 0.3, -0.3, 1, 0, 1, 0.4], 4);
 		gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
@@ -176,20 +187,24 @@ function scene(gl, versions) {
 
 const VERSION_1 = {
 	vertex: source => source.replace(/ATTRIBUTE/g, "attribute").replace(/OUT /g, "varying "),
-	fragment: source => "precision highp float;\n" + source.replace(/IN /g, "varying ").replace(/COLOUR/g, "gl_FragColor")
-		.replace(/TEXTURE/g, "texture2D"),
+	fragment: source => "precision highp float;\n" + source.replace(/IN /g, "varying ")
+		.replace(/COLOUR/g, "gl_FragColor").replace(/TEXTURE/g, "texture2D"),
 };
 
 const VERSION_2 = {
-	vertex: source => "#version 300 es\n" + source.replace(/ATTRIBUTE/g, "in").replace(/OUT /g, "out "),
-	fragment: source => "#version 300 es\nprecision highp float;\nout vec4 painted;\n" + source.replace(/IN /g, "in ")
-		.replace(/COLOUR/g, "painted").replace(/TEXTURE/g, "texture"),
+	vertex: source => "#version 300 es\n" + source.replace(/ATTRIBUTE/g, "in")
+		.replace(/OUT /g, "out "),
+	fragment: source => "#version 300 es\nprecision highp float;\nout vec4 painted;\n" +
+		source.replace(/IN /g, "in ").replace(/COLOUR/g, "painted")
+		.replace(/TEXTURE/g, "texture"),
 };
 
-// What WebGL 1 has not: the scene is drawn with four samples into a renderbuffer and resolved; over it come instances whose colours
-// are an array of a uniform block and whose corners are those of a vertex's number, shaded by integers.
+// What WebGL 1 has not: the scene is drawn with four samples into a renderbuffer and resolved; over
+// it come instances whose colours are an array of a uniform block and whose corners are those of a
+// vertex's number, shaded by integers.
 function scene2(gl) {
-	const many = gl.createFramebuffer(), depth = gl.createRenderbuffer(), colour = gl.createRenderbuffer();
+	const many = gl.createFramebuffer();
+	const depth = gl.createRenderbuffer(), colour = gl.createRenderbuffer();
 
 	gl.bindFramebuffer(gl.FRAMEBUFFER, many);
 	gl.bindRenderbuffer(gl.RENDERBUFFER, colour);
@@ -203,7 +218,8 @@ function scene2(gl) {
 	scene(gl, VERSION_2);
 	gl.bindFramebuffer(gl.READ_FRAMEBUFFER, many);
 	gl.bindFramebuffer(gl.DRAW_FRAMEBUFFER, null);
-	gl.blitFramebuffer(0, 0, WIDTH, HEIGHT, 0, 0, WIDTH, HEIGHT, gl.COLOR_BUFFER_BIT, gl.NEAREST);
+	gl.blitFramebuffer(0, 0, WIDTH, HEIGHT, 0, 0, WIDTH, HEIGHT, gl.COLOR_BUFFER_BIT,
+			   gl.NEAREST);
 	gl.bindFramebuffer(gl.FRAMEBUFFER, null);
 
 	gl.disable(gl.DEPTH_TEST);
@@ -213,7 +229,8 @@ function scene2(gl) {
 		void main() {
 			vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
 			colour = paint[gl_InstanceID];
-			gl_Position = vec4(-0.95 + 0.2 * float(gl_InstanceID) + 0.15 * corner.x, 0.6 + 0.3 * corner.y, 0.0, 1.0);
+			gl_Position = vec4(-0.95 + 0.2 * float(gl_InstanceID) + 0.15 * corner.x,
+					   0.6 + 0.3 * corner.y, 0.0, 1.0);
 		}`, `#version 300 es
 		precision highp float;
 		flat in vec4 colour;
@@ -224,7 +241,8 @@ function scene2(gl) {
 			painted = vec4(colour.rgb * (0.25 + 0.25 * float(odd)), 1.0);
 		}`, []);
 	gl.bindBuffer(gl.UNIFORM_BUFFER, gl.createBuffer());
-	gl.bufferData(gl.UNIFORM_BUFFER, new Float32Array([1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1, 1, 1, 0, 1]), gl.STATIC_DRAW);
+	const paints = [1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 1, 1, 1, 0, 1];
+	gl.bufferData(gl.UNIFORM_BUFFER, new Float32Array(paints), gl.STATIC_DRAW);
 	gl.bindBufferBase(gl.UNIFORM_BUFFER, 0, gl.getParameter(gl.UNIFORM_BUFFER_BINDING));
 	gl.uniformBlockBinding(bars, gl.getUniformBlockIndex(bars, "Paints"), 0);
 	gl.bindVertexArray(gl.createVertexArray());
@@ -232,21 +250,22 @@ function scene2(gl) {
 }
 
 function draw(name, id, context, how) {
-	const gl = document.getElementById(id).getContext(context, { antialias: false, preserveDrawingBuffer: true });
+	const options = { antialias: false, preserveDrawingBuffer: true };
+	const gl = document.getElementById(id).getContext(context, options);
 
 	if (!gl)
 		throw new Error("no context");
 	const info = gl.getExtension("WEBGL_debug_renderer_info");
 	say(name + " version " + gl.getParameter(gl.VERSION));
-	say(name + " renderer " + gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+	say(name + " renderer " +
+	    gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 	how(gl);
 	const pixels = new Uint8Array(WIDTH * HEIGHT * 4), error = gl.getError();
 	if (error !== gl.NO_ERROR)
 		throw new Error("WebGL's error " + error);
 	gl.readPixels(0, 0, WIDTH, HEIGHT, gl.RGBA, gl.UNSIGNED_BYTE, pixels);
-	for (let y = HEIGHT - 1; y >= 0; y--)
-		say(name + " row " + Array.from(pixels.subarray(y * WIDTH * 4, (y + 1) * WIDTH * 4),
-						byte => byte.toString(16).padStart(2, "0")).join(""));
+	for (let y = HEIGHT - 1, row = WIDTH * 4; y >= 0; y--)
+		say(name + " row " + hexadecimal(pixels.subarray(y * row, (y + 1) * row)));
 	say(name + " done");
 }
 
