@@ -8,8 +8,9 @@ function say(line) {
 	console.log("webgl: webgpu " + line);
 }
 
-// Particles on a spiral, that shade a texture: each is a step of an integer generator, summed
-// within its workgroup. They are at quarters of pixels, where no sample is at an edge.
+// Particles that shade a texture: each is a step of an integer generator, summed within its
+// workgroup. They are at quarters of pixels, where no sample is at an edge, and nothing of them
+// depends on how precise a function is.
 const COMPUTE = `
 	struct Particle { place: vec4f, colour: vec4f };
 	@group(0) @binding(0) var<storage, read_write> particles: array<Particle>;
@@ -31,8 +32,8 @@ const COMPUTE = `
 			workgroupBarrier();
 		}
 		let t = f32(at.x) / ${COUNT}.0;
-		let angle = t * 25.0;
-		let pixel = round(t * vec2f(cos(angle) * 88.0, sin(angle) * 66.0) * 4.0) / 4.0;
+		let quarters = vec2u((state >> 4u) % 640u, (state >> 14u) % 480u);
+		let pixel = vec2f(quarters) / 4.0 - vec2f(80.0, 60.0);
 		particles[at.x].place = vec4f(pixel / vec2f(${WIDTH / 2}, ${HEIGHT / 2}), t, 1.0);
 		let summed = f32(sums[lane] & 255u) / 255.0;
 		particles[at.x].colour = vec4f(f32(state & 255u) / 255.0, t, summed, 1.0);
