@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Programs of Debian's that "vm exec --graphics" does not have: a toolkit or two, and a game.
+# Programs of Debian's that the guest does not have, in images that are laid over its /usr.
 
+# What draws, beside what "vm exec --graphics" has: a toolkit or two, and a game.
 PROGRAMS_PACKAGES=weston,gtk-4-examples,qt6-base-examples,qt6-wayland,neverball,fonts-dejavu-core,libglib2.0-bin
+# A browser: chromium's for pages that nobody looks at, which is two thirds of the whole one.
+BROWSER_PACKAGES=chromium-headless-shell,fonts-dejavu-core
+# What filters pictures with a GPU.
+MEDIA_PACKAGES=ffmpeg,gstreamer1.0-tools,gstreamer1.0-plugins-base,gstreamer1.0-gl,weston
 
-# What the guest's images have is left out. Scripts of packages do not run: in-guest does what they would have done.
-build_programs() {
-	logged "guest programs" "$1/log" '^(Get:|Unpacking)' 400 \
-		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES" \
+# build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already. Scripts of packages
+# do not run: in-guest does what they would have done.
+build_laid_over() {
+	logged "guest $2" "$1/log" '^(Get:|Unpacking)' 400 \
+		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$3" \
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
 	(
 		cd "$1/root/usr" || exit
@@ -18,17 +24,42 @@ build_programs() {
 		rm -rf share/doc share/man share/locale
 		find . -mindepth 1 -type d -empty -delete
 	)
-	logged "guest programs image" "$1/log" '^' 100 \
+	logged "guest $2 image" "$1/log" '^' 100 \
 		make_image "$1/image.new" "$1/root/usr"
 	rm -rf "$1/root"
 	mv "$1/image.new" "$1/image"
 }
 
-# The image that in-guest lays over the guest's /usr.
-programs_image() {
+build_programs() {
+	build_laid_over "$1" programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
+}
+
+build_browser() {
+	build_laid_over "$1" browser "$BROWSER_PACKAGES"
+}
+
+build_media() {
+	build_laid_over "$1" media "$MEDIA_PACKAGES"
+}
+
+# laid_over NAME PACKAGES: the image of what build_NAME unpacks.
+laid_over() {
 	local dir
 	dir=$(guest_image)
 	GUEST_ROOT=$(dirname "$dir")/root
-	dir=$(step programs "$(hash_of "$dir" "$GRAPHICS_PACKAGES" "$PROGRAMS_PACKAGES" 1)" build_programs)
+	dir=$(step "$1" "$(hash_of "$dir" "$2" 1)" "build_$1")
 	printf '%s\n' "$dir/image"
+}
+
+# The image that in-guest lays over the guest's /usr, that of webgl/in-guest, and that of media/in-guest.
+programs_image() {
+	laid_over programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
+}
+
+browser_image() {
+	laid_over browser "$BROWSER_PACKAGES"
+}
+
+media_image() {
+	laid_over media "$MEDIA_PACKAGES"
 }
