@@ -160,8 +160,9 @@ fn a_forgotten_invalidation_is_reported() {
         heard.1.store(1, Ordering::Release);
         if is_stale {
             // The coprocessor looks by itself.
-            host.wait("report", || (host.soc.stale() == 1).then_some(()));
-            assert!(host.log.has("stale translation: 0xffffffae00000000"));
+            let line = "stale translation: 0xffffffae00000000";
+            host.wait("report", || host.log.has(line).then_some(()));
+            assert_eq!(host.soc.stale(), 1);
         } else {
             host.soc.look_for_stale();
             assert_eq!(host.soc.stale(), 0);
