@@ -311,13 +311,18 @@ static void undo_export(struct state *s)
 	undo_gem_create(s);
 }
 
+int import(struct state *s, int fd, int file)
+{
+	struct drm_prime_handle args = { .fd = file };
+	int ret = gpu_ioctl(fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &args);
+
+	s->made = args.handle;
+	return ret;
+}
+
 static int call_import(struct state *s)
 {
-	struct drm_prime_handle import = { .fd = s->exported };
-	int ret = gpu_ioctl(s->other, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
-
-	s->made = import.handle;
-	return ret;
+	return import(s, s->other, s->exported);
 }
 
 static void undo_import(struct state *s)

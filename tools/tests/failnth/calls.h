@@ -80,6 +80,8 @@ void check_copies(struct state *s);
 /* A call on whose way garbage is collected. */
 void check_garbage(struct state *s);
 
+/* Imports a shared buffer's @file to @fd, as s->made. Returns 0 or a negative errno. */
+int import(struct state *s, int fd, int file);
 /* The result of a job. */
 int run_job(struct state *s);
 /* Submits to a queue that has had no job, which is s->made then. */

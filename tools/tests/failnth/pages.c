@@ -13,11 +13,7 @@
 
 static int call_import(struct state *s)
 {
-	struct drm_prime_handle import = { .fd = s->pages };
-	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
-
-	s->made = import.handle;
-	return ret;
+	return import(s, s->ctx.fd, s->pages);
 }
 
 static void undo_import(struct state *s)

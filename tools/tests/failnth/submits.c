@@ -175,10 +175,9 @@ static int call_offset(struct state *s)
 /* It is the file's own, so it has the handle that it has. */
 static int call_own(struct state *s)
 {
-	struct drm_prime_handle import = { .fd = s->exported };
-	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
+	int ret = import(s, s->ctx.fd, s->exported);
 
-	return ret ? ret : import.handle == s->big ? 0 : -EBADF;
+	return ret ? ret : s->made == s->big ? 0 : -EBADF;
 }
 
 static int call_fdinfo(struct state *s)

@@ -54,11 +54,7 @@ static void undo_mmap(struct state *s)
 
 static int call_foreign(struct state *s)
 {
-	struct drm_prime_handle import = { .fd = s->foreign };
-	int ret = gpu_ioctl(s->ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
-
-	s->made = import.handle;
-	return ret;
+	return import(s, s->ctx.fd, s->foreign);
 }
 
 static int call_foreign_bound(struct state *s)
@@ -88,11 +84,7 @@ static void undo_foreign_bound(struct state *s)
 /* The other direction: vgem imports a buffer of this driver's, whose pages it has mapped for it. */
 static int call_export_to_vgem(struct state *s)
 {
-	struct drm_prime_handle import = { .fd = s->exported };
-	int ret = gpu_ioctl(s->vgem, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import);
-
-	s->made = import.handle;
-	return ret;
+	return import(s, s->vgem, s->exported);
 }
 
 static void undo_export_to_vgem(struct state *s)
