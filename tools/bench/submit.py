@@ -7,7 +7,7 @@ kernel's instructions
   PREFIXsubmit_return    from its entry to its return
   PREFIXirq_signal       from the interrupt that says that the job is done to the first fence that signals
 each the first decile over the jobs: on a loaded machine, timer interrupts and other threads of the guest add to more than half
-of them. With --profile also which functions they are in, on average.
+of them. With --profile also which groups of functions, and which functions, they are in, on average.
 """
 
 import array
@@ -15,12 +15,38 @@ import re
 import statistics
 import sys
 
-from symbols import Symbols, readable
+from symbols import Symbols, demangled, readable
 
 BEGIN, MARK, END = 1, 2, 3
 # Where the processor goes on an interrupt, in the kernel and in a program.
 IRQ_VECTORS = (0x280, 0x480)
 PHASES = ("submit_doorbell", "submit_return", "irq_signal")
+
+# Each function is of the first group that its path matches. What is inlined counts for the function that it is inlined into.
+GROUPS = (
+    ("ticks and interrupts of the clock",
+     r"timekeeping|hrtimer|^tick_|_tick$|tick_nohz|jiffies|update_vsyscall|handle_percpu|^vectors|el1h|irq_resolve|sched_clock_irq"
+     r"|clockevents|timerqueue|account_system_time|update_process_times|add_interrupt|radix_tree|^gic_|handle_irq|irq_(enter|exit)"),
+    ("job queue, executor's poll of the task", r"jobqueue::|kasync|drop_in_place"),
+    ("scheduler: the thread that sends",
+     r"^kthread_|wake|ttwu|sched|enqueue|dequeue|(task|entity)_(rt|fair|dl|stop|idle)|^pick_|^put_prev|update_(se|curr|rq|rt|load|cfs|min"
+     r"|deadline|entity)|__update_load|__switch_to|finish_task_switch|cpu_switch_to|fpsimd|cpupri|resched|dl_server|^plist|pelt"
+     r"|place_entity|task_tick|task_woken|__rb_insert|^rb_|rcu_qs|context_switch|preempt_schedule|push_rt|pull_rt|balance"),
+    ("mailbox: RTKit's thread, ring and message", r"^(rtkit|apple_rtkit|apple_mbox)|^<?rtkit::"),
+    ("allocations, C", r"alloc|kfree|kvfree|kmem|slab|is_vmalloc"),
+    ("DRM's memory manager, of a batch of commands", r"drm_mm|_hole"),
+    ("system call, DRM's dispatch, copies from the client",
+     r"el0|ret_to_user|xa_load|__arm64_sys|invoke_syscall|^fd(get|put)|fget|drm_ioctl|drm_dev_|IOCTLS|copy_from_user|copy_to_user|uaccess|srcu|file_update"
+     r"|vfs_ioctl|security_"),
+    ("sync objects and fences", r"dma_fence|syncobj|drm_syncobj|sync_records"),
+    ("locks, reference counts, small copies, clock",
+     r"^rust_helper_|spin_(un)?lock|mutex_|rcu_|preempt_|^mem(set|move|cpy|cmp)|__mem|arch_counter|ktime_get|cntvct|sched_clock|nsecs_to"),
+    ("command: reading it, writing it for the firmware",
+     r"parser|Parser|command::|compute::|render|fragment::|vertex::|tiling|tvb|attachments|columns::|usage|^<?asahi::(uapi|submit)"
+     r"|submit::submit|::Checked|command_memory"),
+    ("queue's slots, rings and stamps", r"asahi"),
+    ("other", r""),
+)
 
 
 def jobs(path):
@@ -83,8 +109,15 @@ def main(trace, symbols, prefix, profile):
                 if word != MARK:
                     name = symbols.at(word)
                     counts[name] = counts.get(name, 0) + 1
-        paths = dict(readable(sorted(counts)))
+        names = sorted(counts)
+        paths = dict(readable(names))
         print(f"  from {min(lengths)} to {max(lengths)}")
+        groups = dict.fromkeys((group for group, _ in GROUPS), 0)
+        for name, path in zip(names, demangled(names)):
+            groups[next(group for group, pattern in GROUPS if re.search(pattern, path))] += counts[name]
+        for group, count in groups.items():
+            print(f"{count / len(measured):8.0f}  {group}")
+        print("  of which")
         for name, count in sorted(counts.items(), key=lambda item: -item[1]):
             if count / len(measured) >= 4:
                 print(f"{count / len(measured):8.0f}  {paths[name]}")

@@ -18,14 +18,15 @@ plugin() {
 }
 
 # trace_submit DIR KERNEL [render]: the trace of SUBMITs of compute jobs, or of renders, in DIR/trace, and the kernel's symbols in
-# DIR/submit-symbols. Jobs take 20 ms, so that the interrupt comes when SUBMIT has returned.
+# DIR/submit-symbols. The firmware gets a doorbell after 10 ms, and jobs take 20 ms, so that all interrupts come when SUBMIT has returned:
+# with the first doorbell, firmware writes lines to its log, for which it interrupts.
 trace_submit() {
 	local programs trace
 	programs=$(guest_programs) || die "the guest's programs do not build"
 	trace=$(plugin trace "$1") || die "the plugin does not build"
 	cp "$programs/submit" "$1/"
-	"$BENCH/../vm/vm" exec "$2" --plugin "$trace" --processors 1 --emu "--fault delay:20" --share "$1" --timeout 300 \
-		--log "$1/submit-machine" -- sh -c 'cat /proc/kallsyms >/mnt/share/submit-symbols; /mnt/share/submit '"${3:-}" \
+	"$BENCH/../vm/vm" exec "$2" --plugin "$trace" --processors 1 --emu "--hardware slow-doorbell:10 --fault delay:20" \
+		--share "$1" --timeout 300 --log "$1/submit-machine" -- sh -c 'cat /proc/kallsyms >/mnt/share/submit-symbols; /mnt/share/submit '"${3:-}" \
 		>"$1/submit.log" 2>&1 || die "SUBMIT was not measured (status $?); see $1/submit.log"
 }
 

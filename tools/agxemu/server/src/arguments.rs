@@ -81,6 +81,8 @@ hardware
   slow-quiesce:MS
                  the answer to the host that says that it goes takes so long; not part of strict
   slow-sleep:MS  so long from the message to sleep to the answer; not part of strict
+  slow-doorbell:MS
+                 so long from a doorbell to the firmware; not part of strict
   power-domain   there is a power domain; without power registers do not answer, and the
                  coprocessor's state is lost
   strict         all of these, with 1500 and 300 ms

@@ -325,6 +325,8 @@ impl<'a> Life<'a> {
             take_time(hardware.quiesce_ms);
         } else if rtkit::puts_to_sleep(message) {
             take_time(hardware.sleep_ms);
+        } else if message.1 == message::ENDPOINT_DOORBELL {
+            take_time(hardware.doorbell_ms);
         }
         match self.rtkit.message(message) {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),

@@ -17,8 +17,9 @@
 //! | `slow-boot:MS` | each answer in RTKit's dialogue at a start takes so long |
 //! | `slow-quiesce:MS` | the answer to the host that says that it goes takes so long |
 //! | `slow-sleep:MS` | the coprocessor sleeps, and says so, so long after it was told to |
+//! | `slow-doorbell:MS` | so long from a doorbell to the firmware |
 //! | `power-domain` | the device tree has a power domain, see below |
-//! | `strict` | all of these but `slow-boot` to `slow-sleep`, with 1500 ms and 300 ms |
+//! | `strict` | all of these but `slow-boot` to `slow-doorbell`, with 1500 ms and 300 ms |
 //! | `once` | interrupt lines are signalled when they become active, and not again |
 //! | `always-on` | the same power domain, of which the device tree says that it is always on |
 //! | `poison` | accesses to pages that the guest has freed are reported |
@@ -81,6 +82,8 @@ pub struct Hardware {
     pub quiesce_ms: u64,
     /// `slow-sleep`, in milliseconds
     pub sleep_ms: u64,
+    /// `slow-doorbell`, in milliseconds
+    pub doorbell_ms: u64,
     /// `statistics`, `stamp-bits`, `cache`, `slow-init`, `slow-halt`, `stamps`
     pub firmware: Behaviour,
 }
@@ -99,6 +102,7 @@ impl Hardware {
         boot_ms: 0,
         quiesce_ms: 0,
         sleep_ms: 0,
+        doorbell_ms: 0,
         firmware: Behaviour {
             initialize_ms: STRICT_INITIALIZE_MS,
             halt_ms: STRICT_HALT_MS,
@@ -137,6 +141,7 @@ impl Hardware {
                 "slow-boot" => self.boot_ms = ms,
                 "slow-quiesce" => self.quiesce_ms = ms,
                 "slow-sleep" => self.sleep_ms = ms,
+                "slow-doorbell" => self.doorbell_ms = ms,
                 _ => return Err(bad()),
             }
             return Ok(());
@@ -156,6 +161,7 @@ impl Hardware {
                     boot_ms: self.boot_ms,
                     quiesce_ms: self.quiesce_ms,
                     sleep_ms: self.sleep_ms,
+                    doorbell_ms: self.doorbell_ms,
                     ..Self::STRICT
                 };
                 return Ok(());
@@ -190,9 +196,10 @@ mod tests {
         assert_ne!(h, Hardware::STRICT);
         h.add("slow-init:1500,slow-halt:300").unwrap();
         assert_eq!(h, Hardware::STRICT);
-        h.add("slow-boot:7,slow-quiesce:8,slow-sleep:9,strict")
+        h.add("slow-boot:7,slow-quiesce:8,slow-sleep:9,slow-doorbell:10,strict")
             .unwrap();
-        assert_eq!((h.boot_ms, h.quiesce_ms, h.sleep_ms), (7, 8, 9));
+        assert_eq!((h.boot_ms, h.quiesce_ms), (7, 8));
+        assert_eq!((h.sleep_ms, h.doorbell_ms), (9, 10));
         let mut strict = Hardware::default();
         strict.add("poison,strict,slow-init:2,always-on").unwrap();
         assert_eq!(strict.domain, Domain::AlwaysOn);

@@ -6,7 +6,7 @@ mod host;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agx_abi::uat::{LEVEL_ENTRIES, LEVEL_SHIFTS};
 use agxemu_soc::device::{BAR_ASC, BAR_PMGR, BAR_SGX, MAILBOX};
@@ -168,4 +168,20 @@ fn a_forgotten_invalidation_is_reported() {
             assert_eq!(host.soc.stale(), 0);
         }
     }
+}
+
+#[test]
+fn a_slow_doorbell_is_late_and_not_lost() {
+    let mut slow = Hardware::default();
+    slow.add("slow-doorbell:300").unwrap();
+    let host = Host::with(vec![], slow);
+    host.start();
+    host.announce();
+    host.map_page(FREE + 8 * PAGE);
+    host.boot();
+    let rung = Instant::now();
+    // Without init data a doorbell is the firmware's end.
+    host.send(0x0083_0000_0000_0010, 0x21);
+    host.wait("note", || host.log.has("before INIT").then_some(()));
+    assert!(rung.elapsed() >= Duration::from_millis(300));
 }
