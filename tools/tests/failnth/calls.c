@@ -320,6 +320,23 @@ int import(struct state *s, int fd, int file)
 	return ret;
 }
 
+int import_bound(struct state *s, int file, uint64_t addr, uint64_t size)
+{
+	int ret = import(s, s->ctx.fd, file);
+
+	if (ret)
+		return ret;
+	ret = vm_bind(s->ctx.fd, s->ctx.vm, s->made, addr, size);
+	if (ret)
+		gem_close(s->ctx.fd, s->made);
+	return ret;
+}
+
+void undo_own_import(struct state *s)
+{
+	need("close what was imported", gem_close(s->ctx.fd, s->made));
+}
+
 static int call_import(struct state *s)
 {
 	return import(s, s->other, s->exported);

@@ -82,6 +82,8 @@ void check_garbage(struct state *s);
 
 /* Imports a shared buffer's @file to @fd, as s->made. Returns 0 or a negative errno. */
 int import(struct state *s, int fd, int file);
+/* The same to the context's file, and binds @size bytes of it at @addr. */
+int import_bound(struct state *s, int file, uint64_t addr, uint64_t size);
 /* The result of a job. */
 int run_job(struct state *s);
 /* Submits to a queue that has had no job, which is s->made then. */
@@ -89,6 +91,8 @@ int submit_on_new_queue(struct state *s, const void *commands, size_t size);
 void prepare_timestamps(struct state *s);
 /* What ends what the calls of these names have made. */
 void undo_gem_create(struct state *s);
+/* The close of the handle unbinds the buffer, too. */
+void undo_own_import(struct state *s);
 void undo_render(struct state *s);
 void undo_submit(struct state *s);
 void undo_timestamps(struct state *s);

@@ -16,21 +16,9 @@ static int call_import(struct state *s)
 	return import(s, s->ctx.fd, s->pages);
 }
 
-static void undo_import(struct state *s)
-{
-	need("close what was imported", gem_close(s->ctx.fd, s->made));
-}
-
 static int call_bound(struct state *s)
 {
-	int ret = call_import(s);
-
-	if (ret)
-		return ret;
-	ret = vm_bind(s->ctx.fd, s->ctx.vm, s->made, PAGES_VA, PAGES * PAGE);
-	if (ret)
-		gem_close(s->ctx.fd, s->made);
-	return ret;
+	return import_bound(s, s->pages, PAGES_VA, PAGES * PAGE);
 }
 
 bool pages_init(struct state *s)
@@ -53,9 +41,8 @@ bool pages_init(struct state *s)
 
 const struct call page_calls[] = {
 	{ .name = "PRIME_FD_TO_HANDLE of a process's pages", .make = call_import,
-	  .undo = undo_import, .least = 4 },
-	/* The close of the handle unbinds it. */
+	  .undo = undo_own_import, .least = 4 },
 	{ .name = "the same, and VM_BIND of them", .make = call_bound,
-	  .undo = undo_import, .least = 6 },
+	  .undo = undo_own_import, .least = 6 },
 	{},
 };

@@ -59,24 +59,13 @@ static int call_foreign(struct state *s)
 
 static int call_foreign_bound(struct state *s)
 {
-	int ret = call_foreign(s);
-
-	if (ret)
-		return ret;
-	ret = vm_bind(s->ctx.fd, s->ctx.vm, s->made, ARRAY_VA, PAGE);
-	if (ret)
-		gem_close(s->ctx.fd, s->made);
-	return ret;
+	return import_bound(s, s->foreign, ARRAY_VA, PAGE);
 }
 
-static void undo_foreign(struct state *s)
-{
-	need("close what was imported", gem_close(s->ctx.fd, s->made));
-}
-
+/* An unbind where nothing is bound succeeds. */
 static void undo_foreign_bound(struct state *s)
 {
-	undo_foreign(s);
+	undo_own_import(s);
 	need("unbind it", vm_bind_op(s->ctx.fd, s->ctx.vm, (struct drm_asahi_gem_bind_op){
 		.flags = DRM_ASAHI_BIND_UNBIND, .addr = ARRAY_VA, .range = PAGE }));
 }
@@ -316,7 +305,7 @@ void syncs_init(struct state *s)
 const struct call sync_calls[] = {
 	{ .name = "mmap", .make = call_mmap, .undo = undo_mmap, .least = 1 },
 	{ .name = "PRIME_FD_TO_HANDLE of another driver's", .make = call_foreign,
-	  .undo = undo_foreign, .least = 4 },
+	  .undo = undo_own_import, .least = 4 },
 	{ .name = "the same, and VM_BIND", .make = call_foreign_bound,
 	  .undo = undo_foreign_bound, .least = 6 },
 	{ .name = "PRIME_FD_TO_HANDLE by another driver", .make = call_export_to_vgem,

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 #
-# Programs of Debian's that the guest does not have, in images that are laid over its /usr.
+# Programs of Debian's that the guest does not have, in images that are laid over its /usr, and how they run there. For sourcing after
+# vm/lib/{common,packages,toolchain,kernel,guest,build}.sh.
 
 # What draws, beside what "vm exec --graphics" has: a toolkit or two, and a game.
 PROGRAMS_PACKAGES=weston,gtk-4-examples,qt6-base-examples,qt6-wayland,neverball,fonts-dejavu-core,libglib2.0-bin
@@ -62,4 +63,21 @@ browser_image() {
 
 media_image() {
 	laid_over media "$MEDIA_PACKAGES"
+}
+
+# run_programs DIR NAME SECONDS VARIABLES OPTIONS FILE…: runs in-guest, the first FILE, over image NAME. DIR keeps results and pictures, and
+# starts with the recorded results: what has one there is not run again. VARIABLES are the guest's, OPTIONS those of "vm exec".
+run_programs() {
+	local dir=$1 name=$2 seconds=$3 variables=$4 options=$5 programs image
+	shift 5
+	mkdir -p "$dir"
+	[ -e "$dir/results" ] || grep -v '^#' "$REPO/tools/tests/results/programs.txt" >"$dir/results"
+	programs=$(guest_programs)
+	image=$("${name}_image")
+	ln -f "$image" "$dir/$name.image" 2>/dev/null || cp "$image" "$dir/$name.image"
+	cp "$@" "$REPO/tools/tests/programs/over.sh" "$programs"/{libframes.so,compare-pictures} "$dir/"
+	# shellcheck disable=SC2086
+	"$REPO/tools/vm/vm" exec --plain-kernel $options --memory 3072 --log "$dir" --timeout "$seconds" --share "$dir" \
+		-- env $variables bash "/mnt/share/${1##*/}" >"$dir/output" 2>&1 ||
+		say "the machine's status is $?: the end of $dir/output is"$'\n'"$(tail -n 5 "$dir/output")"
 }
