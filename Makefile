@@ -11,7 +11,7 @@ help:
 	@echo 'make run                     boot a VM with an emulated M1 GPU and run the main job on it'
 	@echo '                         CHIP=t6002 emulates another chip, FIRMWARE=13.5 another firmware of it; the same for'
 	@echo '                         shell, desktop and bench-gpu'
-	@echo 'make test                    tests of all that a change can break, on the host and in VMs: half an hour'
+	@echo 'make test                    tests of all that a change can break, on the host and in VMs: 21 minutes, more the first time'
 	@echo 'make test-all                all tests, and the whole of each: hours; goes on where it was cut off'
 	@echo '                         KEEP=1 does not repeat what passed on an earlier tree, and says so'
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
