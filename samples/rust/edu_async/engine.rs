@@ -80,9 +80,10 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         let operation = tag.start(memory);
         self.is_at(State::Busy);
         if let Err(e) = tell() {
+            // Before the room is free: the next client says that it is busy.
+            self.is_at(State::Idle);
             // SAFETY: The device knows nothing of it.
             let _memory = unsafe { self.work.complete(id, R::default()) };
-            self.is_at(State::Idle);
             return Err(e);
         }
         let result = timeout(LIMIT, operation).await;
@@ -107,7 +108,10 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         }
         // CAST: It is a tag's.
         let id = self.at.load(Acquire) as u16;
-        self.is_at(State::Idle);
+        // An engine that counts as dead stays so, however late it is done.
+        if self.is_busy() {
+            self.is_at(State::Idle);
+        }
         // SAFETY: The device has said that it is done with what it was at.
         match unsafe { self.work.complete(id, result()) } {
             Ok(None) => (),

@@ -24,7 +24,9 @@ use crate::{
         State, //
     }, //
 };
+use core::future::ready;
 use kasync::{
+    select,
     sync::{
         watch,
         Notify,
@@ -126,11 +128,12 @@ async fn wait_ready(registers: &Registers, ready: bool) -> Result {
 }
 
 /// Stops the controller, and waits until it has. When this returns the device accesses no memory,
-/// whatever it returns: one that does not stop is cut off from it.
+/// whatever it returns: one that does not stop is cut off from it. One that is not there any more
+/// has stopped.
 ///
 /// # Errors
 ///
-/// `ETIMEDOUT` if it does not stop, `ENODEV` if it is not there any more.
+/// `ETIMEDOUT` if it does not stop.
 pub(crate) async fn disable(registers: &Registers) -> Result {
     let ask = |bar: &pci::Bar<'_, END>| {
         bar.update(CC, |cc| cc.with_const_en::<0>().with_const_shn::<0>());
@@ -142,7 +145,10 @@ pub(crate) async fn disable(registers: &Registers) -> Result {
     if stopped.is_err() {
         registers.cut_off();
     }
-    stopped
+    match stopped {
+        Err(ENODEV) => Ok(()),
+        stopped => stopped,
+    }
 }
 
 /// Starts the controller with its admin queue, and waits until it is ready.
@@ -267,26 +273,22 @@ impl Controller {
             // queues were taken down.
             unsafe { queue.stopped() };
         }
-        match disabled {
-            // A device that is not there has stopped.
-            Ok(()) | Err(ENODEV) => Ok(()),
-            Err(e) => Err(e),
-        }
+        disabled
     }
 
     /// Resets the controller, after which it is live.
     ///
     /// # Errors
     ///
-    /// `ETIMEDOUT` if it does not stop; those of [`enable`] and [`admin`], `ENODEV` if it has fewer
-    /// queues than before. What was in flight has ended in any case.
-    pub(crate) async fn reset(&self) -> Result {
-        self.stop()
-            .await
-            .inspect_err(|e| pr_err!("the controller does not stop: {e:?}\n"))?;
+    /// What the controller does not do, with `ETIMEDOUT` if it does not stop, the errors of
+    /// [`enable`] and [`admin`], or `ENODEV` if it has fewer queues than before. What was in flight
+    /// has ended in any case.
+    pub(crate) async fn reset(&self) -> Result<(), (&'static str, Error)> {
+        self.stop().await.map_err(|e| ("stop", e))?;
+        // Trouble of the time before is over. Who asks for a reset from here on gets another.
+        select(self.trouble.notified(), ready(())).await;
         let up = self.come_up().await;
-        if let Err(e) = &up {
-            pr_err!("the controller does not come up: {e:?}\n");
+        if up.is_err() {
             // Some queues may be live, with commands in them.
             let _stopped = self.stop().await;
         }
@@ -294,15 +296,17 @@ impl Controller {
     }
 
     /// Starts the controller again, with all queues.
-    async fn come_up(&self) -> Result {
-        enable(&self.registers, &self.admin).await?;
+    async fn come_up(&self) -> Result<(), (&'static str, Error)> {
         // CAST: As many as there were when the driver was bound.
         let count = self.io.len() as u16;
-        if set_queues(&self.admin, &self.trouble, count).await? < count {
-            pr_err!("the controller has fewer queues than before\n");
-            return Err(ENODEV);
+        let started = async {
+            enable(&self.registers, &self.admin).await?;
+            set_queues(&self.admin, &self.trouble, count).await
+        };
+        if started.await.map_err(|e| ("come up", e))? < count {
+            return Err(("have as many queues as before", ENODEV));
         }
-        self.create_queues().await?;
+        self.create_queues().await.map_err(|e| ("take queues", e))?;
         self.counts.resets.fetch_add(1, Full);
         Ok(())
     }

@@ -97,9 +97,7 @@ async fn stop(
             disabled
         }
     };
-    match stopped {
-        // A device that is not there has stopped.
-        Ok(()) | Err(ENODEV) => (),
-        Err(e) => pr_err!("the controller does not stop: {e:?}\n"),
+    if let Err(e) = stopped {
+        pr_err!("the controller does not stop: {e:?}\n");
     }
 }

@@ -6,17 +6,22 @@ use crate::{
     buffer::Buffer,
     command::{
         Command,
+        Completion,
         Feature, //
     },
     controller::{
         admin,
         Controller, //
     },
-    queue::Queue,
+    queue::{
+        Payload,
+        Queue, //
+    },
     state::State, //
 };
 use kasync::{
     cancelled,
+    in_flight::Abandoned,
     next,
     select,
     sync::mpsc,
@@ -51,8 +56,8 @@ pub(crate) async fn recover(controller: Arc<Controller>) {
         controller.is_at(State::Resetting);
         match controller.reset().await {
             Ok(()) => controller.is_at(State::Live),
-            Err(e) => {
-                pr_err!("no more commands after {e:?}: the controller is given up\n");
+            Err((what, e)) => {
+                pr_err!("the controller does not {what} ({e:?}): no more commands\n");
                 controller.go();
                 return;
             }
@@ -71,21 +76,33 @@ pub(crate) async fn abort(controller: Arc<Controller>, queue: Arc<Queue>) {
             Either::Left(()) => return,
             Either::Right(abandoned) => abandoned,
         };
-        let _permit = controller.aborts.acquire(1).await;
-        controller.counts.aborts.fetch_add(1, Full);
-        let command = Command::abort(queue.id, abandoned.id());
-        let asked = admin(&controller.admin, &controller.trouble, command, None).await;
-        // Bit 0 is clear if the command was aborted.
-        if asked.is_ok_and(|(_, completion)| matches!(completion.to_result(), Ok(r) if r & 1 == 0))
-        {
-            controller.counts.aborted.fetch_add(1, Full);
-            if timeout(ABORT_LIMIT, abandoned.over()).await.is_err() {
-                pr_err!("queue {}: what was aborted does not end\n", queue.id);
-                controller.trouble.notify_one();
-            }
+        let aborting = abort_one(&controller, &queue, &mut abandoned);
+        // The controller will be stopped, which ends the command and what asks for its abort.
+        if let Either::Left(()) = select(cancelled(), aborting).await {
+            return;
         }
-        // Not aborted: it ends in its own time, of which `watch` is the judge.
     }
+}
+
+/// Has the device abort a command whose client has gone, and waits for its end if it has.
+async fn abort_one(
+    controller: &Controller,
+    queue: &Queue,
+    abandoned: &mut Abandoned<Payload, Completion>,
+) {
+    let _permit = controller.aborts.acquire(1).await;
+    controller.counts.aborts.fetch_add(1, Full);
+    let command = Command::abort(queue.id, abandoned.id());
+    let asked = admin(&controller.admin, &controller.trouble, command, None).await;
+    // Bit 0 is clear if the command was aborted.
+    if asked.is_ok_and(|(_, completion)| matches!(completion.to_result(), Ok(r) if r & 1 == 0)) {
+        controller.counts.aborted.fetch_add(1, Full);
+        if timeout(ABORT_LIMIT, abandoned.over()).await.is_err() {
+            pr_err!("queue {}: what was aborted does not end\n", queue.id);
+            controller.trouble.notify_one();
+        }
+    }
+    // Not aborted: it ends in its own time, of which `watch` is the judge.
 }
 
 /// Has the controller reset if a command takes too long, until cancelled.
