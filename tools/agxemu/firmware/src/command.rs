@@ -84,10 +84,12 @@ pub struct Buffer {
     pub vm_slot: u8,
     /// Blocks that it has.
     pub blocks: u32,
+    /// GpuContextData of the user queue that has set it up.
+    pub context: u64,
 }
 
-/// Reads the buffer set-up at `va`, and checks the buffer.
-pub fn init_buffer(mem: &Memory, va: u64) -> Fw<SetUp> {
+/// Reads the buffer set-up at `va` of a user queue with `context`, and checks the buffer.
+pub fn init_buffer(mem: &Memory, va: u64, context: u64) -> Fw<SetUp> {
     mem.expect(
         "buffer set-up",
         va,
@@ -107,6 +109,7 @@ pub fn init_buffer(mem: &Memory, va: u64) -> Fw<SetUp> {
         info: r.get(InitBuffer::BUFFER),
         vm_slot,
         blocks: r.get(InitBuffer::BLOCK_COUNT),
+        context,
     };
     buffer.check(mem)?;
     Ok(SetUp {
@@ -117,6 +120,11 @@ pub fn init_buffer(mem: &Memory, va: u64) -> Fw<SetUp> {
 }
 
 impl Buffer {
+    /// Blocks that its information counts, which the host changes only while there are no scenes.
+    pub fn counted(&self, mem: &Memory) -> Fw<u32> {
+        mem.u32(mem.at(self.info, BufferInfo::BLOCK_COUNT))
+    }
+
     /// Blocks that its lists have by now.
     pub fn listed(&self, mem: &Memory) -> Fw<u32> {
         let control = mem.u64(mem.at(self.info, BufferInfo::BLOCK_CTL))?;

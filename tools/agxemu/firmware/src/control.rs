@@ -66,6 +66,11 @@ impl Core {
                 let slot = r.get(GrowTvbAck::BUFFER_SLOT);
                 let vm_slot = r.get(GrowTvbAck::VM_SLOT);
                 let counter = r.get(GrowTvbAck::COUNTER);
+                // No driver has given another; what that would do is not known.
+                let halts = self.mem.at(self.init.status, init::FwStatus::HALT_COUNT);
+                let halts = self.mem.u64(halts)?;
+                self.mem
+                    .usual(r, "halts of GrowTVBAck", GrowTvbAck::HALT_COUNT, halts);
                 self.tvb
                     .answer(&self.mem, slot, vm_slot, counter)
                     .map_err(|e| Panic(format!("{r}: {e}")))

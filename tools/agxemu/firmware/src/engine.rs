@@ -27,6 +27,7 @@ use crate::panic::{ensure, Fw};
 use crate::report::Trace;
 use crate::script::JobFault;
 use crate::streams::{Active, Gpu};
+use crate::tvb::Key;
 use crate::vertex::Vertex;
 use crate::work::{Command, Work};
 
@@ -67,6 +68,11 @@ impl Core {
         let Some(queue) = self.queues.get_mut(&info) else {
             return Ok(());
         };
+        // Its tag is read anew, and may be another than that which was counted.
+        ensure!(
+            queue.open_events != 0,
+            "{queue}: command at {va:#x} did no work when it was submitted"
+        );
         queue.promised = None;
         queue.last_value = Some(value);
         queue.last_stamp = Some(work.stamps.host);
@@ -75,6 +81,9 @@ impl Core {
         let aborted = queue
             .abort_to
             .is_some_and(|to| crate::stamps::reached(to, value));
+        if !aborted {
+            queue.abort_to = None;
+        }
         let name = match kind {
             PipeKind::Vertex => "vertex command",
             PipeKind::Fragment => "fragment command",
@@ -322,7 +331,10 @@ impl Core {
             Command::Compute(_) => Ok(()),
             Command::Vertex(vertex) => {
                 let key = (vertex.work.vm_slot, vertex.target.scene);
-                self.counters.overflows += u64::from(self.tvb.overflows(key));
+                if self.tvb.overflows(key) {
+                    self.counters.overflows += 1;
+                    self.check_shading(key)?;
+                }
                 self.tvb.account(&self.mem, key)
             }
             Command::Fragment(fragment) => {
@@ -347,6 +359,24 @@ impl Core {
                 Ok(())
             }
         }
+    }
+
+    /// The scene at `key` is shaded in parts while its vertex half runs, by the fragment command,
+    /// which therefore has to wait in its queue.
+    fn check_shading(&self, key: Key) -> Fw<()> {
+        let Some(scene) = self.tvb.scene(key) else {
+            return Ok(());
+        };
+        let (slot, value) = scene.fragment;
+        let owner = u8::try_from(slot).ok().and_then(|s| self.slots.owner(s));
+        let queue = owner.and_then(|info| self.queues.get(&info));
+        ensure!(
+            queue.is_some_and(|queue| queue.limit != queue.fetched),
+            "scene at {:#x} does not fit its buffer, and its fragment command, of event slot \
+             {slot} and value {value:#x}, is not queued",
+            key.1
+        );
+        Ok(())
     }
 
     fn retire(&mut self, kind: PipeKind) -> Fw<()> {

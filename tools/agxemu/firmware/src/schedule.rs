@@ -97,7 +97,8 @@ impl Core {
     }
 
     fn init_buffer(&mut self, info: u64, va: u64) -> Fw<()> {
-        let set_up = command::init_buffer(&self.mem, va)?;
+        let context = self.queues.get(&info).map_or(0, |queue| queue.context);
+        let set_up = command::init_buffer(&self.mem, va, context)?;
         let blocks = u64::from(set_up.buffer.blocks);
         self.counters.tvb_blocks = self.counters.tvb_blocks.max(blocks);
         self.tvb.set_up(&set_up)?;

@@ -96,6 +96,7 @@ impl Core {
             );
             // A new owner starts from the stamp that the last one left behind.
             queue.last_value = None;
+            queue.abort_to = None;
             queue.waited.clear();
             queue.set_slot(&self.mem, m.slot)?;
             self.slots.assign(m.slot, info);

@@ -164,6 +164,13 @@ impl Tvb {
             buffer.info,
             buffer.blocks
         );
+        let counted = buffer.counted(mem)?;
+        ensure!(
+            counted <= buffer.blocks,
+            "{what}: buffer at {:#x} counts {counted:#x} blocks, set up with {:#x}",
+            buffer.info,
+            buffer.blocks
+        );
         ensure!(
             buffer.blocks >= least,
             "{what}: buffer of {} blocks, the frame needs {least}",
@@ -210,9 +217,11 @@ impl Tvb {
         self.scenes.remove(&key);
     }
 
-    /// A user queue is gone, with its scenes.
+    /// A user queue is gone, with its scenes and the buffers that it has set up. That the firmware
+    /// forgets those is inferred: drivers have always set a new queue's buffer up.
     pub fn forget(&mut self, context: u64) {
         self.scenes.retain(|_, scene| scene.context != context);
+        self.buffers.retain(|_, buffer| buffer.context != context);
     }
 
     /// Returns the pages of the buffer that `scene` is in.

@@ -5,7 +5,8 @@
 use agx_abi::channel::PipeKind;
 use agx_abi::compute::{EncoderParams, JobMeta, TimestampPointers};
 use agx_abi::event::{Notifier, SLOTS, STAMP_STEP};
-use agx_abi::uat::{clients_have_kernel_half, ttb_asid, ttb_table, Protection, TTB_VALID};
+use agx_abi::uat::{clients_have_kernel_half, ttb_asid, ttb_table, Protection};
+use agx_abi::uat::{PAGE_SIZE, TTB_VALID};
 use agx_abi::{Abi, Everywhere, Field, Opt, Value};
 
 use crate::compute::Compute;
@@ -118,6 +119,8 @@ impl Work {
             "{r}: context {vm_slot} does not map the dummy page {:#x} of hardware data B",
             init.dummy_page
         );
+        let shared = &[Protection::GPU_SHARED_RW];
+        mem.expect_in(vm_slot, "dummy page", init.dummy_page, PAGE_SIZE, shared)?;
         let samplers = encoder(mem, r, f.encoder)?;
         let stamps = meta(mem, r, f.meta)?;
         let timestamps = times(mem, r, f.timestamps, None)?;

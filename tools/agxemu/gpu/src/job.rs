@@ -19,6 +19,11 @@ use crate::threadgroup::Meter;
 use crate::tlb::{Pages, Uncached};
 use crate::trace::Sink;
 
+/// A block of a control stream, and a launch with its state and registers, in instructions of a
+/// group that take about as long.
+const BLOCK: u64 = 32;
+const LAUNCH: u64 = 500;
+
 /// Bit of a barrier that makes the USC forget code.
 const BARRIER_FORGET_CODE: u32 = 1 << 3;
 
@@ -116,8 +121,10 @@ impl Job {
                 if self.meter.stop.load(Ordering::Relaxed) {
                     return Err(End::Stopped);
                 }
+                self.meter.spend(BLOCK)?;
                 match step {
                     Step::Launch(launch) => {
+                        self.meter.spend(LAUNCH)?;
                         launched(&launch);
                         threads += executor.launch(&launch)?;
                         launches += 1;

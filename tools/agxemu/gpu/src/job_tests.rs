@@ -97,6 +97,20 @@ fn job(threads: usize) -> Job {
     Job::new(stream, settings, limits)
 }
 
+#[test]
+fn launches_without_threads_are_charged() {
+    let memory = context(&[[0, 1, 1, 1, 1, 1]; 200], &STOP);
+    assert_eq!(run(&memory, 1).end, End::Terminated);
+    let mut limited = job(1);
+    limited.meter.job_limit = 1 << 16;
+    limited.run(&memory, None, &mut |_| {});
+    let end = limited.outcome().expect("over").end;
+    assert!(
+        matches!(&end, End::Hang(text) if text.starts_with("endless job: ")),
+        "{end:?}"
+    );
+}
+
 fn run(memory: &Paged, threads: usize) -> Outcome {
     let job = job(threads);
     assert_eq!(job.outcome(), None);

@@ -201,6 +201,9 @@ impl<'a> Life<'a> {
             self.soc.set_off(false);
             self.soc.set_asleep(false);
             take_time(self.config.hardware.boot_ms);
+            if self.is_over() {
+                return;
+            }
             let hello = self.rtkit.start();
             self.send(hello);
         }
@@ -327,6 +330,10 @@ impl<'a> Life<'a> {
             take_time(hardware.sleep_ms);
         } else if message.1 == message::ENDPOINT_DOORBELL {
             take_time(hardware.doorbell_ms);
+        }
+        // It may have been reset meanwhile. What comes next is of its successor.
+        if self.is_over() {
+            return;
         }
         match self.rtkit.message(message) {
             Ok(actions) => actions.into_iter().for_each(|action| self.act(action)),

@@ -181,7 +181,20 @@ fn a_slow_doorbell_is_late_and_not_lost() {
     host.boot();
     let rung = Instant::now();
     // Without init data a doorbell is the firmware's end.
-    host.send(0x0083_0000_0000_0010, 0x21);
+    host.send(0x0083_0000_0000_0011, 0x21);
     host.wait("note", || host.log.has("before INIT").then_some(()));
     assert!(rung.elapsed() >= Duration::from_millis(300));
+}
+
+#[test]
+fn what_was_reset_says_nothing_to_its_successor() {
+    let mut slow = Hardware::default();
+    slow.add("slow-boot:300").unwrap();
+    let host = Host::with(vec![], slow);
+    host.write(BAR_ASC, 0x44, 0x10);
+    std::thread::sleep(Duration::from_millis(50));
+    host.device.reset();
+    std::thread::sleep(Duration::from_millis(600));
+    // The mailbox to the host is empty.
+    assert_ne!(host.read(BAR_ASC, MAILBOX + 0x114) & 1 << 17, 0);
 }

@@ -192,6 +192,11 @@ const COMMAND: &[Case] = &[
     ("does not map the dummy page 0x7fffff8000", |m| {
         m.d.mem.unmap(1, m.d.habits.dummy_page)
     }),
+    ("dummy page", |m| {
+        let page = m.d.habits.dummy_page;
+        let pa = m.d.mem.page();
+        m.d.mem.map(1, page, pa, Protection::GPU_SHARED_RO);
+    }),
     ("unaligned threshold", |m| {
         let threshold = Notifier::THRESHOLD;
         m.d.mem.set(m.q.notifier, threshold, m.q.threshold + 2);

@@ -244,6 +244,19 @@ fn a_failed_channel_is_recovered_and_others_go_on() {
 }
 
 #[test]
+fn a_recovered_queue_runs_on_another_slot() {
+    let mut d = driver(&["channel-error:1"]);
+    let mut q = Queue::new(&mut d, 7, 2, 1, 5);
+    q.run(&mut d, STREAM).unwrap();
+    recover(&mut d, q.info, PipeKind::Compute, q.value).unwrap();
+    // The stamps of this slot are below the one up to which the queue was given up.
+    q.move_to(&d, 2);
+    q.run(&mut d, STREAM).unwrap();
+    assert_eq!(d.host_stamp(2), initial_stamp(2) + 0x100);
+    assert_eq!(d.fw.counters().jobs, 2);
+}
+
+#[test]
 fn a_wrong_recovery_is_a_panic() {
     type Recovery = fn(&mut Driver, &Queue) -> Result<(), Panic>;
     let cases: [(Recovery, &str); 3] = [

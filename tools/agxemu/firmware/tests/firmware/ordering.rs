@@ -4,6 +4,7 @@
 
 use agx_abi::buffer::BufferInfo;
 use agx_abi::channel::PipeKind;
+use agx_abi::event::initial_stamp;
 use agx_abi::queue::{Barrier, InitBuffer};
 use agx_abi::uat::pte;
 use agxemu_firmware::machine::Machine;
@@ -53,6 +54,23 @@ fn a_bad_barrier_is_a_panic_with_its_reason() {
         let panic = q.run(&mut d, STREAM).unwrap_err().0;
         assert!(panic.contains(reason), "{panic:?} does not say {reason:?}");
     }
+}
+
+#[test]
+fn a_barrier_that_becomes_a_command_is_a_panic() {
+    let mut d = driver();
+    let mut q = Queue::new(&mut d, 1, 2, 1, 0);
+    let job = q.job(&mut d, STREAM, [0, 0]);
+    let barrier = q.barrier(&mut d, 1, initial_stamp(1) + 0x100);
+    q.push(&d, barrier);
+    q.submit(&mut d).unwrap();
+    // It was not counted as one that does work.
+    d.mem.write(q.ring, &job.at.to_le_bytes());
+    let panic = d.sleep().unwrap_err().0;
+    assert!(
+        panic.contains("did no work when it was submitted"),
+        "{panic}"
+    );
 }
 
 #[test]

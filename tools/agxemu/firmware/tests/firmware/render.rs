@@ -8,7 +8,7 @@ use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::channel::{event, GrowTvbAck};
 use agx_abi::event::Notifier;
 use agx_abi::fragment::RunFragment;
-use agx_abi::init::{FragmentStatistics, RuntimePointers, VertexStatistics};
+use agx_abi::init::{FragmentStatistics, FwStatus, RuntimePointers, VertexStatistics};
 use agx_abi::tiling::Tiling;
 use agx_abi::uat::{Protection, TIMESTAMP_BASE};
 use agxemu_firmware::gpu::Options;
@@ -16,6 +16,7 @@ use agxemu_firmware::panic::Panic;
 use agxemu_firmware::tvb::Overflow;
 use agxemu_gpu::render::Program;
 
+use crate::submissions::destroy;
 use crate::support::driver::Driver;
 use crate::support::gpu::{Answer, StandIn};
 use crate::support::job::{user_context, Queue, STREAM, USC};
@@ -302,6 +303,50 @@ fn a_buffer_can_be_made_smaller_than_it_is() {
     assert_eq!(stats(&d, &r), [3, 1, 0]);
 }
 
+#[test]
+fn a_full_buffer_needs_the_fragment_command() {
+    let (mut d, gpu, mut r) = with_queue(&[]);
+    gpu.answer(&[Answer::Bins(400 * 0x8000, 4)]);
+    let made = r.make(&mut d, &shot());
+    r.push(&d, &made);
+    d.pending(1);
+    let panic = r.vertex.submit(&mut d).unwrap_err().0;
+    assert!(panic.contains("does not fit its buffer"), "{panic}");
+}
+
+#[test]
+fn a_buffer_that_has_grown_is_set_up_anew() {
+    let (mut d, _, mut r) = with_queue(&[]);
+    r.run(&mut d, &shot()).unwrap();
+    r.buffer.list(&mut d, 2);
+    // Lists may grow at any time, counts only with a new set-up.
+    r.run(&mut d, &shot()).unwrap();
+    r.buffer.count(&d);
+    let panic = r.run(&mut d, &shot()).unwrap_err().0;
+    assert!(
+        panic.contains("counts 0xa blocks, set up with 0x8"),
+        "{panic}"
+    );
+    let (mut d, _, mut r) = with_queue(&[]);
+    r.run(&mut d, &shot()).unwrap();
+    r.buffer.list(&mut d, 2);
+    r.buffer.count(&d);
+    r.rebind = true;
+    r.run(&mut d, &shot()).unwrap();
+}
+
+#[test]
+fn a_new_queue_sets_its_buffer_up() {
+    let (mut d, _, mut r) = with_queue(&[]);
+    r.run(&mut d, &shot()).unwrap();
+    destroy(&mut d, r.vertex.context).unwrap();
+    let mut other = Render::new(&mut d, 7, 2, 1, [8, 9]);
+    other.buffer = r.buffer;
+    other.rebind = false;
+    let panic = other.run(&mut d, &shot()).unwrap_err().0;
+    assert!(panic.contains("buffer slot 7 was never set up"), "{panic}");
+}
+
 /// A driver whose firmware asks for blocks, with a render that has asked.
 fn asking() -> (Driver, std::sync::Arc<StandIn>, Render, u32) {
     let mut d = Driver::new(&[]);
@@ -376,6 +421,14 @@ fn a_wrong_answer_to_a_full_buffer_is_a_panic() {
         let panic = case(&mut d, counter).unwrap_err().0;
         assert!(panic.contains(reason), "{panic:?} does not say {reason:?}");
     }
+}
+
+#[test]
+fn halts_that_an_answer_does_not_know_are_noted() {
+    let (mut d, _, _, counter) = asking();
+    d.mem.set(d.tree.status, FwStatus::HALT_COUNT, 7);
+    answer(&mut d, 7, 1, counter).unwrap();
+    assert!(d.machine.logged("halts of GrowTVBAck"));
 }
 
 #[test]

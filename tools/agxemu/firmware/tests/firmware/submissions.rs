@@ -20,7 +20,7 @@ fn driver() -> Driver {
     d
 }
 
-fn destroy(d: &mut Driver, context: u64) -> Result<(), Panic> {
+pub fn destroy(d: &mut Driver, context: u64) -> Result<(), Panic> {
     let mut m = DestroyContext::new(ABI);
     m.set(
         DestroyContext::KIND,

@@ -26,12 +26,24 @@ pub(super) fn mix(a: u32, b: u32, share: f32) -> u32 {
 }
 
 /// What a texel becomes before it is filtered, and before channels are chosen: OpenGL's modes of
-/// depth textures would not work otherwise. That all channels get the result is inferred.
-fn compared(request: &TextureRequest, sampler: &Sampler, texel: [u32; 4], lane: usize) -> [u32; 4] {
+/// depth textures would not work otherwise. That all channels get the result is inferred, and that
+/// the reference is clamped to what the texels of a format can be: the APIs demand it, and drivers
+/// give it as the shader has it.
+fn compared(
+    request: &TextureRequest,
+    image: &Image,
+    sampler: &Sampler,
+    texel: [u32; 4],
+    lane: usize,
+) -> [u32; 4] {
     let Some(reference) = &request.compare else {
         return texel;
     };
     let (r, t) = (f32::from_bits(reference[lane]), f32::from_bits(texel[0]));
+    let r = match image.codec.is_unorm() {
+        true => r.clamp(0.0, 1.0),
+        false => r,
+    };
     let holds = match sampler.compare {
         0 => r <= t,
         1 => r >= t,
@@ -106,7 +118,8 @@ pub(super) fn level_sample(
             Some(at) => reader.texel(level, at, 0)?.unwrap_or([0; 4]),
             None => sampler.border,
         };
-        Ok(swizzled(image, compared(request, sampler, texel, lane)))
+        let texel = compared(request, image, sampler, texel, lane);
+        Ok(swizzled(image, texel))
     };
     if let Some(channel) = request.gather {
         let channel = usize::from(channel);

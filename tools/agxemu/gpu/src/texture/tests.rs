@@ -214,6 +214,16 @@ fn samples_are_filtered_and_wrapped() {
     shadow.coordinates = at(10.0, 9.0);
     shadow.compare = Some(all((9.5f32 / 255.0).to_bits()));
     assert_eq!(read(&mut host, &shadow)[0], 127.5);
+    // Nothing is less than 0, or greater than 1, in a format of fractions: all are equal to it.
+    let border = &[MAX_LOD, (29, 34, 0o33), (55, 56, 2)];
+    for (compare, reference) in [(0, 1.1f32), (1, -0.1)] {
+        let mut beyond = request(TextureOp::Sample, Dim::D2, t, border);
+        beyond.sampler.bytes =
+            descriptor(&[border[0], border[1], border[2], (39, 42, 8 | compare)]);
+        beyond.coordinates = at(if compare == 0 { -1.0 } else { 0.0 }, 5.0);
+        beyond.compare = Some(all(reference.to_bits()));
+        assert_eq!(read(&mut host, &beyond)[0], 255.0, "{compare} {reference}");
+    }
     // Channels are chosen behind the comparison: 0, 0, 0, red; then one, red, red, 0.
     for (swizzle, want) in [
         (0o0555, [0.0, 0.0, 0.0, 127.5]),

@@ -193,6 +193,11 @@ impl Codec {
         }
     }
 
+    /// Returns whether channels are fractions of their largest value.
+    pub fn is_unorm(&self) -> bool {
+        self.kind == Type::Unorm
+    }
+
     /// Returns the word of a channel that is one.
     pub fn one(&self) -> u32 {
         match self.numeric() {
