@@ -10,6 +10,8 @@ PROGRAMS_PACKAGES=weston,gtk-4-examples,qt6-base-examples,qt6-wayland,neverball,
 BROWSER_PACKAGES=chromium-headless-shell,fonts-dejavu-core
 # What filters pictures with a GPU.
 MEDIA_PACKAGES=ffmpeg,gstreamer1.0-tools,gstreamer1.0-plugins-base,gstreamer1.0-gl,weston
+# Tests of a library for OpenCL.
+BLAS_PACKAGES=clblast-tests
 
 # build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already. Scripts of packages
 # do not run: in-guest does what they would have done.
@@ -43,6 +45,10 @@ build_media() {
 	build_laid_over "$1" media "$MEDIA_PACKAGES"
 }
 
+build_blas() {
+	build_laid_over "$1" blas "$BLAS_PACKAGES"
+}
+
 # laid_over NAME PACKAGES: the image of what build_NAME unpacks.
 laid_over() {
 	local dir
@@ -63,6 +69,10 @@ browser_image() {
 
 media_image() {
 	laid_over media "$MEDIA_PACKAGES"
+}
+
+blas_image() {
+	laid_over blas "$BLAS_PACKAGES"
 }
 
 # run_programs DIR NAME SECONDS VARIABLES OPTIONS FILE…: runs in-guest, the first FILE, over image NAME. DIR keeps results and pictures, and
