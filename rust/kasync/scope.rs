@@ -325,6 +325,20 @@ fn polled_within(scope: &Scope) -> bool {
     })
 }
 
+/// Returns whether the task that the calling thread is polling will be woken when `scope`, which
+/// was not cancelled yet, is cancelled.
+///
+/// The scope of the task has to be part of it, and to be without the mark itself: a cancel wakes
+/// the tasks of the scopes that it marks. Whichever marks this one, the wake comes after the mark,
+/// and so is still to come.
+fn cancel_wakes_current(scope: &Scope) -> bool {
+    task::current_task().is_some_and(|task| {
+        // SAFETY: This thread is polling the task, so its scope is not moved out.
+        let own = unsafe { task.as_ref().scope() };
+        own.is_some_and(|own| own.is_within(scope) && !own.is_cancelled())
+    })
+}
+
 /// Returns whether the waker of `cx` is that of the task that the calling thread is polling, not
 /// one of a combinator.
 fn is_of_current(cx: &core::task::Context<'_>) -> bool {

@@ -3,8 +3,8 @@
 //! Futures that wait for cancellation.
 
 use super::{
+    cancel_wakes_current,
     is_of_current,
-    polled_within,
     Scope, //
 };
 use crate::{
@@ -28,8 +28,9 @@ use core::{
 
 /// The future of [`Scope::cancelled`]. Cancel safe. May be polled again after it was ready.
 ///
-/// In a task of the scope it costs one load, since cancelling wakes the tasks. Elsewhere it
-/// registers a waiter.
+/// In a task of the scope it costs a few loads, since cancelling wakes the tasks. Elsewhere it
+/// registers a waiter, and so it does in a task that was woken by an earlier cancel, that of a
+/// scope further down: a cancel wakes no task twice.
 ///
 /// # Context
 ///
@@ -76,8 +77,7 @@ impl Future for Cancelled<'_> {
                 Poll::Ready(())
             });
         }
-        if is_of_current(cx) && polled_within(this.scope) {
-            // The flag was not set above, so the wake of this task is still to come.
+        if is_of_current(cx) && cancel_wakes_current(this.scope) {
             this.unregister();
             this.site.waits(cx);
             return Poll::Pending;

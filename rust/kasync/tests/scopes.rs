@@ -337,6 +337,29 @@ fn reference_cycles_end_with_the_task() {
     });
 }
 
+/// A task whose own scope was cancelled before is not woken by the cancel of the one above, but by
+/// what it awaits there.
+#[test]
+fn cancelled_above_after_the_own_scope() {
+    manual(|world, executor| {
+        let above = executor.root().child(c"above").unwrap();
+        let own = above.child(c"between").unwrap().child(c"own").unwrap();
+        let asked = above.clone();
+        let task = async move {
+            cancelled().await;
+            asked.cancelled().await;
+        };
+        let handle = own.spawn(c"t", task).unwrap();
+        world.run();
+        own.cancel();
+        world.run();
+        assert!(!handle.is_finished());
+        above.cancel();
+        world.run();
+        assert!(handle.is_finished(), "not woken");
+    });
+}
+
 /// H9: the waker of the last poll is the one that is called.
 #[test]
 fn cancelled_and_join_take_the_last_waker() {
