@@ -23,8 +23,10 @@ use super::{
 use crate::{
     batch::Link,
     cell::OwnedCell,
+    current,
     list::Links,
     scope::Scope,
+    section::annotated,
     stat::StatCounter,
     workqueue::Work, //
 };
@@ -45,8 +47,8 @@ use kernel::{
 /// A task that only needs to be started, which cannot fail. Returned by [`Scope::reserve`].
 ///
 /// It counts as a task of its scope: joining the scope waits until it was started and has ended, or
-/// was dropped. Dropping it drops the future. If the caller may not sleep, a worker does so.
-/// Forgetting it leaks the future, and a join of the scope never ends.
+/// was dropped. Dropping it drops the future, in a signalling section, as a worker would. If the
+/// caller may not sleep, a worker does so. Forgetting it leaks the future, and a join of the scope never ends.
 ///
 /// # Context
 ///
@@ -169,8 +171,15 @@ impl<F: Future> Drop for Prepared<F> {
             // SAFETY: The task was never started, so this owns its future and both references.
             unsafe { deferred::drop_future(self.header) };
         } else {
-            // SAFETY: The task was never started, so this owns its future and both references.
-            unsafe { discard(self.header) };
+            // In a signalling section, as by a worker: the future may have the last handle of the
+            // task's own executor, whose shutdown waits for the task to leave its scope.
+            annotated(|| {
+                current::enter_section(|| {
+                    // SAFETY: The task was never started, so this owns its future and both
+                    // references.
+                    unsafe { discard(self.header) }
+                })
+            });
         }
     }
 }

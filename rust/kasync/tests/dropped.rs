@@ -378,19 +378,3 @@ fn futures_are_dropped_elsewhere() {
         assert!(poll(pin!(scope.join())).is_ready());
     });
 }
-
-/// The last handle of an executor goes where the caller must not sleep: another thread shuts it
-/// down.
-#[test]
-fn executor_is_shut_down_elsewhere() {
-    let world = World::manual();
-    let _entered = world.enter();
-    let executor = Executor::new(c"test").unwrap();
-    let task = executor.root().spawn(c"t", cancelled()).unwrap();
-    World::atomically(|| drop(executor));
-    assert!(!task.is_finished());
-    assert_eq!(world.reap(), 1);
-    assert!(task.is_finished());
-    drop(task);
-    assert_eq!(world.live_allocations(), 0);
-}
