@@ -6,6 +6,7 @@
 mod common;
 
 use common::{
+    manual,
     Count,
     OnDrop, //
 };
@@ -87,4 +88,22 @@ fn executor_dropped_with_a_reservation() {
     drop(root);
     assert_eq!(world.live_allocations(), 0);
     assert!(world.take_api_violations().is_empty());
+}
+
+/// The last handle is an output that another thread drops: that thread has others to drop as well,
+/// and waits for no task.
+#[test]
+fn executor_dropped_with_an_output() {
+    manual(|world, executor| {
+        let inner = Executor::new(c"inner").unwrap();
+        let ended = Count::default();
+        spawn_counted(inner.root(), &ended);
+        let handle = executor.root().spawn(c"t", async move { inner }).unwrap();
+        world.run();
+        World::atomically(|| drop(handle));
+        assert_eq!(world.reap(), 1);
+        assert_eq!(ended.get(), 0, "waited for the task");
+        assert_eq!(world.reap(), 1);
+        assert_eq!(ended.get(), 1);
+    });
 }
