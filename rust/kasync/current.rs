@@ -102,6 +102,15 @@ pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
     with_entry(thread, NO_TASK, f)
 }
 
+/// Returns whether the calling thread may block: it may sleep, and is neither inside a poll nor
+/// inside another signalling section. Any context.
+///
+/// Disabled preemption is not seen in a kernel without `CONFIG_PREEMPT_COUNT`.
+pub(crate) fn may_block() -> bool {
+    let thread = thread::blocking_id();
+    thread != 0 && entry(thread).is_none()
+}
+
 /// Returns the task that the calling thread is polling. It stays valid until the poll returns.
 pub(crate) fn get() -> Option<NonNull<()>> {
     let task = entry(thread::id()).filter(|t| *t != NO_TASK)?;

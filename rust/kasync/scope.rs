@@ -80,7 +80,7 @@ const MAX_DEPTH: u32 = 16;
 /// | `child`, `reserve`, `spawn`, `spawn_idle` | yes | no (they allocate) | no |
 /// | `cancel`, `is_cancelled` | yes | yes | yes |
 /// | `cancelled`, `join`, `end`, polling them | yes | yes | no |
-/// | `join_blocking` | yes | no (refused) | no |
+/// | `join_blocking` | yes | no (refused) | no (refused) |
 /// | clone, drop | yes | yes | yes |
 #[derive(Clone)]
 pub struct Scope(ARef<ScopeInner>);

@@ -124,10 +124,11 @@ impl Scope {
     /// # Errors
     ///
     /// `EDEADLK`, with a warning, inside a poll or a signalling section: a task must not block its
-    /// worker (H15), and fences could depend on the caller. Elsewhere it does not fail.
+    /// worker (H15), and fences could depend on the caller. The same where the caller is known not
+    /// to be allowed to sleep. Elsewhere it does not fail.
     pub fn join_blocking(&self) -> Result {
-        if current::in_section() {
-            api_violation(c"join_blocking() inside a poll or a signalling section");
+        if !current::may_block() {
+            api_violation(c"join_blocking() in an interrupt, a poll or a signalling section");
             return Err(EDEADLK);
         }
         self.wait_until_empty();

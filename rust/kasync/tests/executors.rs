@@ -11,11 +11,16 @@ use common::{
     OnDrop, //
 };
 use kasync::{
+    block_on,
+    block_on_interruptible,
     cancelled,
     Executor,
     Scope, //
 };
-use kernel::host::World;
+use kernel::{
+    error::code,
+    host::World, //
+};
 
 /// Spawns a task that ends when it is asked to, and counts its end.
 fn spawn_counted(scope: &Scope, ended: &Count) {
@@ -105,5 +110,26 @@ fn executor_dropped_with_an_output() {
         assert_eq!(ended.get(), 0, "waited for the task");
         assert_eq!(world.reap(), 1);
         assert_eq!(ended.get(), 1);
+    });
+}
+
+/// H15: a thread that must not sleep does not block, and what it has is dropped.
+#[test]
+fn blocking_is_refused_where_none_may_sleep() {
+    manual(|world, executor| {
+        let root = executor.root();
+        let gone = Count::default();
+        let future = || {
+            let witness = OnDrop(gone.clone());
+            async move { drop(witness) }
+        };
+        World::atomically(|| {
+            assert_eq!(block_on(future()), Err(code::EDEADLK));
+            assert_eq!(block_on_interruptible(future()), Err(code::EDEADLK));
+            assert_eq!(root.join_blocking(), Err(code::EDEADLK));
+            assert_eq!(executor.shutdown(), Err(code::EDEADLK));
+        });
+        assert_eq!((gone.get(), root.is_cancelled()), (2, false));
+        assert_eq!(world.take_api_violations().len(), 4);
     });
 }

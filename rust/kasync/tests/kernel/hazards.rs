@@ -8,6 +8,7 @@ use kernel::prelude::*;
 #[kunit_tests(kasync_hazards)]
 mod tests {
     use crate::contexts::{
+        atomic,
         counter,
         irq,
         module_refcount,
@@ -36,6 +37,7 @@ mod tests {
     };
     use kasync::{
         block_on,
+        block_on_interruptible,
         cancelled,
         sync::{
             mpsc,
@@ -232,6 +234,33 @@ mod tests {
         let expected = Expected::new(1);
         check_eq!(twice(handle)?, (true, false));
         check_eq!(expected.outstanding(), 0);
+        executor.shutdown()
+    }
+
+    /// H15: no thread blocks in a hard interrupt, nor with preemption disabled.
+    #[test]
+    fn blocking_is_refused_where_none_may_sleep() -> Result {
+        let executor = Executor::new(c"atomic")?;
+        let scope = executor.root().child(c"scope")?;
+        let mut refused = 0;
+        let mut block = || {
+            let results = [
+                block_on(async {}),
+                block_on_interruptible(async {}),
+                scope.join_blocking(),
+                executor.shutdown(),
+            ];
+            let errors = results.iter().filter_map(|r| r.as_ref().err());
+            refused += errors
+                .filter(|e| e.to_errno() == EDEADLK.to_errno())
+                .count();
+        };
+        let expected = Expected::new(8);
+        irq(&mut block);
+        atomic(&mut block);
+        check_eq!(expected.outstanding(), 0);
+        check_eq!(refused, 8);
+        check!(!scope.is_cancelled());
         executor.shutdown()
     }
 
