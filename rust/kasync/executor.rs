@@ -53,8 +53,9 @@ unsafe impl Send for Inner {}
 /// until all tasks have ended. A module that owns the executor can therefore not be unloaded before
 /// its tasks have ended. Where blocking is impossible (inside a poll, in an interrupt, in atomic
 /// context), a thread of this crate's module does the rest (H31). A task may have the last handle
-/// of its own executor. The unloading of a module waits for all tasks that run its code and reports
-/// them, even if their executor was leaked.
+/// of its own executor. The unloading of a module waits for all tasks whose type was instantiated
+/// in it, and reports them, even if their executor was leaked. It knows nothing of what else tasks
+/// call, such as futures of other modules behind a pointer.
 ///
 /// # Context
 ///

@@ -343,7 +343,9 @@ impl Traced for Header {
         // grace period.
         let _rcu = rcu::read_lock();
         if !self.state.load().is_complete() {
-            f(self.name);
+            // SAFETY: It is used in the RCU section. The task was not complete, so it was in its
+            // scope, where modules that go find it.
+            f(unsafe { self.name.get() });
         }
     }
 }

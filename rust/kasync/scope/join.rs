@@ -31,6 +31,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
+    sync::rcu,
     task::might_sleep, //
 };
 
@@ -153,11 +154,14 @@ impl Scope {
 
     /// Logs the tasks that a blocking join still waits for.
     pub(super) fn report_stall(&self) {
+        // What is shown may be part of a module that goes.
+        let _rcu = rcu::read_lock();
         let mut some = [const { None }; 4];
         let mut n = 0;
         self.each_task(|task, scope| {
             if let Some(place) = some.get_mut(n) {
-                *place = Some(task.info(scope));
+                // SAFETY: The walk holds the tree's lock, and this is used in the RCU section.
+                *place = Some(unsafe { task.info(scope) });
             }
             n += 1;
             true

@@ -7,6 +7,7 @@ use super::{
     deferred,
     header::{
         Header,
+        NameCell,
         SiteCell,
         StallState, //
     },
@@ -93,7 +94,7 @@ where
             (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(OwnedCell::new(None));
-            (&raw mut (*h).name).write(name);
+            (&raw mut (*h).name).write(NameCell::new(name));
             (&raw mut (*h).born).write(Instant::now());
             (&raw mut (*h).polls).write(StatCounter::new(0));
             (&raw mut (*h).wakes).write(StatCounter::new(0));
