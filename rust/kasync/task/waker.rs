@@ -9,7 +9,7 @@ use super::{
     wake,
     Header, //
 };
-
+use crate::trace;
 use core::{
     ffi::c_void,
     mem::ManuallyDrop,
@@ -59,8 +59,12 @@ unsafe fn wake_by_value(data: *const ()) {
         let _rcu = rcu::read_lock();
         // (5), but the waker's own reference passes to the pending mark.
         let now = task.state.load();
-        let absorbed = now.is_complete() || (now.is_claimed() && task.state.note());
-        !absorbed && schedule(task)
+        if now.is_complete() {
+            false
+        } else {
+            trace::wake(task);
+            !(now.is_claimed() && task.state.note()) && schedule(task)
+        }
     };
     if !queued {
         // SAFETY: The waker's reference was not passed on.
