@@ -86,8 +86,12 @@ impl PollContext {
     }
 
     /// Calls `f` with `task` as the thread's current task.
+    ///
+    /// # Safety
+    ///
+    /// `task` must be valid until `f` returns, and `f` must poll it.
     #[inline(always)]
-    pub(crate) fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
+    pub(crate) unsafe fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
         with_entry(self.thread.get(), task.as_ptr() as usize as u64, f)
     }
 }

@@ -132,8 +132,13 @@ pub fn cancelled() -> TaskCancelled {
     TaskCancelled(AwaitSite::here())
 }
 
-fn is_cancelled(task: NonNull<Header>) -> bool {
-    // SAFETY: This thread is polling the task, so it is valid, and its scope is not moved out.
+/// Returns whether a task was asked to end.
+///
+/// # Safety
+///
+/// The calling thread must be polling the task.
+unsafe fn is_cancelled(task: NonNull<Header>) -> bool {
+    // SAFETY: By the safety requirements it is valid, and its scope is not moved out.
     unsafe {
         let task = task.as_ref();
         task.state.load().is_cancelled() || task.scope().is_some_and(Scope::is_cancelled)
@@ -147,7 +152,8 @@ impl Future for TaskCancelled {
         // Both kinds of requests wake the task, so no waiter is needed.
         match current_task() {
             // Takes budget, so that a loop that awaits it for ever does not starve other tasks.
-            Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
+            // SAFETY: This thread is polling the task.
+            Some(task) if unsafe { is_cancelled(task) } => poll_limit(cx, |_| Poll::Ready(())),
             _ => {
                 self.0.waits(cx);
                 Poll::Pending

@@ -132,7 +132,8 @@ pub(super) unsafe fn drop_future(header: NonNull<Header>) {
     task.state.get_ref();
     // Only this function queues a task that was not started. The queue outlives the task, which is
     // in its scope.
-    if !schedule(task) {
+    // SAFETY: Not started, and with the reference taken above.
+    if !unsafe { schedule(task) } {
         // SAFETY: The reference taken above was not passed on.
         unsafe { put(header) };
     }

@@ -156,7 +156,9 @@ where
         task.state.get_ref();
         task.note_start();
         task.state.start();
-        if !schedule(task) {
+        // SAFETY: In an RCU section that was entered before the task was started, with the reference
+        // taken above.
+        if !unsafe { schedule(task) } {
             // SAFETY: The reference taken above was not passed on.
             unsafe { put(header) };
         }
