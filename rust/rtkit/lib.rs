@@ -106,7 +106,8 @@ pub trait Operations: Send + Sync + 'static {
     /// Handles a message that [`Operations::recv_message_early`] has not handled.
     fn recv_message(&self, endpoint: u8, message: u64);
 
-    /// Handles a doorbell that was not sent, since the mailbox had no room for half a second.
+    /// Handles a doorbell that was not sent, since the mailbox had no room for half a second. Not
+    /// called for a coprocessor that is not running any more.
     ///
     /// The coprocessor may not see the announced work, so the driver has to stop using it.
     fn send_failed(&self, error: Error);

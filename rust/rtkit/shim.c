@@ -164,10 +164,13 @@ static void rtkit_ring_work(struct kthread_work *work)
 		if (!apple_rtkit_is_running(r->rtk))
 			return;
 		ret = apple_rtkit_send_message(r->rtk, m->endpoint, m->message, NULL, true);
-		if (ret) {
+		if (!ret)
+			continue;
+		/* The library refuses to send if it stopped meanwhile, which is no failure of sending. */
+		if (apple_rtkit_is_running(r->rtk)) {
 			r->send_failed(r->cookie, ret);
-			return;
 		}
+		return;
 	}
 }
 

@@ -62,6 +62,13 @@ static struct {
 	struct completion freeing, may_free;
 	unsigned int freed;
 	int sent;
+	/* What becomes of a message, and how often the driver was told that one was not sent. */
+	int error;
+	int failed;
+	/* The coprocessor stops as it is sent a message. */
+	bool stops;
+	/* A thread rings while a message is sent. */
+	struct rtkit *rings;
 	/* How often it is asked to quiesce, and the first such call to which both answers come. */
 	unsigned int quiesces, answered;
 	/* The call by which the first answer has come. It counts as running until then. */
@@ -101,7 +108,16 @@ static int fake_send_message(struct apple_rtkit *rtk, u8 ep, u64 message,
 			     struct completion *completion, bool atomic)
 {
 	fake.sent++;
-	return 0;
+	if (fake.rings)
+		rtkit_ring(fake.rings, 1);
+	if (fake.stops)
+		fake.stopped = 0;
+	return fake.error;
+}
+
+static void send_failed(void *cookie, int error)
+{
+	fake.failed++;
 }
 
 static bool fake_is_running(struct apple_rtkit *rtk)
@@ -139,7 +155,8 @@ static struct rtkit *new_rtkit(struct kunit *test, struct device **dev)
 	/* That of the test before may still have its name (DEBUG_KOBJECT_RELEASE). */
 	*dev = kunit_device_register(test, test->name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, *dev);
-	r = rtkit_create(*dev, 0, NULL, doorbells, NULL, NULL, NULL, NULL, NULL, NULL);
+	r = rtkit_create(*dev, 0, NULL, doorbells, NULL, NULL, NULL, send_failed, NULL,
+			 NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_rtkit, r), 0);
 	return r;
@@ -278,6 +295,27 @@ static void calls_after_close(struct kunit *test)
 	kunit_device_unregister(test, dev);
 }
 
+/* Waits until the doorbells were sent that were rung, meanwhile included. */
+static void flush(struct rtkit *r)
+{
+	kthread_flush_worker(r->ring_worker);
+	kthread_flush_worker(r->ring_worker);
+}
+
+/* It has crashed, or was shut down, as a message was to be sent. That is no failure of sending. */
+static void stops_meanwhile(struct kunit *test)
+{
+	struct device *dev;
+	struct rtkit *r = new_rtkit(test, &dev);
+
+	fake.error = -EINVAL;
+	fake.stops = true;
+	rtkit_ring(r, 1);
+	flush(r);
+	KUNIT_EXPECT_EQ(test, fake.sent, 1);
+	KUNIT_EXPECT_EQ(test, fake.failed, 0);
+}
+
 /* Returns what a shutdown does with answers that come in those calls. */
 static int shut_down(struct kunit *test, unsigned int stopped, unsigned int answered)
 {
@@ -313,6 +351,7 @@ static struct kunit_case rtkit_cases[] = {
 	KUNIT_CASE(dropped_while_unbound),
 	KUNIT_CASE(unbound_while_dropped),
 	KUNIT_CASE(calls_after_close),
+	KUNIT_CASE(stops_meanwhile),
 	KUNIT_CASE(answers_late),
 	KUNIT_CASE(answers_half),
 	KUNIT_CASE(does_not_run),
