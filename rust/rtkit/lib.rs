@@ -109,7 +109,8 @@ pub trait Operations: Send + Sync + 'static {
     /// Handles a doorbell that was not sent, since the mailbox had no room for half a second. Not
     /// called for a coprocessor that is not running any more.
     ///
-    /// The coprocessor may not see the announced work, so the driver has to stop using it.
+    /// The coprocessor may not see the announced work, so the driver has to stop using it. Until it
+    /// has booted again nothing is sent to it, and this is not called again.
     fn send_failed(&self, error: Error);
 
     /// Returns `size` bytes of memory for the coprocessor. With `iova`, the coprocessor has mapped
@@ -258,7 +259,7 @@ impl<T: Operations> Rtkit<T> {
     /// # Errors
     ///
     /// `ENODEV` if the coprocessor is not running, or has crashed. `ETIMEDOUT` if the mailbox has
-    /// had no room for half a second.
+    /// had no room for half a second, or at once after [`Operations::send_failed`].
     pub fn send_message(&self, endpoint: u8, message: u64) -> Result {
         // SAFETY: By the type invariant `raw` is valid.
         to_result(unsafe { raw::rtkit_send(self.raw.as_ptr(), endpoint, message) })
@@ -268,7 +269,8 @@ impl<T: Operations> Rtkit<T> {
     /// memory before it are visible to the coprocessor when it receives the messages.
     ///
     /// A doorbell that was rung before and was not sent yet is sent once. Nothing is sent to a
-    /// coprocessor that is not running, or has crashed.
+    /// coprocessor that is not running, has crashed, or takes no messages
+    /// ([`Operations::send_failed`]).
     ///
     /// # Context
     ///

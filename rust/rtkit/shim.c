@@ -52,6 +52,8 @@ struct rtkit {
 	struct kthread_work ring_work;
 	struct kthread_worker *ring_worker;
 	void (*send_failed)(void *cookie, int error);
+	/* It reads no message: @send_failed was called. Until it was booted again none is sent. */
+	bool deaf;
 };
 
 /* What Rust calls: the declarations are in raw.rs. */
@@ -139,8 +141,8 @@ static void rtkit_devm_close(void *data)
  * and the library's own worker sends like that. This one never touches the interrupt. What it
  * costs: while the FIFO is full it spins with interrupts off, for the microseconds until the
  * coprocessor takes a message, or for half a second if that never takes another one. The latter
- * happens once in its life, since @send_failed gives it up; and it happens here, in a thread of the
- * kernel's, and in none of a user's.
+ * happens once after each boot, since none is sent afterwards (@deaf), and the driver gives it up in
+ * @send_failed. It happens here, in a thread of the kernel's, and in none of a user's.
  *
  * The thread is a real-time one, as that of drm/msm is for the same purpose: it needs a few hundred
  * instructions for what a job and all fences behind it wait for. Under PREEMPT_LAZY a workqueue's
@@ -153,7 +155,7 @@ static void rtkit_ring_work(struct kthread_work *work)
 	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 	u64 rung;
 
-	if (!open)
+	if (!open || READ_ONCE(r->deaf))
 		return;
 	rung = atomic64_xchg(&r->rung, 0);
 	for (; rung; rung &= rung - 1) {
@@ -168,6 +170,7 @@ static void rtkit_ring_work(struct kthread_work *work)
 			continue;
 		/* The library refuses to send if it stopped meanwhile, which is no failure of sending. */
 		if (apple_rtkit_is_running(r->rtk)) {
+			WRITE_ONCE(r->deaf, true);
 			r->send_failed(r->cookie, ret);
 		}
 		return;
@@ -251,7 +254,7 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 struct rtkit_call {
 	struct work_struct work;
 	int (*call)(struct rtkit_call *c);
-	struct apple_rtkit *rtk;
+	struct rtkit *r;
 	u8 ep;
 	u64 msg;
 	int ret;
@@ -277,7 +280,7 @@ static int rtkit_call(struct rtkit *r, struct rtkit_call c)
 		return -ENODEV;
 
 	guard(mutex)(&r->boot_lock);
-	c.rtk = r->rtk;
+	c.r = r;
 	INIT_WORK_ONSTACK(&c.work, rtkit_call_work);
 	queue_work(system_dfl_wq, &c.work);
 	flush_work(&c.work);
@@ -285,14 +288,22 @@ static int rtkit_call(struct rtkit *r, struct rtkit_call c)
 	return c.ret;
 }
 
+/* One that has booted has read messages. */
+static int rtkit_booted(struct rtkit_call *c, int ret)
+{
+	if (!ret)
+		WRITE_ONCE(c->r->deaf, false);
+	return ret;
+}
+
 static int rtkit_do_boot(struct rtkit_call *c)
 {
-	return apple_rtkit_boot(c->rtk);
+	return rtkit_booted(c, apple_rtkit_boot(c->r->rtk));
 }
 
 static int rtkit_do_wake(struct rtkit_call *c)
 {
-	return apple_rtkit_wake(c->rtk);
+	return rtkit_booted(c, apple_rtkit_wake(c->r->rtk));
 }
 
 int rtkit_boot(struct rtkit *r, bool wake)
@@ -317,8 +328,8 @@ static int rtkit_do_shutdown(struct rtkit_call *c)
 	unsigned long end = jiffies + RTKIT_QUIESCE_LIMIT;
 	int ret = -ENODEV;
 
-	while (apple_rtkit_is_running(c->rtk)) {
-		ret = apple_rtkit_quiesce(c->rtk);
+	while (apple_rtkit_is_running(c->r->rtk)) {
+		ret = apple_rtkit_quiesce(c->r->rtk);
 		if (ret != -ETIME || time_after(jiffies, end))
 			break;
 	}
@@ -332,7 +343,7 @@ int rtkit_shutdown(struct rtkit *r)
 
 static int rtkit_do_start_ep(struct rtkit_call *c)
 {
-	return apple_rtkit_start_ep(c->rtk, c->ep);
+	return apple_rtkit_start_ep(c->r->rtk, c->ep);
 }
 
 int rtkit_start_ep(struct rtkit *r, u8 ep)
@@ -342,9 +353,11 @@ int rtkit_start_ep(struct rtkit *r, u8 ep)
 
 static int rtkit_do_send(struct rtkit_call *c)
 {
-	if (!apple_rtkit_is_running(c->rtk))
+	if (!apple_rtkit_is_running(c->r->rtk))
 		return -ENODEV;
-	return apple_rtkit_send_message(c->rtk, c->ep, c->msg, NULL, true);
+	if (READ_ONCE(c->r->deaf))
+		return -ETIMEDOUT;
+	return apple_rtkit_send_message(c->r->rtk, c->ep, c->msg, NULL, true);
 }
 
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg)

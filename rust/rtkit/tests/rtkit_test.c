@@ -302,6 +302,34 @@ static void flush(struct rtkit *r)
 	kthread_flush_worker(r->ring_worker);
 }
 
+/*
+ * The coprocessor reads no message. The wait for it has interrupts off, so there is one, and the
+ * driver is told once, however often a doorbell is rung. After another boot it reads them again.
+ */
+static void deaf(struct kunit *test)
+{
+	struct device *dev;
+	struct rtkit *r = new_rtkit(test, &dev);
+
+	fake.error = -ETIMEDOUT;
+	fake.rings = r;
+	rtkit_ring(r, 1);
+	flush(r);
+	rtkit_ring(r, 1);
+	flush(r);
+	KUNIT_EXPECT_EQ(test, fake.sent, 1);
+	KUNIT_EXPECT_EQ(test, fake.failed, 1);
+	KUNIT_EXPECT_EQ(test, rtkit_send(r, 0x20, 1), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, fake.sent, 1);
+	fake.error = 0;
+	fake.rings = NULL;
+	KUNIT_EXPECT_EQ(test, rtkit_boot(r, true), 0);
+	rtkit_ring(r, 1);
+	flush(r);
+	KUNIT_EXPECT_EQ(test, fake.sent, 2);
+	KUNIT_EXPECT_EQ(test, fake.failed, 1);
+}
+
 /* It has crashed, or was shut down, as a message was to be sent. That is no failure of sending. */
 static void stops_meanwhile(struct kunit *test)
 {
@@ -351,6 +379,7 @@ static struct kunit_case rtkit_cases[] = {
 	KUNIT_CASE(dropped_while_unbound),
 	KUNIT_CASE(unbound_while_dropped),
 	KUNIT_CASE(calls_after_close),
+	KUNIT_CASE(deaf),
 	KUNIT_CASE(stops_meanwhile),
 	KUNIT_CASE(answers_late),
 	KUNIT_CASE(answers_half),
