@@ -36,7 +36,6 @@
 
 use core::{
     marker::PhantomData,
-    num::NonZeroU64,
     ptr::NonNull,
     slice, //
 };
@@ -113,9 +112,9 @@ pub trait Operations: Send + Sync + 'static {
     /// has booted again nothing is sent to it, and this is not called again.
     fn send_failed(&self, error: Error);
 
-    /// Returns `size` bytes of memory for the coprocessor. With `iova`, the coprocessor has mapped
-    /// the memory at that address already.
-    fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<Self::Buffer>;
+    /// Returns `size` bytes of memory for the coprocessor. A coprocessor that has memory of its own
+    /// for this is refused, and the driver is not asked.
+    fn shmem_setup(&self, size: usize) -> Result<Self::Buffer>;
 
     /// Handles a crash of the coprocessor. `log` is its crash log, or `None` if there was no memory
     /// for a copy.
@@ -380,10 +379,10 @@ impl<T: Operations> Callbacks<T> {
         // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         let ops = unsafe { Self::ops(cookie) };
         from_result(|| {
-            // SAFETY: `shmem` is valid for the time of the call.
-            let (size, iova) =
-                unsafe { (raw::rtkit_shmem_size(shmem), raw::rtkit_shmem_iova(shmem)) };
-            let buffer = ops.shmem_setup(size, NonZeroU64::new(iova))?;
+            let mut size = 0;
+            // SAFETY: `shmem` is valid for the time of the call, and `size` for writes.
+            to_result(unsafe { raw::rtkit_shmem_request(shmem, &mut size) })?;
+            let buffer = ops.shmem_setup(size)?;
             let (addr, iova, size) = (buffer.cpu_addr(), buffer.iova(), buffer.size());
             let buffer = KBox::into_raw(KBox::new(buffer, GFP_KERNEL)?);
             // SAFETY: `shmem` is valid for the time of the call. By the contract of `SharedBuffer`

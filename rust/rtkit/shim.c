@@ -73,8 +73,7 @@ int rtkit_start_ep(struct rtkit *r, u8 ep);
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg);
 void rtkit_ring(struct rtkit *r, u64 doorbells);
 bool rtkit_is_crashed(struct rtkit *r);
-size_t rtkit_shmem_size(const struct apple_rtkit_shmem *shmem);
-u64 rtkit_shmem_iova(const struct apple_rtkit_shmem *shmem);
+int rtkit_shmem_request(const struct apple_rtkit_shmem *shmem, size_t *size);
 void rtkit_shmem_fill(struct apple_rtkit_shmem *shmem, void *buffer, u64 iova, size_t size,
 		      void *private);
 void *rtkit_shmem_private(const struct apple_rtkit_shmem *shmem);
@@ -372,14 +371,16 @@ bool rtkit_is_crashed(struct rtkit *r)
 	return open && apple_rtkit_is_crashed(r->rtk);
 }
 
-size_t rtkit_shmem_size(const struct apple_rtkit_shmem *shmem)
+/*
+ * Stores the size of the memory that is asked for. Memory of the coprocessor's own, as that of the
+ * SMC has, is refused: it may be accessed as I/O memory only, and the answer for it differs.
+ */
+int rtkit_shmem_request(const struct apple_rtkit_shmem *shmem, size_t *size)
 {
-	return shmem->size;
-}
-
-u64 rtkit_shmem_iova(const struct apple_rtkit_shmem *shmem)
-{
-	return shmem->iova;
+	if (shmem->iova)
+		return -EOPNOTSUPP;
+	*size = shmem->size;
+	return 0;
 }
 
 void rtkit_shmem_fill(struct apple_rtkit_shmem *shmem, void *buffer, u64 iova, size_t size,

@@ -25,8 +25,7 @@
 #define rtkit_send tested_send
 #define rtkit_ring tested_ring
 #define rtkit_is_crashed tested_is_crashed
-#define rtkit_shmem_size tested_shmem_size
-#define rtkit_shmem_iova tested_shmem_iova
+#define rtkit_shmem_request tested_shmem_request
 #define rtkit_shmem_fill tested_shmem_fill
 #define rtkit_shmem_private tested_shmem_private
 
@@ -375,6 +374,18 @@ static void does_not_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.quiesces, 0);
 }
 
+/* Memory that the coprocessor has mapped is refused: the library would take it for ours. */
+static void memory_of_its_own(struct kunit *test)
+{
+	struct apple_rtkit_shmem shmem = { .size = 0x4000 };
+	size_t size = 0;
+
+	KUNIT_EXPECT_EQ(test, rtkit_shmem_request(&shmem, &size), 0);
+	KUNIT_EXPECT_EQ(test, size, 0x4000);
+	shmem.iova = 0x10000;
+	KUNIT_EXPECT_EQ(test, rtkit_shmem_request(&shmem, &size), -EOPNOTSUPP);
+}
+
 static struct kunit_case rtkit_cases[] = {
 	KUNIT_CASE(dropped_while_unbound),
 	KUNIT_CASE(unbound_while_dropped),
@@ -384,6 +395,7 @@ static struct kunit_case rtkit_cases[] = {
 	KUNIT_CASE(answers_late),
 	KUNIT_CASE(answers_half),
 	KUNIT_CASE(does_not_run),
+	KUNIT_CASE(memory_of_its_own),
 	{}
 };
 
