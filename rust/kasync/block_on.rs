@@ -126,7 +126,7 @@ unsafe fn drop_waker(data: *const ()) {
 ///
 /// Process context, outside of fence signalling sections. The thread sleeps between polls, so the
 /// future has to be `Send`: guards of spinlocks are not `Send`, and so cannot be held across an
-/// await. A caller that may not sleep is reported by `might_sleep()`.
+/// await.
 ///
 /// ```compile_fail,E0277
 /// # fn f(lock: &std::sync::Mutex<u32>) {
@@ -140,11 +140,11 @@ unsafe fn drop_waker(data: *const ()) {
 ///
 /// # Errors
 ///
-/// `EDEADLK` inside a poll or a signalling section, with a warning (H15). `ENOMEM`. On error the
-/// future is dropped.
+/// `EDEADLK` inside a poll or a signalling section, and where the caller is known not to be allowed
+/// to sleep, with a warning (H15). `ENOMEM`. On error the future is dropped.
 pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
-    if current::in_section() {
-        api_violation(c"block_on() inside a poll or a signalling section");
+    if !current::may_block() {
+        api_violation(c"block_on() in an interrupt, a poll or a signalling section");
         return Err(EDEADLK);
     }
     let parking = Parking::new()?;
@@ -163,8 +163,8 @@ pub fn block_on<F: Future + Send>(future: F) -> Result<F::Output> {
 ///
 /// As [`block_on`], and `ERESTARTSYS` if a signal is pending. On error the future is dropped.
 pub fn block_on_interruptible<F: Future + Send>(future: F) -> Result<F::Output> {
-    if current::in_section() {
-        api_violation(c"block_on_interruptible() inside a poll or a signalling section");
+    if !current::may_block() {
+        api_violation(c"block_on_interruptible() in an interrupt, a poll or a signalling section");
         return Err(EDEADLK);
     }
     let parking = Parking::new()?;

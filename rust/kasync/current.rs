@@ -86,8 +86,12 @@ impl PollContext {
     }
 
     /// Calls `f` with `task` as the thread's current task.
+    ///
+    /// # Safety
+    ///
+    /// `task` must be valid until `f` returns, and `f` must poll it.
     #[inline(always)]
-    pub(crate) fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
+    pub(crate) unsafe fn enter<R>(self, task: NonNull<()>, f: impl FnOnce() -> R) -> R {
         with_entry(self.thread.get(), task.as_ptr() as usize as u64, f)
     }
 }
@@ -100,6 +104,15 @@ pub(crate) fn enter_section<R>(f: impl FnOnce() -> R) -> R {
         return f();
     }
     with_entry(thread, NO_TASK, f)
+}
+
+/// Returns whether the calling thread may block: it may sleep, and is neither inside a poll nor
+/// inside another signalling section. Any context.
+///
+/// Disabled preemption is not seen in a kernel without `CONFIG_PREEMPT_COUNT`.
+pub(crate) fn may_block() -> bool {
+    let thread = thread::blocking_id();
+    thread != 0 && entry(thread).is_none()
 }
 
 /// Returns the task that the calling thread is polling. It stays valid until the poll returns.

@@ -13,7 +13,6 @@ use crate::{
         Core,
         Scope, //
     },
-    thread,
     workqueue::{
         self,
         Priority,
@@ -54,8 +53,9 @@ unsafe impl Send for Inner {}
 /// until all tasks have ended. A module that owns the executor can therefore not be unloaded before
 /// its tasks have ended. Where blocking is impossible (inside a poll, in an interrupt, in atomic
 /// context), a thread of this crate's module does the rest (H31). A task may have the last handle
-/// of its own executor. The unloading of a module waits for all tasks that run its code and reports
-/// them, even if their executor was leaked.
+/// of its own executor. The unloading of a module waits for all tasks whose type was instantiated
+/// in it, and reports them, even if their executor was leaked. It knows nothing of what else tasks
+/// call, such as futures of other modules behind a pointer.
 ///
 /// # Context
 ///
@@ -63,7 +63,7 @@ unsafe impl Send for Inner {}
 /// |---|---|---|---|
 /// | `new`, `with_priority` | yes | no (allocate) | no |
 /// | `root`, clone | yes | yes | yes |
-/// | `shutdown` | yes | no (refused) | no |
+/// | `shutdown` | yes | no (refused) | no (refused) |
 /// | drop of the last handle | yes (blocks) | yes (hands over) | yes (hands over) |
 #[derive(Clone)]
 pub struct Executor(Counted<Owner>);
@@ -122,11 +122,12 @@ impl Executor {
     ///
     /// # Errors
     ///
-    /// `EDEADLK` inside a poll or a signalling section, with a warning. `EBUSY` if another thread
-    /// is shutting the executor down.
+    /// `EDEADLK` inside a poll or a signalling section, and where the caller is known not to be
+    /// allowed to sleep, with a warning. `EBUSY`, at once, if another thread is shutting the
+    /// executor down.
     pub fn shutdown(&self) -> Result {
-        if current::in_section() {
-            api_violation(c"an executor is shut down inside a poll or a signalling section");
+        if !current::may_block() {
+            api_violation(c"shutdown() in an interrupt, a poll or a signalling section");
             return Err(EDEADLK);
         }
         self.0 .0.close()
@@ -160,7 +161,7 @@ impl Drop for Owner {
         if self.0.closed.as_ref().is_some() {
             return;
         }
-        if !current::in_section() && thread::blocking_id() != 0 {
+        if current::may_block() {
             // This was the last handle, so no other thread closes it. Blocking is legal here.
             let _closed = self.0.close();
             return;

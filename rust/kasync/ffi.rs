@@ -62,5 +62,5 @@ unsafe extern "C" {
     pub(crate) fn kasync_unwatch_modules();
     pub(crate) fn kasync_watch_start(ms: u32, check: unsafe extern "C" fn());
     pub(crate) fn kasync_watch_stop();
-    pub(crate) fn kasync_code_is_in(code: *const c_void, module: *const c_void) -> bool;
+    pub(crate) fn kasync_is_in(address: *const c_void, module: *const c_void) -> bool;
 }

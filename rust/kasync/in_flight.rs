@@ -226,7 +226,8 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
     fn tag(&self, permit: Permit<&Semaphore>) -> Tag<T, R> {
         // Given back with the slot.
         core::mem::forget(permit);
-        Tag::new(self.0.clone(), self.0.take())
+        // SAFETY: Taken just now.
+        unsafe { Tag::new(self.0.clone(), self.0.take()) }
     }
 
     /// Completes an operation that the device is done with, and passes its result to the future.
@@ -248,7 +249,8 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         // SAFETY: By the safety requirements.
         let completed = unsafe { slot.complete(is_round, result)? };
         if completed.is_free {
-            self.0.give_back(index);
+            // SAFETY: The slot is free since `complete()`, and was taken.
+            unsafe { self.0.give_back(index) };
         }
         if completed.is_watched {
             self.0.over.notify_waiters();
@@ -330,8 +332,8 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         loop {
             for (index, slot) in self.0.slots.iter().enumerate() {
                 if let Some(round) = slot.try_abort() {
-                    // INVARIANT: The share was taken just now.
-                    return Abandoned::new(self.0.clone(), index, round);
+                    // SAFETY: The share was taken just now.
+                    return unsafe { Abandoned::new(self.0.clone(), index, round) };
                 }
             }
             self.0.abandoned.notified().await;

@@ -80,7 +80,7 @@ const MAX_DEPTH: u32 = 16;
 /// | `child`, `reserve`, `spawn`, `spawn_idle` | yes | no (they allocate) | no |
 /// | `cancel`, `is_cancelled` | yes | yes | yes |
 /// | `cancelled`, `join`, `end`, polling them | yes | yes | no |
-/// | `join_blocking` | yes | no (refused) | no |
+/// | `join_blocking` | yes | no (refused) | no (refused) |
 /// | clone, drop | yes | yes | yes |
 #[derive(Clone)]
 pub struct Scope(ARef<ScopeInner>);
@@ -322,6 +322,20 @@ fn polled_within(scope: &Scope) -> bool {
     task::current_task().is_some_and(|task| {
         // SAFETY: This thread is polling the task, so its scope is not moved out.
         unsafe { task.as_ref().scope() }.is_some_and(|s| s.is_within(scope))
+    })
+}
+
+/// Returns whether the task that the calling thread is polling will be woken when `scope`, which
+/// was not cancelled yet, is cancelled.
+///
+/// The scope of the task has to be part of it, and to be without the mark itself: a cancel wakes
+/// the tasks of the scopes that it marks. Whichever marks this one, the wake comes after the mark,
+/// and so is still to come.
+fn cancel_wakes_current(scope: &Scope) -> bool {
+    task::current_task().is_some_and(|task| {
+        // SAFETY: This thread is polling the task, so its scope is not moved out.
+        let own = unsafe { task.as_ref().scope() };
+        own.is_some_and(|own| own.is_within(scope) && !own.is_cancelled())
     })
 }
 

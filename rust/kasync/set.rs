@@ -276,8 +276,12 @@ fn child_waker(shared: &Counted<Shared>, at: usize) -> Waker {
     unsafe { Waker::from_raw(RawWaker::new(base.wrapping_add(at).cast(), &VTABLE)) }
 }
 
-/// Returns the shared state and the child of a waker's data. See [`child_waker`].
-fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
+/// Returns the shared state and the child of a waker's data.
+///
+/// # Safety
+///
+/// `data` must be that of a waker of [`child_waker`].
+unsafe fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
     let at = data as usize % MAX;
     let base = data.cast::<u8>().wrapping_sub(at).cast_mut();
     // SAFETY: The address is that of the data of a [`Counted`], so it is not null.
@@ -289,7 +293,8 @@ fn parts(data: *const ()) -> (NonNull<Shared>, usize) {
 /// See `RawWakerVTable`.
 unsafe fn clone(data: *const ()) -> RawWaker {
     // SAFETY: The cloned waker owns a reference and keeps it, since this one is not dropped.
-    let shared = core::mem::ManuallyDrop::new(unsafe { Counted::from_raw(parts(data).0.as_ptr()) });
+    let shared = unsafe { Counted::from_raw(parts(data).0.as_ptr()) };
+    let shared = core::mem::ManuallyDrop::new(shared);
     core::mem::forget(Counted::clone(&shared));
     RawWaker::new(data, &VTABLE)
 }
@@ -298,7 +303,8 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake(data: *const ()) {
-    let (shared, at) = parts(data);
+    // SAFETY: By the safety requirements.
+    let (shared, at) = unsafe { parts(data) };
     // SAFETY: The waker is consumed, so its reference is this function's.
     unsafe { Counted::from_raw(shared.as_ptr()) }.wake(at);
 }
@@ -307,7 +313,8 @@ unsafe fn wake(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake_by_ref(data: *const ()) {
-    let (shared, at) = parts(data);
+    // SAFETY: By the safety requirements.
+    let (shared, at) = unsafe { parts(data) };
     // SAFETY: The waker's reference keeps it valid.
     unsafe { shared.as_ref() }.wake(at);
 }

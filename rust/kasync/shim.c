@@ -275,7 +275,10 @@ void kasync_watch_stop(void)
 	cancel_delayed_work_sync(&kasync_watch);
 }
 
-/* Calls going() for each module that is about to go, after its exit function. */
+/*
+ * Calls going() for each module that is about to go, after its exit function. Its memory is freed
+ * after a grace period: see free_module().
+ */
 static void (*kasync_going)(const void *mod);
 
 static int kasync_module_event(struct notifier_block *nb, unsigned long event, void *data)
@@ -300,7 +303,8 @@ void kasync_unwatch_modules(void)
 	unregister_module_notifier(&kasync_module_nb);
 }
 
-bool kasync_code_is_in(const void *code, const void *mod)
+/* Code or data. */
+bool kasync_is_in(const void *address, const void *mod)
 {
-	return within_module((unsigned long)code, mod);
+	return within_module((unsigned long)address, mod);
 }

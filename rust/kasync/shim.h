@@ -38,7 +38,7 @@ int kasync_watch_modules(void (*going)(const void *mod));
 void kasync_unwatch_modules(void);
 void kasync_watch_start(unsigned int ms, void (*check)(void));
 void kasync_watch_stop(void);
-bool kasync_code_is_in(const void *code, const void *mod);
+bool kasync_is_in(const void *address, const void *mod);
 
 #if IS_ENABLED(CONFIG_KUNIT)
 int kasync_module_refcount(void);

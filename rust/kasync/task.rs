@@ -142,7 +142,8 @@ use crate::{
 };
 use core::{
     ffi::CStr,
-    ptr::NonNull, //
+    ptr::NonNull,
+    task::Context, //
 };
 use kernel::{
     bindings,
@@ -190,7 +191,8 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     let old = task.state.get_ref();
     let absorbed =
         old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
-    if absorbed || !schedule(task) {
+    // SAFETY: In an RCU section in which the task was not complete, with the reference taken above.
+    if absorbed || !unsafe { schedule(task) } {
         // SAFETY: The reference taken above was not passed on.
         unsafe { put(header) };
     }
@@ -198,9 +200,15 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
 
 /// Queues the task, and returns whether its pending mark was clear. Then a reference of the
 /// caller's passes to the mark.
-fn schedule(task: &Header) -> bool {
-    // SAFETY: The item was initialised with the task; a reference keeps it valid until it has run.
-    // Inside an RCU section and not complete, or not yet started: the queue is there.
+///
+/// # Safety
+///
+/// The caller must own a reference to the task. The queue must be there until this returns: the
+/// task was not complete in the current RCU section, or is not started yet, or a work item of the
+/// queue calls this.
+unsafe fn schedule(task: &Header) -> bool {
+    // SAFETY: The item was initialised with the task; the reference keeps it valid until it has
+    // run. The queue is there by the safety requirements.
     unsafe { task.batch.as_ref().queue().enqueue(task.work.get()) }
 }
 
@@ -249,7 +257,7 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
     // SAFETY: Valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     annotated(|| {
-        here.enter(header.cast(), || {
+        let polled = || {
             task.budget.reset();
             // Odd while a poll runs. Only the poller writes it.
             let polls = task.polls.get();
@@ -257,11 +265,15 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
             trace::poll_begin(task);
             // SAFETY: By the safety requirements the task is started and not complete, and the
             // caller has the right to poll it.
-            let done = with_waker(header, |cx| unsafe { (task.vtable.poll)(header, cx) });
+            let poll = |cx: &mut Context<'_>| unsafe { (task.vtable.poll)(header, cx) };
+            // SAFETY: Valid by the safety requirements.
+            let done = unsafe { with_waker(header, poll) };
             task.polls.set(polls.wrapping_add(2));
             trace::poll_end(task, done);
             done
-        })
+        };
+        // SAFETY: The task is valid by the safety requirements, and this polls it.
+        unsafe { here.enter(header.cast(), polled) }
     })
 }
 
@@ -343,7 +355,9 @@ impl Traced for Header {
         // grace period.
         let _rcu = rcu::read_lock();
         if !self.state.load().is_complete() {
-            f(self.name);
+            // SAFETY: It is used in the RCU section. The task was not complete, so it was in its
+            // scope, where modules that go find it.
+            f(unsafe { self.name.get() });
         }
     }
 }

@@ -30,7 +30,10 @@ DEFINE_EVENT(kasync_task, kasync_start,
 	TP_ARGS(task, name)
 );
 
-/* A task that has not ended was woken. Several wakes may lead to one poll. */
+/*
+ * A task that has not ended was woken. Several wakes may lead to one poll. A task that waits in a
+ * batch is not woken again by a cancel of its scope.
+ */
 DEFINE_EVENT(kasync_task, kasync_wake,
 	TP_PROTO(const void *task, const char *name),
 	TP_ARGS(task, name)

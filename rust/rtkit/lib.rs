@@ -36,7 +36,6 @@
 
 use core::{
     marker::PhantomData,
-    num::NonZeroU64,
     ptr::NonNull,
     slice, //
 };
@@ -106,14 +105,16 @@ pub trait Operations: Send + Sync + 'static {
     /// Handles a message that [`Operations::recv_message_early`] has not handled.
     fn recv_message(&self, endpoint: u8, message: u64);
 
-    /// Handles a doorbell that was not sent, since the mailbox had no room for half a second.
+    /// Handles a doorbell that was not sent, since the mailbox had no room for half a second. Not
+    /// called for a coprocessor that is not running any more.
     ///
-    /// The coprocessor may not see the announced work, so the driver has to stop using it.
+    /// The coprocessor may not see the announced work, so the driver has to stop using it. Until it
+    /// has booted again nothing is sent to it, and this is not called again.
     fn send_failed(&self, error: Error);
 
-    /// Returns `size` bytes of memory for the coprocessor. With `iova`, the coprocessor has mapped
-    /// the memory at that address already.
-    fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<Self::Buffer>;
+    /// Returns `size` bytes of memory for the coprocessor. A coprocessor that has memory of its own
+    /// for this is refused, and the driver is not asked.
+    fn shmem_setup(&self, size: usize) -> Result<Self::Buffer>;
 
     /// Handles a crash of the coprocessor. `log` is its crash log, or `None` if there was no memory
     /// for a copy.
@@ -257,7 +258,7 @@ impl<T: Operations> Rtkit<T> {
     /// # Errors
     ///
     /// `ENODEV` if the coprocessor is not running, or has crashed. `ETIMEDOUT` if the mailbox has
-    /// had no room for half a second.
+    /// had no room for half a second, or at once after [`Operations::send_failed`].
     pub fn send_message(&self, endpoint: u8, message: u64) -> Result {
         // SAFETY: By the type invariant `raw` is valid.
         to_result(unsafe { raw::rtkit_send(self.raw.as_ptr(), endpoint, message) })
@@ -267,7 +268,8 @@ impl<T: Operations> Rtkit<T> {
     /// memory before it are visible to the coprocessor when it receives the messages.
     ///
     /// A doorbell that was rung before and was not sent yet is sent once. Nothing is sent to a
-    /// coprocessor that is not running, or has crashed.
+    /// coprocessor that is not running, has crashed, or takes no messages
+    /// ([`Operations::send_failed`]).
     ///
     /// # Context
     ///
@@ -377,10 +379,10 @@ impl<T: Operations> Callbacks<T> {
         // SAFETY: `Rtkit::new()` has passed a `T` as cookie, which lives until RTKit is closed.
         let ops = unsafe { Self::ops(cookie) };
         from_result(|| {
-            // SAFETY: `shmem` is valid for the time of the call.
-            let (size, iova) =
-                unsafe { (raw::rtkit_shmem_size(shmem), raw::rtkit_shmem_iova(shmem)) };
-            let buffer = ops.shmem_setup(size, NonZeroU64::new(iova))?;
+            let mut size = 0;
+            // SAFETY: `shmem` is valid for the time of the call, and `size` for writes.
+            to_result(unsafe { raw::rtkit_shmem_request(shmem, &mut size) })?;
+            let buffer = ops.shmem_setup(size)?;
             let (addr, iova, size) = (buffer.cpu_addr(), buffer.iova(), buffer.size());
             let buffer = KBox::into_raw(KBox::new(buffer, GFP_KERNEL)?);
             // SAFETY: `shmem` is valid for the time of the call. By the contract of `SharedBuffer`

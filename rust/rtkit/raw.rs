@@ -63,8 +63,7 @@ extern "C" {
     pub(crate) fn rtkit_send(r: *mut RawRtkit, ep: u8, msg: u64) -> c_int;
     pub(crate) fn rtkit_ring(r: *mut RawRtkit, doorbells: u64);
     pub(crate) fn rtkit_is_crashed(r: *mut RawRtkit) -> bool;
-    pub(crate) fn rtkit_shmem_size(shmem: *const RawShmem) -> usize;
-    pub(crate) fn rtkit_shmem_iova(shmem: *const RawShmem) -> u64;
+    pub(crate) fn rtkit_shmem_request(shmem: *const RawShmem, size: *mut usize) -> c_int;
     pub(crate) fn rtkit_shmem_fill(
         shmem: *mut RawShmem,
         buffer: *mut c_void,

@@ -52,6 +52,8 @@ struct rtkit {
 	struct kthread_work ring_work;
 	struct kthread_worker *ring_worker;
 	void (*send_failed)(void *cookie, int error);
+	/* It reads no message: @send_failed was called. Until it was booted again none is sent. */
+	bool deaf;
 };
 
 /* What Rust calls: the declarations are in raw.rs. */
@@ -71,8 +73,7 @@ int rtkit_start_ep(struct rtkit *r, u8 ep);
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg);
 void rtkit_ring(struct rtkit *r, u64 doorbells);
 bool rtkit_is_crashed(struct rtkit *r);
-size_t rtkit_shmem_size(const struct apple_rtkit_shmem *shmem);
-u64 rtkit_shmem_iova(const struct apple_rtkit_shmem *shmem);
+int rtkit_shmem_request(const struct apple_rtkit_shmem *shmem, size_t *size);
 void rtkit_shmem_fill(struct apple_rtkit_shmem *shmem, void *buffer, u64 iova, size_t size,
 		      void *private);
 void *rtkit_shmem_private(const struct apple_rtkit_shmem *shmem);
@@ -139,8 +140,8 @@ static void rtkit_devm_close(void *data)
  * and the library's own worker sends like that. This one never touches the interrupt. What it
  * costs: while the FIFO is full it spins with interrupts off, for the microseconds until the
  * coprocessor takes a message, or for half a second if that never takes another one. The latter
- * happens once in its life, since @send_failed gives it up; and it happens here, in a thread of the
- * kernel's, and in none of a user's.
+ * happens once after each boot, since none is sent afterwards (@deaf), and the driver gives it up in
+ * @send_failed. It happens here, in a thread of the kernel's, and in none of a user's.
  *
  * The thread is a real-time one, as that of drm/msm is for the same purpose: it needs a few hundred
  * instructions for what a job and all fences behind it wait for. Under PREEMPT_LAZY a workqueue's
@@ -153,7 +154,7 @@ static void rtkit_ring_work(struct kthread_work *work)
 	struct rtkit *open __free(rtkit_open) = rtkit_get_open(r) ? r : NULL;
 	u64 rung;
 
-	if (!open)
+	if (!open || READ_ONCE(r->deaf))
 		return;
 	rung = atomic64_xchg(&r->rung, 0);
 	for (; rung; rung &= rung - 1) {
@@ -164,10 +165,14 @@ static void rtkit_ring_work(struct kthread_work *work)
 		if (!apple_rtkit_is_running(r->rtk))
 			return;
 		ret = apple_rtkit_send_message(r->rtk, m->endpoint, m->message, NULL, true);
-		if (ret) {
+		if (!ret)
+			continue;
+		/* The library refuses to send if it stopped meanwhile, which is no failure of sending. */
+		if (apple_rtkit_is_running(r->rtk)) {
+			WRITE_ONCE(r->deaf, true);
 			r->send_failed(r->cookie, ret);
-			return;
 		}
+		return;
 	}
 }
 
@@ -248,7 +253,7 @@ struct rtkit *rtkit_create(struct device *dev, int mbox, void *cookie,
 struct rtkit_call {
 	struct work_struct work;
 	int (*call)(struct rtkit_call *c);
-	struct apple_rtkit *rtk;
+	struct rtkit *r;
 	u8 ep;
 	u64 msg;
 	int ret;
@@ -274,7 +279,7 @@ static int rtkit_call(struct rtkit *r, struct rtkit_call c)
 		return -ENODEV;
 
 	guard(mutex)(&r->boot_lock);
-	c.rtk = r->rtk;
+	c.r = r;
 	INIT_WORK_ONSTACK(&c.work, rtkit_call_work);
 	queue_work(system_dfl_wq, &c.work);
 	flush_work(&c.work);
@@ -282,14 +287,22 @@ static int rtkit_call(struct rtkit *r, struct rtkit_call c)
 	return c.ret;
 }
 
+/* One that has booted has read messages. */
+static int rtkit_booted(struct rtkit_call *c, int ret)
+{
+	if (!ret)
+		WRITE_ONCE(c->r->deaf, false);
+	return ret;
+}
+
 static int rtkit_do_boot(struct rtkit_call *c)
 {
-	return apple_rtkit_boot(c->rtk);
+	return rtkit_booted(c, apple_rtkit_boot(c->r->rtk));
 }
 
 static int rtkit_do_wake(struct rtkit_call *c)
 {
-	return apple_rtkit_wake(c->rtk);
+	return rtkit_booted(c, apple_rtkit_wake(c->r->rtk));
 }
 
 int rtkit_boot(struct rtkit *r, bool wake)
@@ -314,8 +327,8 @@ static int rtkit_do_shutdown(struct rtkit_call *c)
 	unsigned long end = jiffies + RTKIT_QUIESCE_LIMIT;
 	int ret = -ENODEV;
 
-	while (apple_rtkit_is_running(c->rtk)) {
-		ret = apple_rtkit_quiesce(c->rtk);
+	while (apple_rtkit_is_running(c->r->rtk)) {
+		ret = apple_rtkit_quiesce(c->r->rtk);
 		if (ret != -ETIME || time_after(jiffies, end))
 			break;
 	}
@@ -329,7 +342,7 @@ int rtkit_shutdown(struct rtkit *r)
 
 static int rtkit_do_start_ep(struct rtkit_call *c)
 {
-	return apple_rtkit_start_ep(c->rtk, c->ep);
+	return apple_rtkit_start_ep(c->r->rtk, c->ep);
 }
 
 int rtkit_start_ep(struct rtkit *r, u8 ep)
@@ -339,9 +352,11 @@ int rtkit_start_ep(struct rtkit *r, u8 ep)
 
 static int rtkit_do_send(struct rtkit_call *c)
 {
-	if (!apple_rtkit_is_running(c->rtk))
+	if (!apple_rtkit_is_running(c->r->rtk))
 		return -ENODEV;
-	return apple_rtkit_send_message(c->rtk, c->ep, c->msg, NULL, true);
+	if (READ_ONCE(c->r->deaf))
+		return -ETIMEDOUT;
+	return apple_rtkit_send_message(c->r->rtk, c->ep, c->msg, NULL, true);
 }
 
 int rtkit_send(struct rtkit *r, u8 ep, u64 msg)
@@ -356,14 +371,16 @@ bool rtkit_is_crashed(struct rtkit *r)
 	return open && apple_rtkit_is_crashed(r->rtk);
 }
 
-size_t rtkit_shmem_size(const struct apple_rtkit_shmem *shmem)
+/*
+ * Stores the size of the memory that is asked for. Memory of the coprocessor's own, as that of the
+ * SMC has, is refused: it may be accessed as I/O memory only, and the answer for it differs.
+ */
+int rtkit_shmem_request(const struct apple_rtkit_shmem *shmem, size_t *size)
 {
-	return shmem->size;
-}
-
-u64 rtkit_shmem_iova(const struct apple_rtkit_shmem *shmem)
-{
-	return shmem->iova;
+	if (shmem->iova)
+		return -EOPNOTSUPP;
+	*size = shmem->size;
+	return 0;
 }
 
 void rtkit_shmem_fill(struct apple_rtkit_shmem *shmem, void *buffer, u64 iova, size_t size,

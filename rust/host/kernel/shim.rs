@@ -216,9 +216,9 @@ extern "C" fn kasync_watch_stop() {
 }
 
 #[no_mangle]
-unsafe extern "C" fn kasync_code_is_in(code: *const c_void, module: *const c_void) -> bool {
+unsafe extern "C" fn kasync_is_in(address: *const c_void, module: *const c_void) -> bool {
     // SAFETY: The caller says that the module is valid.
-    unsafe { &*module.cast::<host::Module>() }.has_code(code)
+    unsafe { &*module.cast::<host::Module>() }.has(address)
 }
 
 macro_rules! tracepoints {

@@ -34,7 +34,14 @@ pub struct Abandoned<T: Send + 'static, R: Send + 'static> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Abandoned<T, R> {
-    pub(super) fn new(table: Arc<Table<T, R>>, index: usize, round: u64) -> Self {
+    /// Returns the driver's share as an object.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the driver's share (`ABORTER`) in the slot, in that round, and passes it
+    /// on.
+    pub(super) unsafe fn new(table: Arc<Table<T, R>>, index: usize, round: u64) -> Self {
+        // INVARIANT: By the safety requirements.
         Self {
             table,
             index,
@@ -68,7 +75,8 @@ impl<T: Send + 'static, R: Send + 'static> Drop for Abandoned<T, R> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants this owns the driver's share, which is given back once.
         if unsafe { self.table.slots[self.index].end_abort() } {
-            self.table.give_back(self.index);
+            // SAFETY: The slot is free since `end_abort()`, and was taken.
+            unsafe { self.table.give_back(self.index) };
         }
     }
 }

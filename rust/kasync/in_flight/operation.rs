@@ -42,8 +42,14 @@ pub struct Operation<T: Send + 'static, R: Send + 'static> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Operation<T, R> {
+    /// Returns the future of an operation.
+    ///
+    /// # Safety
+    ///
+    /// The caller must own the future's share (`CLIENT`) in the slot, and passes it on.
     #[track_caller]
-    pub(super) fn new(table: Arc<Table<T, R>>, index: usize) -> Self {
+    pub(super) unsafe fn new(table: Arc<Table<T, R>>, index: usize) -> Self {
+        // INVARIANT: By the safety requirements.
         Self {
             table,
             index,
@@ -67,7 +73,8 @@ impl<T: Send + 'static, R: Send + 'static> Operation<T, R> {
         if poll.is_ready() {
             // INVARIANT: The share was given back by `poll()`.
             self.ready = true;
-            self.table.give_back(self.index);
+            // SAFETY: The slot is free since `poll()`, and was taken.
+            unsafe { self.table.give_back(self.index) };
         }
         poll
     }
@@ -91,7 +98,8 @@ impl<T: Send + 'static, R: Send + 'static> Drop for Operation<T, R> {
         }
         // SAFETY: By the type invariants this owns the future's share.
         match unsafe { self.table.slots[self.index].leave() } {
-            Ok(_over) => self.table.give_back(self.index),
+            // SAFETY: The slot is free since `leave()`, and was taken.
+            Ok(_over) => unsafe { self.table.give_back(self.index) },
             Err(true) => self.table.abandoned.notify_one(),
             Err(false) => (),
         }

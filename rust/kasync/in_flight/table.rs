@@ -98,9 +98,13 @@ impl<T, R> Table<T, R> {
         }
     }
 
-    /// Gives back a free slot that the caller has taken.
-    pub(super) fn give_back(&self, index: usize) {
-        // INVARIANT: The bit was clear, as the slot was taken. The permit comes after it.
+    /// Gives back a free slot.
+    ///
+    /// # Safety
+    ///
+    /// The slot must be free, have been taken, and be given back once.
+    pub(super) unsafe fn give_back(&self, index: usize) {
+        // INVARIANT: The bit was clear, by the safety requirements. The permit comes after it.
         self.free[index / 64].fetch_add(1 << (index % 64), Full);
         self.credits.add_permits(1);
     }

@@ -24,9 +24,13 @@ pub struct Tag<T: Send + 'static, R: Send + 'static> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Tag<T, R> {
-    /// Returns the tag of a slot that [`Table::take`] has returned.
-    pub(super) fn new(table: Arc<Table<T, R>>, index: usize) -> Self {
-        // INVARIANT: `Table::take()` has cleared the slot's bit.
+    /// Returns the tag of a slot.
+    ///
+    /// # Safety
+    ///
+    /// [`Table::take`] must have returned the slot to the caller, who passes it on.
+    pub(super) unsafe fn new(table: Arc<Table<T, R>>, index: usize) -> Self {
+        // INVARIANT: By the safety requirements; `Table::take()` has cleared the slot's bit.
         Self { table, index }
     }
 
@@ -55,13 +59,14 @@ impl<T: Send + 'static, R: Send + 'static> Tag<T, R> {
         let this = core::mem::ManuallyDrop::new(self);
         // SAFETY: Read once, as `this` is not dropped.
         let table = unsafe { core::ptr::read(&this.table) };
-        // INVARIANT: Started just now.
-        Operation::new(table, this.index)
+        // SAFETY: Started just now.
+        unsafe { Operation::new(table, this.index) }
     }
 }
 
 impl<T: Send + 'static, R: Send + 'static> Drop for Tag<T, R> {
     fn drop(&mut self) {
-        self.table.give_back(self.index);
+        // SAFETY: By the type invariants the slot is free, and this tag owns it.
+        unsafe { self.table.give_back(self.index) };
     }
 }

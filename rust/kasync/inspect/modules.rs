@@ -5,7 +5,12 @@
 //! The owner of an executor shuts it down before the owner's module is unloaded. An owner that is
 //! never dropped, for instance because a task has a reference to it, would break this rule without
 //! any unsafe code. So the unloading of modules is watched: a task whose code is in such a module
-//! is reported, cancelled with its whole executor, and waited for.
+//! is reported, cancelled with its whole executor, and waited for. Its code is the function that
+//! polls it, which is in the module that has instantiated its type. Of code of other modules that
+//! this one calls, nothing is known here.
+//!
+//! What is shown of tasks, their names and the places where they wait, may be data of other modules
+//! than those of their code. It is forgotten when such a module goes.
 
 use super::ROOTS;
 use crate::{
@@ -53,14 +58,28 @@ impl Drop for ModuleWatch {
     }
 }
 
+/// Returns whether `address` is one of code or data of `module`.
+///
+/// # Safety
+///
+/// `module` must be valid.
+unsafe fn is_in(module: *const c_void, address: *const ()) -> bool {
+    // SAFETY: `module` is valid by the safety requirements, and the other address is only compared.
+    unsafe { ffi::kasync_is_in(address.cast(), module) }
+}
+
 /// Returns the root of an executor with a task whose code is in `module`.
-fn user_of(module: *const c_void) -> Option<Scope> {
+///
+/// # Safety
+///
+/// `module` must be valid.
+unsafe fn user_of(module: *const c_void) -> Option<Scope> {
     let roots = ROOTS.lock();
     let found = roots.iter().find(|root| {
         let mut found = false;
         root.each_task(|task, _| {
-            // SAFETY: `module` is valid, and the other address is only compared.
-            found = unsafe { ffi::kasync_code_is_in(task.code().cast(), module) };
+            // SAFETY: By the safety requirements.
+            found = unsafe { is_in(module, task.code()) };
             !found
         });
         found
@@ -68,13 +87,30 @@ fn user_of(module: *const c_void) -> Option<Scope> {
     found.cloned()
 }
 
+/// Has all tasks forget what they have of `module`.
+///
+/// # Safety
+///
+/// `module` must be valid.
+unsafe fn forget(module: *const c_void) {
+    for root in &*ROOTS.lock() {
+        root.each_task(|task, _| {
+            // SAFETY: By the safety requirements.
+            task.forget(|address| unsafe { is_in(module, address) });
+            true
+        });
+    }
+}
+
 /// Waits for all tasks whose code is in `module`, which is being unloaded.
 ///
 /// # Safety
 ///
-/// `module` must be valid, and its code must not be freed yet. May sleep.
+/// `module` must be valid, and its code must not be freed yet, nor its data before a grace period
+/// has passed. May sleep.
 unsafe extern "C" fn going(module: *const c_void) {
-    while let Some(root) = user_of(module) {
+    // SAFETY: By the safety requirements.
+    while let Some(root) = unsafe { user_of(module) } {
         api_violation(c"a module goes while tasks run its code; waiting for them");
         root.cancel();
         // No module is unloaded inside a poll.
@@ -83,4 +119,6 @@ unsafe extern "C" fn going(module: *const c_void) {
     // The destructors of outputs that wait for a thread may be code of the module as well.
     // SAFETY: Notifiers of modules may sleep.
     unsafe { ffi::kasync_defer_flush() };
+    // SAFETY: By the safety requirements.
+    unsafe { forget(module) };
 }

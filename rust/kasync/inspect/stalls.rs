@@ -18,7 +18,7 @@ const CHECKS: u16 = 4;
 ///
 /// Must be called by the timer that [`StallWatch::new`] starts.
 unsafe extern "C" fn check_tasks() {
-    // While the lock is held no executor goes away, nor the code of its tasks.
+    // While the lock is held no executor goes away, and no module.
     let roots = ROOTS.lock();
     for root in &*roots {
         let mut stalled = [const { None::<TaskInfo> }; 4];
@@ -30,7 +30,9 @@ unsafe extern "C" fn check_tasks() {
             };
             // SAFETY: The tree is locked.
             if unsafe { task.watch(CHECKS) } {
-                *place = Some(task.info(scope));
+                // SAFETY: The walk holds the tree's lock, and the lock of the list, which is held
+                // until this was printed, keeps modules from going.
+                *place = Some(unsafe { task.info(scope) });
                 n += 1;
             }
             true

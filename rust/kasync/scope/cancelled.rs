@@ -3,8 +3,8 @@
 //! Futures that wait for cancellation.
 
 use super::{
+    cancel_wakes_current,
     is_of_current,
-    polled_within,
     Scope, //
 };
 use crate::{
@@ -28,8 +28,9 @@ use core::{
 
 /// The future of [`Scope::cancelled`]. Cancel safe. May be polled again after it was ready.
 ///
-/// In a task of the scope it costs one load, since cancelling wakes the tasks. Elsewhere it
-/// registers a waiter.
+/// In a task of the scope it costs a few loads, since cancelling wakes the tasks. Elsewhere it
+/// registers a waiter, and so it does in a task that was woken by an earlier cancel, that of a
+/// scope further down: a cancel wakes no task twice.
 ///
 /// # Context
 ///
@@ -76,8 +77,7 @@ impl Future for Cancelled<'_> {
                 Poll::Ready(())
             });
         }
-        if is_of_current(cx) && polled_within(this.scope) {
-            // The flag was not set above, so the wake of this task is still to come.
+        if is_of_current(cx) && cancel_wakes_current(this.scope) {
             this.unregister();
             this.site.waits(cx);
             return Poll::Pending;
@@ -132,8 +132,13 @@ pub fn cancelled() -> TaskCancelled {
     TaskCancelled(AwaitSite::here())
 }
 
-fn is_cancelled(task: NonNull<Header>) -> bool {
-    // SAFETY: This thread is polling the task, so it is valid, and its scope is not moved out.
+/// Returns whether a task was asked to end.
+///
+/// # Safety
+///
+/// The calling thread must be polling the task.
+unsafe fn is_cancelled(task: NonNull<Header>) -> bool {
+    // SAFETY: By the safety requirements it is valid, and its scope is not moved out.
     unsafe {
         let task = task.as_ref();
         task.state.load().is_cancelled() || task.scope().is_some_and(Scope::is_cancelled)
@@ -147,7 +152,8 @@ impl Future for TaskCancelled {
         // Both kinds of requests wake the task, so no waiter is needed.
         match current_task() {
             // Takes budget, so that a loop that awaits it for ever does not starve other tasks.
-            Some(task) if is_cancelled(task) => poll_limit(cx, |_| Poll::Ready(())),
+            // SAFETY: This thread is polling the task.
+            Some(task) if unsafe { is_cancelled(task) } => poll_limit(cx, |_| Poll::Ready(())),
             _ => {
                 self.0.waits(cx);
                 Poll::Pending

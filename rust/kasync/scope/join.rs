@@ -31,6 +31,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
+    sync::rcu,
     task::might_sleep, //
 };
 
@@ -124,10 +125,11 @@ impl Scope {
     /// # Errors
     ///
     /// `EDEADLK`, with a warning, inside a poll or a signalling section: a task must not block its
-    /// worker (H15), and fences could depend on the caller. Elsewhere it does not fail.
+    /// worker (H15), and fences could depend on the caller. The same where the caller is known not
+    /// to be allowed to sleep. Elsewhere it does not fail.
     pub fn join_blocking(&self) -> Result {
-        if current::in_section() {
-            api_violation(c"join_blocking() inside a poll or a signalling section");
+        if !current::may_block() {
+            api_violation(c"join_blocking() in an interrupt, a poll or a signalling section");
             return Err(EDEADLK);
         }
         self.wait_until_empty();
@@ -152,11 +154,14 @@ impl Scope {
 
     /// Logs the tasks that a blocking join still waits for.
     pub(super) fn report_stall(&self) {
+        // What is shown may be part of a module that goes.
+        let _rcu = rcu::read_lock();
         let mut some = [const { None }; 4];
         let mut n = 0;
         self.each_task(|task, scope| {
             if let Some(place) = some.get_mut(n) {
-                *place = Some(task.info(scope));
+                // SAFETY: The walk holds the tree's lock, and this is used in the RCU section.
+                *place = Some(unsafe { task.info(scope) });
             }
             n += 1;
             true

@@ -271,7 +271,8 @@ unsafe fn release_woken(header: NonNull<Header>) {
     if task.state.release() {
         // The reference that the pending mark will own.
         let old = task.state.get_ref();
-        if old.is_complete() || !schedule(task) {
+        // SAFETY: The task was not complete in this RCU section. The reference was taken above.
+        if old.is_complete() || !unsafe { schedule(task) } {
             // SAFETY: The reference taken above was not passed on.
             unsafe { put(header) };
         }

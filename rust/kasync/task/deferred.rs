@@ -17,8 +17,10 @@ use super::{
     Header, //
 };
 use crate::{
+    current,
     ffi,
     list::Links,
+    section::annotated,
     thread, //
 };
 use core::{
@@ -100,13 +102,21 @@ unsafe extern "C" fn run(node: *mut c_void) {
     let header = unsafe { node.cast::<u8>().sub(offset_of!(Header, links)) };
     // SAFETY: The header contains `node`, so it is not null.
     let header = unsafe { NonNull::new_unchecked(header.cast::<Header>()) };
-    // SAFETY: `pass_on()` was given the output and a reference.
-    unsafe {
-        if let Some(drop_output) = header.as_ref().vtable.drop_output {
-            drop_output(header);
-        }
-        put(header);
+    // SAFETY: The reference that `pass_on()` was given keeps the task valid.
+    let drop_output = unsafe { header.as_ref().vtable.drop_output };
+    if let Some(drop_output) = drop_output {
+        // In a signalling section, as by the worker that completes a task: one thread drops all
+        // these outputs, and the unloading of each module waits for it. So none of them may block,
+        // and an executor is closed by a work item of its own.
+        annotated(|| {
+            current::enter_section(|| {
+                // SAFETY: `pass_on()` was given the output.
+                unsafe { drop_output(header) }
+            })
+        });
     }
+    // SAFETY: `pass_on()` was given the reference.
+    unsafe { put(header) };
 }
 
 /// Passes a task that was never started to a worker, which drops its future. Any context but NMI.
@@ -122,7 +132,8 @@ pub(super) unsafe fn drop_future(header: NonNull<Header>) {
     task.state.get_ref();
     // Only this function queues a task that was not started. The queue outlives the task, which is
     // in its scope.
-    if !schedule(task) {
+    // SAFETY: Not started, and with the reference taken above.
+    if !unsafe { schedule(task) } {
         // SAFETY: The reference taken above was not passed on.
         unsafe { put(header) };
     }

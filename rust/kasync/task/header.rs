@@ -23,7 +23,10 @@ use crate::{
 };
 use core::{
     cell::UnsafeCell,
-    ffi::CStr,
+    ffi::{
+        c_char,
+        CStr, //
+    },
     panic::Location,
     ptr::NonNull,
     task::{
@@ -68,7 +71,7 @@ pub(crate) struct Header {
     /// The budget of the current poll.
     pub(super) budget: Budget,
     pub(super) join_waker: OwnedCell<Option<Waker>>,
-    pub(super) name: &'static CStr,
+    pub(super) name: NameCell,
     pub(super) born: Instant<Monotonic>,
     /// Twice the number of polls that have ended, plus 1 while one runs.
     pub(super) polls: StatCounter,
@@ -78,9 +81,9 @@ pub(crate) struct Header {
     pub(super) site: SiteCell,
 }
 
-// R30: 160 bytes. Work items are larger with lock debugging, and all fields are with loom.
+// R30: 152 bytes. Work items are larger with lock debugging, and all fields are with loom.
 const _: () = assert!(
-    size_of::<Header>() - size_of::<Work>() == 128 || size_of::<StatCounter>() > size_of::<u64>()
+    size_of::<Header>() - size_of::<Work>() == 120 || size_of::<StatCounter>() > size_of::<u64>()
 );
 
 // SAFETY: `links` is a field of the header.
@@ -144,6 +147,17 @@ impl Header {
         watched.checks == bound
     }
 
+    /// Forgets the name of the task and the place where it waits, if they are in memory for which
+    /// `is_gone` returns true.
+    pub(crate) fn forget(&self, is_gone: impl Fn(*const ()) -> bool) {
+        if is_gone(self.name.0.get() as usize as *const ()) {
+            self.name.set(c"-");
+        }
+        if is_gone(self.site.0.get() as usize as *const ()) {
+            self.site.0.set(0);
+        }
+    }
+
     /// Returns the address of the code that polls the task.
     pub(crate) fn code(&self) -> *const () {
         self.vtable.poll as *const ()
@@ -171,7 +185,49 @@ impl StallState {
     }
 }
 
-/// A cell that holds the place in the source where a task waits.
+/// A cell that holds the name of a task.
+///
+/// The name and the place where the task waits may be those of another module than the one that has
+/// the task's code. Each module that goes has them forgotten, after its exit function, and its
+/// memory is freed after a grace period.
+///
+/// # Invariants
+///
+/// It holds the address of a C string that is valid until [`Header::forget`] was called for its
+/// module, and for a grace period after that.
+pub(super) struct NameCell(StatCounter);
+
+impl NameCell {
+    pub(super) fn new(name: &'static CStr) -> Self {
+        // INVARIANT: The string is static.
+        Self(StatCounter::new(name.as_ptr() as usize as u64))
+    }
+
+    fn set(&self, name: &'static CStr) {
+        // INVARIANT: The string is static.
+        self.0.set(name.as_ptr() as usize as u64);
+    }
+
+    /// Returns the name.
+    ///
+    /// # Safety
+    ///
+    /// The caller must use the result only in the current RCU section, or while it keeps modules
+    /// from going.
+    pub(super) unsafe fn get<'a>(&self) -> &'a CStr {
+        let name = self.0.get() as usize as *const c_char;
+        // SAFETY: By the type invariant it is a C string, and stays so as long as the safety
+        // requirements say.
+        unsafe { CStr::from_ptr(name) }
+    }
+}
+
+/// A cell that holds the place in the source where a task waits. See [`NameCell`].
+///
+/// # Invariants
+///
+/// It holds null or the address of a place that is valid until [`Header::forget`] was called for
+/// its module, and for a grace period after that.
 pub(crate) struct SiteCell(StatCounter);
 
 impl SiteCell {
@@ -179,14 +235,22 @@ impl SiteCell {
         Self(StatCounter::new(0))
     }
 
+    /// Sets the place. The leaf that waits there is dropped before its module goes.
     pub(crate) fn set(&self, site: &'static Location<'static>) {
+        // INVARIANT: The place is static.
         self.0.set(core::ptr::from_ref(site) as usize as u64);
     }
 
-    pub(super) fn get(&self) -> Option<&'static Location<'static>> {
+    /// Returns the place.
+    ///
+    /// # Safety
+    ///
+    /// The caller must use the result only in the current RCU section, or while it keeps modules
+    /// from going.
+    pub(super) unsafe fn get(&self) -> Option<&'static Location<'static>> {
         let location = self.0.get() as usize as *const Location<'static>;
-        // SAFETY: The address is null or was set by `set()`. The module that the place is part of
-        // is not unloaded while the task is in its scope, where the caller has found it.
+        // SAFETY: By the type invariant it is null or valid, as long as the safety requirements
+        // say.
         unsafe { location.as_ref() }
     }
 }

@@ -58,15 +58,21 @@ impl Header {
     /// Returns whether `name` is the name of the task.
     #[cfg(test)]
     pub(crate) fn is_named(&self, name: &core::ffi::CStr) -> bool {
-        self.name == name
+        // SAFETY: No module goes in tests.
+        unsafe { self.name.get() == name }
     }
 
-    /// Returns a snapshot of the task, which is in the list of `scope`.
-    pub(crate) fn info(&self, scope: &ScopeInner) -> TaskInfo {
+    /// Returns a snapshot of the task.
+    ///
+    /// # Safety
+    ///
+    /// The task must be in the list of `scope`, and the tree's lock be held. The caller must use
+    /// the result only in the current RCU section, or while it keeps modules from going.
+    pub(crate) unsafe fn info(&self, scope: &ScopeInner) -> TaskInfo {
         let state = self.state.load();
         let polls = self.polls.get();
-        // SAFETY: The item was initialised with the task. The shutdown of the executor
-        // waits until its scopes have no task, so the batch and the queue are there.
+        // SAFETY: The item was initialised with the task. The task is in its scope, and the
+        // shutdown of the executor waits for that, so the batch and the queue are there.
         let queued = unsafe { self.batch.as_ref().queue().is_pending(self.work.get()) };
         let pending = state.is_listed() || queued;
         let state = match (polls % 2, pending) {
@@ -77,13 +83,15 @@ impl Header {
             _ => "idle",
         };
         TaskInfo {
-            name: Name::new(self.name),
+            // SAFETY: By the safety requirements.
+            name: Name::new(unsafe { self.name.get() }),
             scope: scope.path(),
             state,
             polls: polls / 2,
             wakes: self.wakes.get(),
             age_ns: self.born.elapsed().as_nanos(),
-            site: self.site.get().map(AwaitSite::from),
+            // SAFETY: By the safety requirements.
+            site: unsafe { self.site.get() }.map(AwaitSite::from),
         }
     }
 }

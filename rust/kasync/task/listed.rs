@@ -107,8 +107,8 @@ pub(crate) unsafe fn run_listed(link: NonNull<Link>) {
     let task = unsafe { header.as_ref() };
     match task.state.take_turn() {
         Turn::Nothing => {}
-        // The queue outlives this work item, which is one of its own.
-        Turn::Running if schedule(task) => return,
+        // SAFETY: A work item of the queue calls this. LISTED's reference is passed on.
+        Turn::Running if unsafe { schedule(task) } => return,
         Turn::Running => {}
         // SAFETY: `take_turn()` has claimed the task for this function, which a work item calls:
         // those of this queue run in threads.

@@ -7,6 +7,7 @@ use super::{
     deferred,
     header::{
         Header,
+        NameCell,
         SiteCell,
         StallState, //
     },
@@ -23,8 +24,10 @@ use super::{
 use crate::{
     batch::Link,
     cell::OwnedCell,
+    current,
     list::Links,
     scope::Scope,
+    section::annotated,
     stat::StatCounter,
     workqueue::Work, //
 };
@@ -45,8 +48,8 @@ use kernel::{
 /// A task that only needs to be started, which cannot fail. Returned by [`Scope::reserve`].
 ///
 /// It counts as a task of its scope: joining the scope waits until it was started and has ended, or
-/// was dropped. Dropping it drops the future. If the caller may not sleep, a worker does so.
-/// Forgetting it leaks the future, and a join of the scope never ends.
+/// was dropped. Dropping it drops the future, in a signalling section, as a worker would. If the
+/// caller may not sleep, a worker does so. Forgetting it leaks the future, and a join of the scope never ends.
 ///
 /// # Context
 ///
@@ -91,7 +94,7 @@ where
             (&raw mut (*h).watched).write(UnsafeCell::new(StallState::new()));
             (&raw mut (*h).budget).write(Budget::new());
             (&raw mut (*h).join_waker).write(OwnedCell::new(None));
-            (&raw mut (*h).name).write(name);
+            (&raw mut (*h).name).write(NameCell::new(name));
             (&raw mut (*h).born).write(Instant::now());
             (&raw mut (*h).polls).write(StatCounter::new(0));
             (&raw mut (*h).wakes).write(StatCounter::new(0));
@@ -153,7 +156,9 @@ where
         task.state.get_ref();
         task.note_start();
         task.state.start();
-        if !schedule(task) {
+        // SAFETY: In an RCU section that was entered before the task was started, with the reference
+        // taken above.
+        if !unsafe { schedule(task) } {
             // SAFETY: The reference taken above was not passed on.
             unsafe { put(header) };
         }
@@ -169,8 +174,15 @@ impl<F: Future> Drop for Prepared<F> {
             // SAFETY: The task was never started, so this owns its future and both references.
             unsafe { deferred::drop_future(self.header) };
         } else {
-            // SAFETY: The task was never started, so this owns its future and both references.
-            unsafe { discard(self.header) };
+            // In a signalling section, as by a worker: the future may have the last handle of the
+            // task's own executor, whose shutdown waits for the task to leave its scope.
+            annotated(|| {
+                current::enter_section(|| {
+                    // SAFETY: The task was never started, so this owns its future and both
+                    // references.
+                    unsafe { discard(self.header) }
+                })
+            });
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
     wake,
     Header, //
 };
-
+use crate::trace;
 use core::{
     ffi::c_void,
     mem::ManuallyDrop,
@@ -25,8 +25,13 @@ use kernel::sync::rcu;
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake_by_value, wake_by_ref, drop_waker);
 
-fn header_of(data: *const ()) -> NonNull<Header> {
-    // SAFETY: The data of wakers with this vtable is a `NonNull<Header>`.
+/// Returns the task of a waker.
+///
+/// # Safety
+///
+/// `data` must be that of a waker with [`VTABLE`].
+unsafe fn header_of(data: *const ()) -> NonNull<Header> {
+    // SAFETY: By the safety requirements it is the address of a task, so it is not null.
     unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
 }
 
@@ -51,7 +56,8 @@ unsafe fn wake_by_ref(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake_by_value(data: *const ()) {
-    let header = header_of(data);
+    // SAFETY: By the safety requirements.
+    let header = unsafe { header_of(data) };
     // SAFETY: The waker's reference keeps the task valid.
     let task = unsafe { header.as_ref() };
     task.wakes.add(1);
@@ -59,8 +65,14 @@ unsafe fn wake_by_value(data: *const ()) {
         let _rcu = rcu::read_lock();
         // (5), but the waker's own reference passes to the pending mark.
         let now = task.state.load();
-        let absorbed = now.is_complete() || (now.is_claimed() && task.state.note());
-        !absorbed && schedule(task)
+        if now.is_complete() {
+            false
+        } else {
+            trace::wake(task);
+            // SAFETY: The task was not complete in this RCU section, and the waker's reference is
+            // this function's.
+            !(now.is_claimed() && task.state.note()) && unsafe { schedule(task) }
+        }
     };
     if !queued {
         // SAFETY: The waker's reference was not passed on.
@@ -77,10 +89,17 @@ unsafe fn drop_waker(data: *const ()) {
 }
 
 /// Calls `f` with a context whose waker borrows the caller's reference to the task.
-pub(crate) fn with_waker<R>(header: NonNull<Header>, f: impl FnOnce(&mut Context<'_>) -> R) -> R {
+///
+/// # Safety
+///
+/// The task must be valid until `f` returns.
+pub(crate) unsafe fn with_waker<R>(
+    header: NonNull<Header>,
+    f: impl FnOnce(&mut Context<'_>) -> R,
+) -> R {
     let raw = RawWaker::new(header.as_ptr().cast_const().cast(), &VTABLE);
-    // SAFETY: The vtable fulfils the contract of `RawWaker`. The reference is borrowed, and the
-    // waker is not dropped.
+    // SAFETY: The vtable fulfils the contract of `RawWaker`. The task is valid by the safety
+    // requirements, the reference is borrowed, and the waker is not dropped.
     let waker = ManuallyDrop::new(unsafe { Waker::from_raw(raw) });
     f(&mut Context::from_waker(&waker))
 }
@@ -145,5 +164,6 @@ impl Drop for TaskRef {
 
 /// Returns the task of `waker`, or `None` if that is not a waker of this crate.
 pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Header>> {
-    core::ptr::eq(waker.vtable(), &VTABLE).then(|| header_of(waker.data()))
+    // SAFETY: The vtable was compared.
+    core::ptr::eq(waker.vtable(), &VTABLE).then(|| unsafe { header_of(waker.data()) })
 }

@@ -15,7 +15,6 @@ use kasync::{
     block_on,
     cancelled,
     consume_budget,
-    inspect::ModuleWatch,
     next,
     select,
     sync::{
@@ -37,10 +36,7 @@ use kasync::{
 };
 use kernel::{
     alloc::flags::GFP_KERNEL,
-    host::{
-        Module,
-        World, //
-    }, //
+    host::World, //
 };
 use std::{
     future::{
@@ -341,26 +337,6 @@ fn outputs_are_dropped_elsewhere() {
     });
 }
 
-/// Outputs that are yet to be dropped elsewhere are when a module goes: their code may be in it.
-#[test]
-fn outputs_are_dropped_before_modules_go() {
-    let world = World::manual();
-    let _entered = world.enter();
-    // SAFETY: Once in this world, and before any executor is made.
-    let watch = unsafe { ModuleWatch::new() }.unwrap();
-    let executor = Executor::new(c"test").unwrap();
-    let gone = Count::default();
-    let output = OnDrop(gone.clone());
-    let handle = executor.root().spawn(c"t", async move { output }).unwrap();
-    world.run();
-    World::atomically(|| drop(handle));
-    assert_eq!(gone.get(), 0);
-    world.module_goes(&Module(0..1));
-    assert_eq!(gone.get(), 1);
-    drop((executor, watch));
-    assert_eq!(world.live_allocations(), 0);
-}
-
 /// The future of a task that was never started is dropped by a worker if the reservation goes where
 /// the caller must not sleep. Its scope has not ended until then.
 #[test]
@@ -377,20 +353,4 @@ fn futures_are_dropped_elsewhere() {
         assert_eq!(gone.get(), 1);
         assert!(poll(pin!(scope.join())).is_ready());
     });
-}
-
-/// The last handle of an executor goes where the caller must not sleep: another thread shuts it
-/// down.
-#[test]
-fn executor_is_shut_down_elsewhere() {
-    let world = World::manual();
-    let _entered = world.enter();
-    let executor = Executor::new(c"test").unwrap();
-    let task = executor.root().spawn(c"t", cancelled()).unwrap();
-    World::atomically(|| drop(executor));
-    assert!(!task.is_finished());
-    assert_eq!(world.reap(), 1);
-    assert!(task.is_finished());
-    drop(task);
-    assert_eq!(world.live_allocations(), 0);
 }

@@ -291,37 +291,6 @@ fn prepared_tasks_count() {
     });
 }
 
-/// H31: the last reference to an executor goes inside a poll, even one of its own: the rest is
-/// handed over.
-#[test]
-fn executor_dropped_in_a_poll() {
-    let world = World::manual();
-    let _entered = world.enter();
-    let outer = Executor::new(c"outer").unwrap();
-    let inner = Executor::new(c"inner").unwrap();
-    let ended = Count::default();
-    spawn_cleaner(inner.root(), 1, &ended);
-    let task = async move { drop(inner) };
-    outer.root().spawn(c"t", task).unwrap().detach();
-    let own = Executor::new(c"own").unwrap();
-    let root = own.root().clone();
-    let task = async move {
-        cancelled().await;
-        drop(own);
-    };
-    root.spawn(c"t", task).unwrap().detach();
-    world.run();
-    root.cancel();
-    drop(root);
-    world.run();
-    // Asked to end inside the poll, and ended.
-    assert_eq!(ended.get(), 1);
-    assert_eq!(world.reap(), 2);
-    drop(outer);
-    assert_eq!(world.live_allocations(), 0);
-    assert!(world.take_api_violations().is_empty());
-}
-
 /// H30: a task that holds its own scope, and its executor's, does not keep them from ending.
 #[test]
 fn reference_cycles_end_with_the_task() {
@@ -334,6 +303,29 @@ fn reference_cycles_end_with_the_task() {
         scope.spawn(c"t", task).unwrap().detach();
         drop(scope);
         world.run();
+    });
+}
+
+/// A task whose own scope was cancelled before is not woken by the cancel of the one above, but by
+/// what it awaits there.
+#[test]
+fn cancelled_above_after_the_own_scope() {
+    manual(|world, executor| {
+        let above = executor.root().child(c"above").unwrap();
+        let own = above.child(c"between").unwrap().child(c"own").unwrap();
+        let asked = above.clone();
+        let task = async move {
+            cancelled().await;
+            asked.cancelled().await;
+        };
+        let handle = own.spawn(c"t", task).unwrap();
+        world.run();
+        own.cancel();
+        world.run();
+        assert!(!handle.is_finished());
+        above.cancel();
+        world.run();
+        assert!(handle.is_finished(), "not woken");
     });
 }
 

@@ -25,8 +25,7 @@
 #define rtkit_send tested_send
 #define rtkit_ring tested_ring
 #define rtkit_is_crashed tested_is_crashed
-#define rtkit_shmem_size tested_shmem_size
-#define rtkit_shmem_iova tested_shmem_iova
+#define rtkit_shmem_request tested_shmem_request
 #define rtkit_shmem_fill tested_shmem_fill
 #define rtkit_shmem_private tested_shmem_private
 
@@ -62,6 +61,13 @@ static struct {
 	struct completion freeing, may_free;
 	unsigned int freed;
 	int sent;
+	/* What becomes of a message, and how often the driver was told that one was not sent. */
+	int error;
+	int failed;
+	/* The coprocessor stops as it is sent a message. */
+	bool stops;
+	/* A thread rings while a message is sent. */
+	struct rtkit *rings;
 	/* How often it is asked to quiesce, and the first such call to which both answers come. */
 	unsigned int quiesces, answered;
 	/* The call by which the first answer has come. It counts as running until then. */
@@ -101,7 +107,16 @@ static int fake_send_message(struct apple_rtkit *rtk, u8 ep, u64 message,
 			     struct completion *completion, bool atomic)
 {
 	fake.sent++;
-	return 0;
+	if (fake.rings)
+		rtkit_ring(fake.rings, 1);
+	if (fake.stops)
+		fake.stopped = 0;
+	return fake.error;
+}
+
+static void send_failed(void *cookie, int error)
+{
+	fake.failed++;
 }
 
 static bool fake_is_running(struct apple_rtkit *rtk)
@@ -139,7 +154,8 @@ static struct rtkit *new_rtkit(struct kunit *test, struct device **dev)
 	/* That of the test before may still have its name (DEBUG_KOBJECT_RELEASE). */
 	*dev = kunit_device_register(test, test->name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, *dev);
-	r = rtkit_create(*dev, 0, NULL, doorbells, NULL, NULL, NULL, NULL, NULL, NULL);
+	r = rtkit_create(*dev, 0, NULL, doorbells, NULL, NULL, NULL, send_failed, NULL,
+			 NULL);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, r);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, put_rtkit, r), 0);
 	return r;
@@ -278,6 +294,55 @@ static void calls_after_close(struct kunit *test)
 	kunit_device_unregister(test, dev);
 }
 
+/* Waits until the doorbells were sent that were rung, meanwhile included. */
+static void flush(struct rtkit *r)
+{
+	kthread_flush_worker(r->ring_worker);
+	kthread_flush_worker(r->ring_worker);
+}
+
+/*
+ * The coprocessor reads no message. The wait for it has interrupts off, so there is one, and the
+ * driver is told once, however often a doorbell is rung. After another boot it reads them again.
+ */
+static void deaf(struct kunit *test)
+{
+	struct device *dev;
+	struct rtkit *r = new_rtkit(test, &dev);
+
+	fake.error = -ETIMEDOUT;
+	fake.rings = r;
+	rtkit_ring(r, 1);
+	flush(r);
+	rtkit_ring(r, 1);
+	flush(r);
+	KUNIT_EXPECT_EQ(test, fake.sent, 1);
+	KUNIT_EXPECT_EQ(test, fake.failed, 1);
+	KUNIT_EXPECT_EQ(test, rtkit_send(r, 0x20, 1), -ETIMEDOUT);
+	KUNIT_EXPECT_EQ(test, fake.sent, 1);
+	fake.error = 0;
+	fake.rings = NULL;
+	KUNIT_EXPECT_EQ(test, rtkit_boot(r, true), 0);
+	rtkit_ring(r, 1);
+	flush(r);
+	KUNIT_EXPECT_EQ(test, fake.sent, 2);
+	KUNIT_EXPECT_EQ(test, fake.failed, 1);
+}
+
+/* It has crashed, or was shut down, as a message was to be sent. That is no failure of sending. */
+static void stops_meanwhile(struct kunit *test)
+{
+	struct device *dev;
+	struct rtkit *r = new_rtkit(test, &dev);
+
+	fake.error = -EINVAL;
+	fake.stops = true;
+	rtkit_ring(r, 1);
+	flush(r);
+	KUNIT_EXPECT_EQ(test, fake.sent, 1);
+	KUNIT_EXPECT_EQ(test, fake.failed, 0);
+}
+
 /* Returns what a shutdown does with answers that come in those calls. */
 static int shut_down(struct kunit *test, unsigned int stopped, unsigned int answered)
 {
@@ -309,13 +374,28 @@ static void does_not_run(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.quiesces, 0);
 }
 
+/* Memory that the coprocessor has mapped is refused: the library would take it for ours. */
+static void memory_of_its_own(struct kunit *test)
+{
+	struct apple_rtkit_shmem shmem = { .size = 0x4000 };
+	size_t size = 0;
+
+	KUNIT_EXPECT_EQ(test, rtkit_shmem_request(&shmem, &size), 0);
+	KUNIT_EXPECT_EQ(test, size, 0x4000);
+	shmem.iova = 0x10000;
+	KUNIT_EXPECT_EQ(test, rtkit_shmem_request(&shmem, &size), -EOPNOTSUPP);
+}
+
 static struct kunit_case rtkit_cases[] = {
 	KUNIT_CASE(dropped_while_unbound),
 	KUNIT_CASE(unbound_while_dropped),
 	KUNIT_CASE(calls_after_close),
+	KUNIT_CASE(deaf),
+	KUNIT_CASE(stops_meanwhile),
 	KUNIT_CASE(answers_late),
 	KUNIT_CASE(answers_half),
 	KUNIT_CASE(does_not_run),
+	KUNIT_CASE(memory_of_its_own),
 	{}
 };
 

@@ -40,11 +40,11 @@ pub fn are_interrupts_disabled() -> bool {
     interrupt::are_disabled()
 }
 
-/// A module that goes: where its code is.
+/// A module that goes: where its code and data are.
 pub struct Module(pub core::ops::Range<usize>);
 
 impl Module {
-    pub(crate) fn has_code(&self, code: *const c_void) -> bool {
-        self.0.contains(&(code as usize))
+    pub(crate) fn has(&self, address: *const c_void) -> bool {
+        self.0.contains(&(address as usize))
     }
 }

@@ -99,6 +99,28 @@ fn cancels_that_overlap() {
     });
 }
 
+/// Contract 5: a task whose own scope was cancelled awaits the cancel of the one above. Its own
+/// scope is no part of that any more.
+#[test]
+fn cancel_above_after_the_own_scope() {
+    model(2, || {
+        let executor = Executor::new(c"m").unwrap();
+        let above = executor.root().child(c"a").unwrap();
+        let own = above.child(c"o").unwrap();
+        let asked = above.clone();
+        let task = async move {
+            kasync::cancelled().await;
+            asked.cancelled().await;
+        };
+        own.spawn(c"t", task).unwrap().detach();
+        own.cancel();
+        drop(own);
+        let thread = thread::spawn(move || above.cancel());
+        thread.join().unwrap();
+        executor.shutdown().unwrap();
+    });
+}
+
 /// Contract 5: a walk that wakes the tasks of a cancelled scope, one at a time, while that ends
 /// where it pauses. None behind it is left out. Nothing but a cancel polls these tasks. To end a
 /// task there takes two preemptions.

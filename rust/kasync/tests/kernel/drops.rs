@@ -110,6 +110,28 @@ mod tests {
         Ok(())
     }
 
+    /// An output that has the last handle of an executor is dropped by a thread that has others to
+    /// drop as well. It waits for none of that executor's tasks: this one waits for the other
+    /// output.
+    #[test]
+    fn output_with_an_executor_delays_no_other() -> Result {
+        let executor = Executor::new(c"outer")?;
+        let inner = Executor::new(c"inner")?;
+        let root = inner.root().clone();
+        let (witness, rx) = Witness::new()?;
+        let waits = inner.root().spawn(c"waits", timeout(LIMIT, rx))?;
+        let first = executor.root().spawn(c"first", async move { inner })?;
+        let other = executor.root().spawn(c"other", async move { witness })?;
+        block_on(timeout(LIMIT, executor.root().join()))?.map_err(|_| ETIME)??;
+        let (mut first, mut other) = (Some(first), Some(other));
+        atomic(|| drop(first.take()));
+        // The drop has begun.
+        block_on(timeout(LIMIT, root.cancelled()))?.map_err(|_| ETIME)?;
+        atomic(|| drop(other.take()));
+        check_eq!(block_on(waits)?, Ok(Ok(false)));
+        executor.shutdown()
+    }
+
     /// Drops what `make` returns in a hard interrupt, and once more with preemption disabled.
     fn drop_in_both<T: Send>(make: impl Fn() -> Result<T>) -> Result {
         let mut value = Some(make()?);

@@ -8,6 +8,7 @@ use kernel::prelude::*;
 #[kunit_tests(kasync_hazards)]
 mod tests {
     use crate::contexts::{
+        atomic,
         counter,
         irq,
         module_refcount,
@@ -36,6 +37,7 @@ mod tests {
     };
     use kasync::{
         block_on,
+        block_on_interruptible,
         cancelled,
         sync::{
             mpsc,
@@ -235,6 +237,38 @@ mod tests {
         executor.shutdown()
     }
 
+    /// H15: no thread blocks in a hard interrupt, nor with preemption disabled.
+    #[test]
+    fn blocking_is_refused_where_none_may_sleep() -> Result {
+        let executor = Executor::new(c"atomic")?;
+        let scope = executor.root().child(c"scope")?;
+        let mut refused = 0;
+        let mut block = || {
+            let results = [
+                block_on(async {}),
+                block_on_interruptible(async {}),
+                scope.join_blocking(),
+                executor.shutdown(),
+            ];
+            let errors = results.iter().filter_map(|r| r.as_ref().err());
+            refused += errors
+                .filter(|e| e.to_errno() == EDEADLK.to_errno())
+                .count();
+        };
+        // Else it is not known that preemption is disabled.
+        let both = cfg!(CONFIG_PREEMPT_COUNT);
+        let count = if both { 8 } else { 4 };
+        let expected = Expected::new(count);
+        irq(&mut block);
+        if both {
+            atomic(&mut block);
+        }
+        check_eq!(expected.outstanding(), 0);
+        check_eq!(refused, count as usize);
+        check!(!scope.is_cancelled());
+        executor.shutdown()
+    }
+
     /// H29: a handle of each type is not dropped, and everything else goes on and ends. The handles
     /// are kept where kmemleak finds them, and dropped at the end, which is as harmless.
     #[test]
@@ -262,9 +296,20 @@ mod tests {
         check!(slept.as_mut().poll(&mut cx).is_pending());
         check!(join.as_mut().poll(&mut cx).is_pending());
         check!(wait.as_mut().poll(&mut cx).is_pending());
-        // The one that has to be given back: a join waits for it. See its documentation.
-        // SAFETY: It is dropped at once.
-        let claimed = unsafe { handle.claim() }.is_some();
+        // The one that has to be given back: a join waits for it. See its documentation. None is to
+        // be had while a worker polls the task, nor ever on PREEMPT_RT.
+        let claims = async {
+            // SAFETY: It is dropped at once.
+            while unsafe { handle.claim() }.is_none() {
+                if cfg!(CONFIG_PREEMPT_RT) {
+                    return false;
+                }
+                sleep(Delta::from_micros(20)).await;
+            }
+            true
+        };
+        let claimed = block_on(timeout(LIMIT, claims))?.map_err(|_| ETIME)?;
+        check_eq!(claimed, !cfg!(CONFIG_PREEMPT_RT));
         executor.shutdown()?;
         drop(executor);
         check_eq!(gone.load(Relaxed), 1);
@@ -272,7 +317,6 @@ mod tests {
         notify.notify_one();
         ring.add_permits(1);
         check!(scope.is_cancelled());
-        check!(claimed || handle.is_finished());
         drop((join, wait, slept, notified, acquire, permit, handle, scope));
         check_eq!(ring.available(), 2);
         Ok(())

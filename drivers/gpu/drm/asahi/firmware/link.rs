@@ -23,7 +23,6 @@ use agx_abi::{
         ENDPOINT_FIRMWARE, //
     }, //
 };
-use core::num::NonZeroU64;
 use kasync::sync::Notify;
 use kernel::{
     device::{
@@ -233,15 +232,7 @@ impl rtkit::Operations for Callbacks {
         );
     }
 
-    fn shmem_setup(&self, size: usize, iova: Option<NonZeroU64>) -> Result<RtkitBuffer> {
-        if let Some(iova) = iova {
-            // Not expected from this coprocessor, as its page tables are the driver's.
-            dev_err!(
-                self.dev,
-                "firmware proposes a buffer of its own at {iova:#x}\n"
-            );
-            return Err(EINVAL);
-        }
+    fn shmem_setup(&self, size: usize) -> Result<RtkitBuffer> {
         self.gate.pass(|| RtkitBuffer::new(&self.uat, size))
     }
 
