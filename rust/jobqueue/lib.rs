@@ -166,8 +166,9 @@ pub trait Ring: Send + 'static {
     /// must be woken when the job completes, typically by an
     /// [`AtomicWaker`](kasync::sync::AtomicWaker).
     ///
-    /// The returned evidence must be for `timeline`, the queue's. After it was ready it may be
-    /// polled again for the same job, and must be ready again with the same result.
+    /// The returned evidence must be for `timeline`, the queue's. That for another one is refused
+    /// with a warning, and the job goes on until its time limit expires. After it was ready it may
+    /// be polled again for the same job, and must be ready again with the same result.
     fn poll_complete(
         &mut self,
         job: &mut Self::InFlight,

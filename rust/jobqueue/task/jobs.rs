@@ -34,7 +34,10 @@ use dma_fence::{
     RingStopped, //
 };
 use kasync::SignallingSection;
-use kernel::prelude::*;
+use kernel::{
+    pr_warn_once,
+    prelude::*, //
+};
 
 /// The state of the first job that waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +56,8 @@ pub(super) enum First {
 }
 
 impl<R: Ring> Task<R> {
-    /// Polls for the completion of the oldest job in flight.
+    /// Polls for the completion of the oldest job in flight. Evidence for another timeline is
+    /// refused, so that neither the job's fence nor its memory is given up.
     #[inline]
     pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
         let timeline = self.signaller.timeline();
@@ -65,7 +69,11 @@ impl<R: Ring> Task<R> {
             return None;
         };
         match self.ring.poll_complete(&mut in_flight.state, timeline, cx) {
-            Poll::Ready(done) => Some(done),
+            Poll::Ready(done) if done.timeline() == timeline => Some(done),
+            Poll::Ready(_) => {
+                warn_stray();
+                None
+            }
             Poll::Pending => None,
         }
     }
@@ -242,6 +250,13 @@ impl<R: Ring> Task<R> {
         let pages = node.pages;
         self.shared.retire(Node::into_memory(node), pages);
     }
+}
+
+/// Reports evidence for another timeline, which is no completion: the hardware may have the job.
+#[cold]
+#[inline(never)]
+fn warn_stray() {
+    pr_warn_once!("a job was said to have completed on a timeline that is not the queue's\n");
 }
 
 /// Calls [`Ring::withdraw`] if the ring was asked for readiness, and was not ready.

@@ -47,8 +47,6 @@ unsafe extern "C" {
     fn jobqueue_test_in_hardirq() -> bool;
     fn jobqueue_test_preemptible() -> bool;
     fn dma_fence_annotated_waits() -> c_int;
-    fn dma_fence_expect_violations(n: c_int);
-    fn dma_fence_violations_outstanding() -> c_int;
     fn dma_fence_shim_put_module();
     fn jobqueue_test_watch_create(fence: *mut bindings::dma_fence) -> *mut RawWatch;
     fn jobqueue_test_watch_thread(watch: *mut RawWatch) -> c_int;
@@ -136,30 +134,6 @@ pub(crate) fn preemptible() -> bool {
 pub(crate) fn annotated_waits() -> i32 {
     // SAFETY: Only reads a counter, which is atomic.
     unsafe { dma_fence_annotated_waits() }
-}
-
-/// API violations of fences that were announced. The rest of them is forgotten when it is dropped.
-pub(crate) struct Expected(());
-
-impl Expected {
-    pub(crate) fn new(n: i32) -> Self {
-        // SAFETY: Only sets a counter, which is atomic.
-        unsafe { dma_fence_expect_violations(n) };
-        Self(())
-    }
-
-    /// How many of them were not reported.
-    pub(crate) fn outstanding(self) -> i32 {
-        // SAFETY: Only reads and clears a counter, which is atomic.
-        unsafe { dma_fence_violations_outstanding() }
-    }
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        // SAFETY: Only reads and clears a counter, which is atomic.
-        unsafe { dma_fence_violations_outstanding() };
-    }
 }
 
 /// Signals the orphaned fences of a test that has failed, as these keep the module for ever.

@@ -245,7 +245,7 @@ impl Ring for MockRing {
         job.mock.waker.register(cx);
         let mut state = job.mock.state.lock();
         if state.done >= job.id {
-            let timeline = state.stray.take().unwrap_or(timeline);
+            let timeline = state.stray.unwrap_or(timeline);
             // SAFETY: There is no hardware.
             Poll::Ready(unsafe { HwDone::new(timeline, state.result) })
         } else {

@@ -54,7 +54,7 @@ pub(super) struct State {
     /// Whether a decision on a timeout is pending.
     pub(super) deciding: bool,
     pub(super) ended: bool,
-    /// The timeline for which the ring reports the next job that completes, instead of its own.
+    /// The timeline for which the ring reports jobs that complete, instead of its own.
     pub(super) stray: Option<Timeline>,
     /// Whether the ring had no shared resource when it took a job, or had one at its end.
     pub(super) missing: bool,
@@ -174,9 +174,10 @@ impl Mock {
         self.change(|state| state.fails = Some(e));
     }
 
-    /// The evidence for the next job that completes is for another timeline.
-    pub(crate) fn report_for(&self, timeline: Timeline) {
-        self.state.lock().stray = Some(timeline);
+    /// The evidence for jobs that complete is for another timeline from now on, if there is one.
+    pub(crate) fn report_for(&self, timeline: Option<Timeline>) {
+        self.state.lock().stray = timeline;
+    }
     }
 
     pub(crate) fn quiesced(&self) -> u32 {
