@@ -76,8 +76,9 @@ use kernel::prelude::*;
 
 /// The decision of a ring after a time limit has expired.
 pub enum TimeoutAction {
-    /// The queue waits for at least this much longer, then asks the ring again. Less than a
-    /// millisecond counts as a millisecond.
+    /// The queue waits for at least this much longer, then asks the ring again, unless the job has
+    /// completed by then. Less than a millisecond counts as a millisecond. For another job the time
+    /// limit is always [`Config::timeout`].
     Wait(Delta),
     /// The ring was reset: it will not finish any job in flight, and accepts jobs again.
     ///

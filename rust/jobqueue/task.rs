@@ -114,6 +114,8 @@ pub(crate) struct Task<R: Ring> {
     progress: u32,
     /// The value of `progress` that the alarm was set for, if it is set.
     alarm: Option<NonZeroU32>,
+    /// The part of the time that the ring has asked to wait for that begins when the alarm expires.
+    wait: Delta,
     /// The number of times that the time limit has expired for the current subject.
     timeouts: u32,
     deciding: Deciding,
@@ -154,6 +156,7 @@ impl<R: Ring> Task<R> {
             is_walking: false,
             progress: 1,
             alarm: None,
+            wait: Delta::ZERO,
             timeouts: 0,
             deciding: Deciding::Nothing,
             budget: BUDGET,

@@ -153,26 +153,30 @@ impl MockRing {
     /// Returns what a time limit leads to.
     fn decide(&mut self, job: Option<&InFlight>, n: u32, timeline: Timeline) -> TimeoutAction {
         let Some(job) = job else {
-            let mut fails = None;
+            let (mut fails, mut wait) = (None, WAIT);
             self.mock.change(|state| {
+                state.decisions += 1;
                 state.not_ready = n;
-                fails = state.fails;
+                (fails, wait) = (state.fails, state.wait);
             });
-            return fails.map_or(TimeoutAction::Wait(WAIT), TimeoutAction::Fail);
+            return fails.map_or(TimeoutAction::Wait(wait), TimeoutAction::Fail);
         };
         if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
             return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
+        let mut wait = WAIT;
         self.mock.change(|state| {
+            state.decisions += 1;
             state.timeouts = n;
+            wait = state.wait;
             if job.stalls && n == 3 {
                 state.done = job.id;
                 state.result = Err(ETIMEDOUT);
             }
         });
-        TimeoutAction::Wait(WAIT)
+        TimeoutAction::Wait(wait)
     }
 }
 

@@ -2,6 +2,7 @@
 
 //! The mock hardware, which a test and its ring share.
 
+use super::WAIT;
 use jobqueue::Timeline;
 use kasync::{
     sync::{
@@ -47,6 +48,10 @@ pub(super) struct State {
     pub(super) earliest_deadline: Option<Delta>,
     /// Number of deadlines that the ring has been given.
     pub(super) deadlines: u32,
+    /// How often the ring was asked what a timeout leads to.
+    pub(super) decisions: u32,
+    /// How long the ring asks to wait then.
+    pub(super) wait: Delta,
     /// Number of resets, if the ring's timeout action is a reset.
     pub(super) resets: Option<u32>,
     /// Whether the decision on a timeout is held back.
@@ -110,6 +115,8 @@ impl Mock {
                     timeouts: 0,
                     earliest_deadline: None,
                     deadlines: 0,
+                    decisions: 0,
+                    wait: WAIT,
                     resets: None,
                     undecided: false,
                     deciding: false,
@@ -178,6 +185,10 @@ impl Mock {
     pub(crate) fn report_for(&self, timeline: Option<Timeline>) {
         self.state.lock().stray = timeline;
     }
+
+    /// Sets how long the ring asks to wait when something takes too long.
+    pub(crate) fn set_wait(&self, wait: Delta) {
+        self.state.lock().wait = wait;
     }
 
     pub(crate) fn quiesced(&self) -> u32 {
