@@ -94,7 +94,7 @@ const FENCE: u64 = 1 << 8;
 /// | drop of an `InFlightFence` | yes | yes | yes |
 /// | drop of a `PendingFence` | yes | yes | no, unless its [`FenceSet`](crate::FenceSet) is empty |
 /// | `complete`, `fail`, `cancel`, `drain_orphans` | no (need the witness) | yes | no |
-/// | `subscribe_deadline`, `next_deadline` | yes | yes | yes |
+/// | `subscribe_deadline`, `has_deadline`, `next_deadline` | yes | yes | yes |
 pub struct FenceContext {
     names: &'static TimelineNames,
     timeline: Timeline,

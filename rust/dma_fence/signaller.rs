@@ -252,10 +252,15 @@ impl FenceSignaller {
         }
     }
 
+    /// Returns whether deadlines were set since the last call of [`FenceSignaller::next_deadline`].
+    #[inline]
+    pub fn has_deadline(&self) -> bool {
+        self.context().deadlines().is_some()
+    }
+
     /// Returns the time left until the soonest of the deadlines that were set since the last call.
     ///
     /// It is negative if the deadline has expired. Deadlines are hints.
-    #[inline]
     pub fn next_deadline(&self) -> Option<Delta> {
         self.context().deadlines().take()
     }

@@ -181,7 +181,8 @@ impl<R: Ring> JobQueue<R> {
     /// Waits until a parked queue has nothing in flight, or the queue is not parked. Cancel safe.
     ///
     /// A parked queue has called [`Ring::quiesced`] by then, and calls no callback of the ring
-    /// before it is unparked or closed.
+    /// before it is unparked or closed, except for [`Ring::label`] while trace events are enabled.
+    /// Deadlines reach the ring afterwards.
     ///
     /// # Errors
     ///

@@ -45,7 +45,8 @@ pub(super) enum First {
     /// There is no job.
     None,
     /// The job waits for its predecessors, its dependencies, for credits, for the queue to be
-    /// unparked, or for the ring's decision after a time limit has expired.
+    /// unparked, or for the ring's decision after a time limit has expired. It may be one that will
+    /// not run.
     Waits,
     /// The ring is not ready for the job.
     NotReady,
@@ -141,8 +142,9 @@ impl<R: Ring> Task<R> {
             }
         }
         withdraw(&mut self.ring, &mut self.is_asked);
-        // Its fence signals after those of its predecessors and dependencies.
-        if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
+        // A parked queue calls no callback. Its fence signals after those of its predecessors and
+        // dependencies.
+        if in_flight || flags.holds() || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
         First::Cancelled

@@ -231,6 +231,11 @@ impl Bench {
         block_on(timeout(LIMIT, asked))?.map_err(|_| ETIME)
     }
 
+    /// Waits until the queue, which is parked, has nothing in flight.
+    pub(crate) fn wait_parked(&self) -> Result {
+        block_on(timeout(LIMIT, core::pin::pin!(self.queue.parked())))?.map_err(|_| ETIME)?
+    }
+
     /// Waits until the time limit of a job in flight has expired `count` times.
     pub(crate) fn wait_timeouts(&self, count: u32) -> Result {
         let timeouts = self.mock.wait(|s| (s.timeouts >= count).then_some(()));
