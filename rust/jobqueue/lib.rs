@@ -103,7 +103,8 @@ pub enum TimeoutAction {
 /// | `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
 /// | `withdraw` | no | no |
 /// | `retire`, `quiesced` | no | if the hardware completes the job at once |
-/// | `set_deadline`, `label` | no | no |
+/// | `set_deadline` | no | no |
+/// | `label` | no | if trace events are enabled, with preemption disabled |
 /// | `timed_out`, `destroy` | no, their futures await | no |
 ///
 /// ```text
@@ -129,7 +130,8 @@ pub trait Ring: Send + 'static {
     /// The state of a job in flight.
     type InFlight: Send + Sync + 'static;
 
-    /// Returns the owner of the queue, for trace events. Only called while these are enabled.
+    /// Returns the owner of the queue, for trace events. Only called while these are enabled: then
+    /// whenever the task receives or submits a job, even of a queue that is parked.
     fn label(&self) -> Label {
         Label::default()
     }

@@ -24,6 +24,9 @@ void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fenc
 /* Arguments that the functions for drivers in C refuse. */
 unsigned int jobqueue_test_c_refuses(void);
 
+/* Whether the code of trace events runs. */
+void jobqueue_test_trace_key(bool on);
+
 /* Fences of another driver. */
 struct jobqueue_test_lock *jobqueue_test_lock_create(void);
 void jobqueue_test_lock_free(struct jobqueue_test_lock *lock);

@@ -25,6 +25,7 @@ use core::{
 };
 use jobqueue::{
     HwDone,
+    Label,
     Ring,
     RingStopped,
     Timeline, //
@@ -190,6 +191,11 @@ pub(crate) struct InFlight {
 impl Ring for MockRing {
     type Job = Job;
     type InFlight = InFlight;
+
+    fn label(&self) -> Label {
+        self.mock.note_label();
+        Label::default()
+    }
 
     fn memory(job: &Job) -> usize {
         job.bytes

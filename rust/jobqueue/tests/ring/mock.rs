@@ -39,6 +39,8 @@ pub(super) struct State {
     /// preempted.
     pub(super) caller: i32,
     pub(super) called: Called,
+    /// How often that thread has asked for the label, and how often it could be preempted then.
+    pub(super) labels: (u32, u32),
     /// How often the ring was asked for readiness, and was not ready.
     pub(super) not_ready_polls: usize,
     pub(super) started: usize,
@@ -109,6 +111,7 @@ impl Mock {
                     quiesced: 0,
                     caller: 0,
                     called: Called::default(),
+                    labels: (0, 0),
                     not_ready_polls: 0,
                     started: 0,
                     retired: 0,
@@ -200,10 +203,27 @@ impl Mock {
         let mut state = self.state.lock();
         state.caller = kernel::current!().pid();
         state.called = Called::default();
+        state.labels = (0, 0);
     }
 
     pub(crate) fn called(&self) -> Called {
         self.state.lock().called
+    }
+
+    /// How often the thread of [`Mock::count_calls`] has asked for the label, and how often it
+    /// could be preempted then.
+    pub(crate) fn labels(&self) -> (u32, u32) {
+        self.state.lock().labels
+    }
+
+    /// The label is asked for.
+    pub(super) fn note_label(&self) {
+        let preemptible = crate::contexts::preemptible();
+        let mut state = self.state.lock();
+        if state.caller == kernel::current!().pid() {
+            state.labels.0 += 1;
+            state.labels.1 += u32::from(preemptible);
+        }
     }
 
     /// A callback runs.
