@@ -273,18 +273,18 @@ unsafe fn prepare(
     count: usize,
 ) -> Result<Prepared<'static, CRing>> {
     let queue = take(queue)?;
-    let job = NonNull::new(job).ok_or(EINVAL)?;
+    let job = take(job)?;
     if count != 0 && dependencies.is_null() {
         return Err(EINVAL);
     }
     let fences: &[&Fence] = match count {
         0 => &[],
-        // SAFETY: There are `count` fences, each of which is null, which this excludes, or valid.
-        // A `Fence` is a transparent wrapper of `dma_fence`.
+        // SAFETY: There are `count` fences, each of which is valid, or null or an `ERR_PTR`, which
+        // this excludes. A `Fence` is a transparent wrapper of `dma_fence`.
         _ => unsafe {
             let pointers = core::slice::from_raw_parts(dependencies, count);
-            if pointers.iter().any(|fence| fence.is_null()) {
-                return Err(EINVAL);
+            for &fence in pointers {
+                take(fence)?;
             }
             core::slice::from_raw_parts(dependencies.cast(), count)
         },

@@ -238,13 +238,15 @@ void jobqueue_put(struct jobqueue *queue);
  * @queue: the queue
  * @job: the job
  * @credits: how many credits it costs
- * @dependencies: fences that it depends on, of which references are taken
+ * @dependencies: fences that it depends on, of which references are taken; each may be an ERR_PTR,
+ *	so the results of jobqueue_submit() need no check
  * @count: how many these are
  *
  * Waits while the queue has no room. The result must be committed or abandoned before the queue is
  * put.
  *
- * Return: the prepared job, or an ERR_PTR: then @job is still the driver's.
+ * Return: the prepared job, or an ERR_PTR: then @job is still the driver's. It is that of the first
+ * dependency that is one; -EINVAL if one is NULL.
  */
 struct jobqueue_prepared *jobqueue_prepare(struct jobqueue *queue, struct jobqueue_job *job,
 					   unsigned int credits,
@@ -271,7 +273,7 @@ struct dma_fence *jobqueue_commit(struct jobqueue_prepared *prepared);
  * @queue: the queue
  * @job: the job
  * @credits: how many credits it costs
- * @dependencies: fences that it depends on, of which references are taken
+ * @dependencies: fences that it depends on, as for jobqueue_prepare()
  * @count: how many these are
  *
  * Return: the job's fence, with a reference, or an ERR_PTR: then @job is still the driver's.
