@@ -28,7 +28,6 @@ use dma_fence::{
     Names, //
 };
 use kasync::{
-    sync::AtomicWaker,
     time::Delta,
     Executor, //
 };
@@ -53,6 +52,7 @@ use ring::{
     CRing,
     RawJob,
     RawOps,
+    Shared,
     OVER,
     WAITING, //
 };
@@ -93,7 +93,7 @@ struct CDevice(Executor);
 /// `struct jobqueue`.
 struct CQueue {
     queue: JobQueue<CRing>,
-    waker: Arc<AtomicWaker>,
+    shared: Arc<Shared>,
 }
 
 /// `struct jobqueue_prepared`.
@@ -205,17 +205,17 @@ unsafe fn create(
     let (config, ops) = unsafe { (config(raw)?, ops.as_ref().ok_or(EINVAL)?.check()?) };
     // SAFETY: From `jobqueue_device_create()`, and valid.
     let device = unsafe { take(device)?.as_ref() };
-    let waker = Arc::new(AtomicWaker::new(), GFP_KERNEL)?;
+    let shared = Arc::new(Shared::new(), GFP_KERNEL)?;
     let scope = device.0.root().child(c"queue")?;
     let memory = KBox::<CQueue>::new_uninit(GFP_KERNEL)?;
     let ring = CRing {
         ops,
         ring,
-        waker: waker.clone(),
+        shared: shared.clone(),
     };
     // The last step that can fail. After it the driver's ring is in use.
     let queue = JobQueue::new(&scope, c"queue", ring, &config)?;
-    Ok(KBox::write(memory, CQueue { queue, waker }))
+    Ok(KBox::write(memory, CQueue { queue, shared }))
 }
 
 /// `jobqueue_create()` of jobqueue.h.
@@ -388,7 +388,7 @@ unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, e
         ptr::write(&raw mut (*job).error, error);
         // Pairs with the acquire in `poll_complete()`.
         (*job).state.store(OVER, Release);
-        (*queue).waker.wake();
+        (*queue).shared.waker.wake();
     }
 }
 
@@ -400,5 +400,5 @@ unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, e
 #[no_mangle]
 unsafe extern "C" fn jobqueue_ready(queue: *const CQueue) {
     // SAFETY: From `jobqueue_create()`, and valid.
-    unsafe { (*queue).waker.wake() };
+    unsafe { (*queue).shared.waker.wake() };
 }

@@ -17,6 +17,7 @@ static_assert(sizeof(struct jobqueue_ops) == 7 * sizeof(void *));
 static_assert(offsetof(struct jobqueue_config, memory) == sizeof(void *) + 2 * sizeof(int));
 static_assert(offsetof(struct jobqueue_config, on_error) ==
 	      offsetof(struct jobqueue_config, memory) + sizeof(size_t) + sizeof(int));
+static_assert(JOBQUEUE_DECIDING == 1 << 30);
 static_assert(JOBQUEUE_ERRORS_IGNORED == 0);
 static_assert(JOBQUEUE_ERRORS_PROPAGATE == 1);
 static_assert(JOBQUEUE_ERRORS_POISON == 2);

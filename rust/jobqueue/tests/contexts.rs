@@ -52,6 +52,7 @@ unsafe extern "C" {
     fn jobqueue_test_watch_thread(watch: *mut RawWatch) -> c_int;
     fn jobqueue_test_watch_free(watch: *mut RawWatch, fence: *mut bindings::dma_fence);
     fn jobqueue_test_c_refuses() -> c_uint;
+    fn jobqueue_test_c_reset() -> c_int;
     fn jobqueue_test_trace_key(on: bool);
     fn jobqueue_test_lock_create() -> *mut RawLock;
     fn jobqueue_test_lock_free(lock: *mut RawLock);
@@ -163,6 +164,12 @@ pub(crate) unsafe fn end_orphaned(fences: &[ARef<Fence>]) {
 pub(crate) fn c_accepts() -> u32 {
     // SAFETY: Called where it may sleep.
     unsafe { jobqueue_test_c_refuses() }
+}
+
+/// The line of the check of `jobqueue_test_c_reset()` that fails, or 0.
+pub(crate) fn c_resets() -> i32 {
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_c_reset() }
 }
 
 /// Calls `f` while the code of trace events runs. No event is enabled, so none is recorded.

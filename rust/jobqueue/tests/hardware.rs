@@ -9,6 +9,7 @@ mod tests {
     use crate::{
         contexts::{
             c_accepts,
+            c_resets,
             threads, //
         },
         ring::{
@@ -376,6 +377,14 @@ mod tests {
     #[test]
     fn arguments_from_c_that_are_refused() -> Result {
         check_eq!(c_accepts(), 0);
+        Ok(())
+    }
+
+    /// A driver in C starts a reset when a job takes too long, and is asked again whether it is
+    /// over. No job is submitted meanwhile.
+    #[test]
+    fn resets_of_drivers_in_c() -> Result {
+        check_eq!(c_resets(), 0);
         Ok(())
     }
 }

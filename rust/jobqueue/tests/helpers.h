@@ -24,6 +24,9 @@ void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fenc
 /* Arguments that the functions for drivers in C refuse. */
 unsigned int jobqueue_test_c_refuses(void);
 
+/* Drivers in C: 0, or the line of a check that has failed. */
+int jobqueue_test_c_reset(void);
+
 /* Whether the code of trace events runs. */
 void jobqueue_test_trace_key(bool on);
 
