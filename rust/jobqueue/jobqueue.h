@@ -255,7 +255,9 @@ void jobqueue_close(struct jobqueue *queue);
  * @queue: the queue; NULL and ERR_PTRs are ignored
  *
  * From here on neither jobqueue_complete() nor jobqueue_ready() may be called for the queue, and no
- * job may be prepared. So jobs in flight have to be ended by &jobqueue_ops.timed_out.
+ * job may be prepared. So jobs in flight have to be ended by &jobqueue_ops.timed_out. Calls of the
+ * two that have begun may still run: their memory is freed an RCU grace period later. A driver that
+ * puts a queue once its jobs have ended, in @destroy or after it, need not wait for them.
  */
 void jobqueue_put(struct jobqueue *queue);
 

@@ -53,6 +53,7 @@ unsafe extern "C" {
     fn jobqueue_test_watch_free(watch: *mut RawWatch, fence: *mut bindings::dma_fence);
     fn jobqueue_test_c_refuses() -> c_uint;
     fn jobqueue_test_c_reset() -> c_int;
+    fn jobqueue_test_c_window(completes: bool) -> c_int;
     fn jobqueue_test_trace_key(on: bool);
     fn jobqueue_test_lock_create() -> *mut RawLock;
     fn jobqueue_test_lock_free(lock: *mut RawLock);
@@ -170,6 +171,12 @@ pub(crate) fn c_accepts() -> u32 {
 pub(crate) fn c_resets() -> i32 {
     // SAFETY: Called where it may sleep.
     unsafe { jobqueue_test_c_reset() }
+}
+
+/// The line of the check of `jobqueue_test_c_window()` that fails, or 0.
+pub(crate) fn c_window(completes: bool) -> i32 {
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_c_window(completes) }
 }
 
 /// Calls `f` while the code of trace events runs. No event is enabled, so none is recorded.

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * Drivers in C: a ring whose resets take long.
+ * Drivers in C: a ring whose resets take long, and queues that end under an interrupt.
  */
 #include <linux/completion.h>
+#include <linux/cpumask.h>
 #include <linux/dma-fence.h>
 #include <linux/err.h>
+#include <linux/jiffies.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 
@@ -147,5 +149,85 @@ int jobqueue_test_c_reset(void)
 out:
 	jobqueue_device_destroy(device);
 	kfree(ring);
+	return line;
+}
+
+static struct window {
+	struct jobqueue *queue;
+	struct test_ring ring;
+	struct jobqueue_job job;
+	bool completes;
+	/* A thread is about to wake the queue, which was put meanwhile, while the thread was there. */
+	struct completion open;
+	bool put, seen;
+} *window;
+
+/* Called by jobqueue_complete() and jobqueue_ready() before their last access to the queue. */
+static void wait_in_window(void)
+{
+	unsigned long end = jiffies + 5 * HZ;
+
+	complete(&window->open);
+	while (!READ_ONCE(window->put) && time_before(jiffies, end))
+		cpu_relax();
+	window->seen = READ_ONCE(window->put);
+}
+
+static int in_window(void *data, unsigned int n)
+{
+	if (n == 0) {
+		if (window->completes)
+			jobqueue_complete(window->queue, &window->job, 0);
+		else
+			jobqueue_ready(window->queue);
+		return 0;
+	}
+	if (!wait_for_completion_timeout(&window->open, LIMIT))
+		return -ETIME;
+	jobqueue_close(window->queue);
+	if (!wait_for_completion_timeout(&window->ring.ended, LIMIT))
+		return -ETIME;
+	jobqueue_put(window->queue);
+	WRITE_ONCE(window->put, true);
+	return 0;
+}
+
+/* A queue ends and is put between the store that lets it end and the wake. */
+int jobqueue_test_c_window(bool completes)
+{
+	struct jobqueue_device *device =
+		jobqueue_device_create("jobqueue_test", JOBQUEUE_WORKERS_NORMAL);
+	struct dma_fence *fence;
+	int line = 0;
+
+	window = kzalloc(sizeof(*window), GFP_KERNEL);
+	if (IS_ERR(device) || !window) {
+		line = __LINE__;
+		goto out;
+	}
+	init_completion(&window->open);
+	window->completes = completes;
+	window->queue = create(device, &window->ring, 60000);
+	if (IS_ERR(window->queue)) {
+		line = __LINE__;
+		goto out;
+	}
+	if (completes) {
+		fence = jobqueue_submit(window->queue, &window->job, 1, NULL, 0);
+		if (IS_ERR(fence) || !wait_for_completion_timeout(&window->ring.submitted, LIMIT))
+			line = __LINE__;
+	}
+	WRITE_ONCE(jobqueue_test_window, wait_in_window);
+	if (jobqueue_test_threads(2, in_window, NULL))
+		line = __LINE__;
+	WRITE_ONCE(jobqueue_test_window, NULL);
+	/* Where the thread in the window keeps the only processor, nothing can be put meanwhile. */
+	if (num_online_cpus() > 1 && !window->seen)
+		line = __LINE__;
+	if (completes && error_of(fence))
+		line = __LINE__;
+out:
+	jobqueue_device_destroy(device);
+	kfree(window);
 	return line;
 }

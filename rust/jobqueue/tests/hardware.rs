@@ -10,6 +10,7 @@ mod tests {
         contexts::{
             c_accepts,
             c_resets,
+            c_window,
             threads, //
         },
         ring::{
@@ -385,6 +386,13 @@ mod tests {
     #[test]
     fn resets_of_drivers_in_c() -> Result {
         check_eq!(c_resets(), 0);
+        Ok(())
+    }
+
+    /// A queue of a driver in C ends, and is put, while an interrupt is about to wake it.
+    #[test]
+    fn queues_of_drivers_in_c_end_under_interrupts() -> Result {
+        check_eq!((c_window(true), c_window(false)), (0, 0));
         Ok(())
     }
 }

@@ -26,6 +26,10 @@ unsigned int jobqueue_test_c_refuses(void);
 
 /* Drivers in C: 0, or the line of a check that has failed. */
 int jobqueue_test_c_reset(void);
+int jobqueue_test_c_window(bool completes);
+
+/* Called in jobqueue_complete() and jobqueue_ready(), of c_exports.c. */
+extern void (*jobqueue_test_window)(void);
 
 /* Whether the code of trace events runs. */
 void jobqueue_test_trace_key(bool on);
