@@ -109,22 +109,23 @@ impl Drop for Armed {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: By the type invariant the fence is armed, and its reference is passed on.
-        unsafe { orphan(self.0) };
+        unsafe { orphan(self.0, FenceSet::default()) };
     }
 }
 
-/// Orphans a fence, and says so. Out of line, and by value, so that a fence that is not dropped
-/// need not be in memory.
+/// Orphans a fence, which does not signal before `dependencies` have, and says so. Out of line, and
+/// by value, so that a fence that is not dropped need not be in memory.
 ///
 /// # Safety
 ///
 /// The requirements of [`Armed::new`], and `fence` must not be used again.
 #[cold]
 #[inline(never)]
-unsafe fn orphan(fence: NonNull<OwnFence>) {
+unsafe fn orphan(fence: NonNull<OwnFence>, dependencies: FenceSet) {
     // SAFETY: By the safety requirements the fence is armed, and its context is valid until the
     // fence was orphaned.
     unsafe {
+        own::dependencies(fence).write(dependencies);
         let context = own::context(fence);
         own::warn_orphaned(&*context, own::id(fence).1);
         FenceContext::orphan(context, fence);
@@ -138,22 +139,29 @@ unsafe fn orphan(fence: NonNull<OwnFence>) {
 /// See the table of [`FenceContext`].
 #[must_use = "others may wait for the fence"]
 pub struct PendingFence {
-    armed: Armed,
-    dependencies: FenceSet,
+    armed: ManuallyDrop<Armed>,
+    dependencies: ManuallyDrop<FenceSet>,
 }
 
 impl PendingFence {
     #[inline(always)]
     pub(crate) fn new(armed: Armed, dependencies: FenceSet) -> Self {
         Self {
-            armed,
-            dependencies,
+            armed: ManuallyDrop::new(armed),
+            dependencies: ManuallyDrop::new(dependencies),
         }
     }
 
     #[inline(always)]
     pub(crate) fn into_parts(self) -> (Armed, FenceSet) {
-        (self.armed, self.dependencies)
+        let mut this = ManuallyDrop::new(self);
+        // SAFETY: Neither field is used again.
+        unsafe {
+            (
+                ManuallyDrop::take(&mut this.armed),
+                ManuallyDrop::take(&mut this.dependencies),
+            )
+        }
     }
 
     /// Returns the context and the sequence number of the fence.
@@ -175,9 +183,31 @@ impl PendingFence {
     }
 
     /// Returns the fence for the state in which the job was submitted to the hardware.
+    ///
+    /// Calling this before the dependencies have signalled is an API violation. The fence is
+    /// orphaned then if it is to signal before they have.
     #[inline(always)]
     pub fn submitted(self) -> InFlightFence {
-        InFlightFence(self.armed)
+        let (armed, dependencies) = self.into_parts();
+        // A set that was polled until it was ready is empty.
+        if dependencies.is_empty() {
+            // INVARIANT: The address is even.
+            InFlightFence(armed.into_raw())
+        } else {
+            InFlightFence::with(armed, dependencies)
+        }
+    }
+}
+
+impl Drop for PendingFence {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // SAFETY: Neither field is used again. By the type invariant of `Armed` the fence is armed,
+        // and its reference is passed on.
+        unsafe {
+            let armed = ManuallyDrop::take(&mut self.armed);
+            orphan(armed.into_raw(), ManuallyDrop::take(&mut self.dependencies));
+        }
     }
 }
 
@@ -205,23 +235,116 @@ impl Deref for Dependencies<'_> {
     }
 }
 
+/// The bit of [`InFlightFence`] for a job that was submitted early.
+const EARLY: usize = 1;
+const _: () = assert!(align_of::<OwnFence>() > EARLY);
+
 /// The fence of a job that was submitted to the hardware.
 ///
 /// # Context
 ///
 /// See the table of [`FenceContext`].
+///
+/// # Invariants
+///
+/// The address of a fence as in [`Armed`], plus [`EARLY`] if the job was submitted before its
+/// dependencies had signalled. Then the fence keeps them.
 #[must_use = "others may wait for the fence"]
-pub struct InFlightFence(Armed);
+pub struct InFlightFence(NonNull<OwnFence>);
+
+// SAFETY: Fences, and sets of dependencies, may be used from any thread.
+unsafe impl Send for InFlightFence {}
+// SAFETY: A shared one gives access only to fields that do not change.
+unsafe impl Sync for InFlightFence {}
 
 impl InFlightFence {
+    /// Returns the fence of a job with dependencies that were not polled until they were ready.
+    #[cold]
+    #[inline(never)]
+    fn with(armed: Armed, dependencies: FenceSet) -> Self {
+        let fence = armed.into_raw();
+        if dependencies.test_signaled() {
+            // INVARIANT: The address is even.
+            return Self(fence);
+        }
+        own::api_violation(c"a job was submitted before its dependencies had signalled");
+        // SAFETY: The fence is armed, and longer than that.
+        unsafe {
+            own::dependencies(fence).write(dependencies);
+            // INVARIANT: The fence keeps the dependencies.
+            Self(fence.byte_add(EARLY))
+        }
+    }
+
     #[inline(always)]
-    pub(crate) fn into_armed(self) -> Armed {
-        self.0
+    fn is_early(&self) -> bool {
+        self.0.addr().get() & EARLY != 0
+    }
+
+    #[inline]
+    fn fence(&self) -> NonNull<OwnFence> {
+        if self.is_early() {
+            // SAFETY: By the type invariant the fence begins there.
+            unsafe { self.0.byte_sub(EARLY) }
+        } else {
+            self.0
+        }
+    }
+
+    /// Returns the fence, which then has to be signalled, and the dependencies that it keeps.
+    fn into_parts(self) -> (Armed, FenceSet) {
+        let this = ManuallyDrop::new(self);
+        let fence = this.fence();
+        let dependencies = if this.is_early() {
+            // SAFETY: By the type invariant the fence keeps them. They are not read again.
+            unsafe { own::dependencies(fence).read() }
+        } else {
+            FenceSet::default()
+        };
+        (Armed(fence), dependencies)
+    }
+
+    /// Returns the fence for signalling. Orphans it, and returns `None`, if dependencies of its job
+    /// have not signalled.
+    #[inline(always)]
+    pub(crate) fn into_armed(self) -> Option<Armed> {
+        if !self.is_early() {
+            return Some(Armed(ManuallyDrop::new(self).0));
+        }
+        self.into_armed_early()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn into_armed_early(self) -> Option<Armed> {
+        let (armed, dependencies) = self.into_parts();
+        if dependencies.test_signaled() {
+            return Some(armed);
+        }
+        drop(PendingFence::new(armed, dependencies));
+        None
     }
 
     /// Returns the context and the sequence number of the fence.
     pub fn id(&self) -> (u64, u64) {
-        let (timeline, seqno) = self.0.id();
+        // SAFETY: By the type invariant the fence is armed and valid.
+        let (timeline, seqno) = unsafe { own::id(self.fence()) };
         (timeline.id(), seqno)
     }
+}
+
+impl Drop for InFlightFence {
+    #[inline(always)]
+    fn drop(&mut self) {
+        // INVARIANT: It passes on all that this one has, and this one is not used again.
+        orphan_in_flight(Self(self.0));
+    }
+}
+
+/// Orphans a fence with the dependencies that it keeps. By value, see [`orphan`].
+#[cold]
+#[inline(never)]
+fn orphan_in_flight(fence: InFlightFence) {
+    let (armed, dependencies) = fence.into_parts();
+    drop(PendingFence::new(armed, dependencies));
 }

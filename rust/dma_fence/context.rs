@@ -19,7 +19,7 @@
 //!
 //! Dropping an armed fence does not signal it, since waiters would reuse memory that the hardware
 //! may still write. The fence is *orphaned*, and is only signalled with evidence that the hardware
-//! has stopped.
+//! has stopped, and after the dependencies of its job, which it keeps.
 //!
 //! # Lifetime of the context
 //!
@@ -94,7 +94,7 @@ const FENCE: u64 = 1 << 8;
 /// | drop of an `InFlightFence` | yes | yes | yes |
 /// | drop of a `PendingFence` | yes | yes | no, unless its [`FenceSet`](crate::FenceSet) is empty |
 /// | `complete`, `fail`, `cancel`, `drain_orphans` | no (need the witness) | yes | no |
-/// | `subscribe_deadline`, `next_deadline` | yes | yes | yes |
+/// | `subscribe_deadline`, `has_deadline`, `next_deadline` | yes | yes | yes |
 pub struct FenceContext {
     names: &'static TimelineNames,
     timeline: Timeline,
@@ -220,7 +220,7 @@ impl FenceContext {
         let mut next = context.orphans.load(Relaxed);
         while let Some(fence) = NonNull::new(next) {
             // SAFETY: Orphaned fences are armed. The list owns a reference to each, which is
-            // leaked.
+            // leaked, as are the dependencies, since this may be a hard interrupt.
             unsafe {
                 next = *own::next(fence);
                 own::clear_context(fence);

@@ -18,7 +18,7 @@
 //!
 //! | store | load | why |
 //! |---|---|---|
-//! | `note`: `cmpxchg` of `soonest` (full) | `take`: `soonest` (relaxed) | a lost deadline |
+//! | `note`: `cmpxchg` of `soonest` (full) | `is_some`: `soonest` (relaxed) | a lost deadline |
 //! | `subscribe`: `cmpxchg` of `task` (full) | `note`: `task` (acquire) | a lost wake |
 //!
 //! Each side stores before it loads what the other has stored, with a full barrier between: one of
@@ -103,17 +103,15 @@ impl Deadlines {
         }
     }
 
-    /// Takes the soonest deadline, as the time left.
+    /// Returns whether there is a deadline to take.
     #[inline]
-    pub(crate) fn take(&self) -> Option<Delta> {
-        if self.soonest.load(Relaxed) == NONE {
-            return None;
-        }
-        self.take_some()
+    pub(crate) fn is_some(&self) -> bool {
+        self.soonest.load(Relaxed) != NONE
     }
 
+    /// Takes the soonest deadline, as the time left.
     #[cold]
-    fn take_some(&self) -> Option<Delta> {
+    pub(crate) fn take(&self) -> Option<Delta> {
         let deadline = self.soonest.xchg(NONE, Full);
         // SAFETY: `ktime_get()` may be called from any context.
         let now = unsafe { bindings::ktime_get() };

@@ -15,11 +15,15 @@ use crate::{
     context::FenceContext,
     evidence::Timeline,
     ffi,
-    names::TimelineNames, //
+    names::TimelineNames,
+    set::FenceSet, //
 };
-use core::ptr::{
-    self,
-    NonNull, //
+use core::{
+    mem::MaybeUninit,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 use kernel::{
     bindings,
@@ -42,11 +46,14 @@ pub(crate) struct OwnFence {
     context: *const FenceContext,
     /// The next fence of a list of orphans, which owns it.
     next: *mut OwnFence,
+    /// Dependencies that the fence must not signal before. Initialised once it is orphaned, or its
+    /// job was submitted early.
+    dependencies: MaybeUninit<FenceSet>,
 }
 
 const _: () = assert!(core::mem::offset_of!(OwnFence, base) == 0);
 const _: () = assert!(
-    size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 3 * size_of::<*const c_void>()
+    size_of::<OwnFence>() == size_of::<bindings::dma_fence>() + 4 * size_of::<*const c_void>()
 );
 
 /// The operations of own fences. There is neither `release` nor `wait`, so `dma_fence_signal()`
@@ -239,6 +246,18 @@ pub(crate) unsafe fn id(fence: NonNull<OwnFence>) -> (Timeline, u64) {
 pub(crate) unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
     // SAFETY: The fence is valid by the safety requirements.
     unsafe { &raw mut (*fence.as_ptr()).next }
+}
+
+/// Returns the address of the field that keeps the dependencies of an orphan, or of a fence whose
+/// job was submitted early.
+///
+/// # Safety
+///
+/// `fence` must be armed, and valid.
+#[inline(always)]
+pub(crate) unsafe fn dependencies(fence: NonNull<OwnFence>) -> *mut FenceSet {
+    // SAFETY: The fence is valid by the safety requirements.
+    unsafe { (&raw mut (*fence.as_ptr()).dependencies).cast() }
 }
 
 /// Reports once, with a stack trace, that a driver has broken a rule of this crate.

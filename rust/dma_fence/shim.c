@@ -158,6 +158,7 @@ struct dma_fence_shim_own {
 	const void *names;
 	const void *context;
 	void *next;
+	void *dependencies;
 };
 
 /* Memory for a fence: of its own, as the kernel frees the fence by its address. */

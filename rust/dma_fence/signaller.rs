@@ -76,16 +76,18 @@ impl FenceSignaller {
     /// Signals a fence whose job has completed.
     ///
     /// Evidence for another timeline is an API violation. Then, and if the fence is not the next
-    /// one, the fence is orphaned.
-    #[inline]
+    /// one, or dependencies of the job have not signalled, the fence is orphaned.
+    #[inline(always)]
     pub fn complete(&mut self, fence: InFlightFence, done: HwDone, _: &SignallingSection<'_>) {
-        self.signal(fence.into_armed(), done.timeline(), done.result());
+        if let Some(armed) = fence.into_armed() {
+            self.signal(armed, done.timeline(), done.result());
+        }
     }
 
     /// Signals a fence whose job was in flight when the hardware has stopped.
     ///
     /// Evidence for another timeline is an API violation. Then, and if the fence is not the next
-    /// one, the fence is orphaned.
+    /// one, or dependencies of the job have not signalled, the fence is orphaned.
     pub fn fail(
         &mut self,
         fence: InFlightFence,
@@ -93,7 +95,9 @@ impl FenceSignaller {
         error: Error,
         _: &SignallingSection<'_>,
     ) {
-        self.signal(fence.into_armed(), stopped.timeline(), Err(error));
+        if let Some(armed) = fence.into_armed() {
+            self.signal(armed, stopped.timeline(), Err(error));
+        }
     }
 
     /// Signals a fence whose job will not be submitted to the hardware.
@@ -102,11 +106,11 @@ impl FenceSignaller {
     /// on all work before it being done. Calling this earlier is an API violation. Then, and if the
     /// fence is not the next one, the fence is orphaned.
     pub fn cancel(&mut self, fence: PendingFence, _: &SignallingSection<'_>, error: Error) {
-        let (armed, dependencies) = fence.into_parts();
-        if !dependencies.test_signaled() {
+        if !fence.dependencies().test_signaled() {
             own::api_violation(c"a job was cancelled before its dependencies had signalled");
             return;
         }
+        let (armed, _dependencies) = fence.into_parts();
         self.signal(armed, self.end.timeline(), Err(error));
     }
 
@@ -139,7 +143,8 @@ impl FenceSignaller {
     /// Signals with `error` the orphaned fences that are next on the timeline, and returns the
     /// number of those that are left.
     ///
-    /// An orphaned fence after one that is pending or in flight is left until that has signalled.
+    /// An orphaned fence after one that is pending or in flight is left until that has signalled,
+    /// and one whose job has dependencies until they have, with all that come after it.
     /// Evidence for another timeline is an API violation, and no fence is signalled then.
     pub fn drain_orphans(
         &mut self,
@@ -158,9 +163,15 @@ impl FenceSignaller {
             if seqno != self.next {
                 break;
             }
+            // SAFETY: Orphans keep their dependencies, and the signaller owns the list.
+            if unsafe { !(*own::dependencies(fence)).test_signaled() } {
+                break;
+            }
             self.next += 1;
-            // SAFETY: Orphans are armed, and the signaller owns the list.
-            let next = unsafe { *own::next(fence) };
+            // SAFETY: Orphans are armed, and the signaller owns the list. The dependencies are not
+            // read again.
+            let (next, _dependencies) =
+                unsafe { (*own::next(fence), own::dependencies(fence).read()) };
             self.collected(|c| {
                 c.first = next;
                 c.drained += 1;
@@ -241,10 +252,15 @@ impl FenceSignaller {
         }
     }
 
+    /// Returns whether deadlines were set since the last call of [`FenceSignaller::next_deadline`].
+    #[inline]
+    pub fn has_deadline(&self) -> bool {
+        self.context().deadlines().is_some()
+    }
+
     /// Returns the time left until the soonest of the deadlines that were set since the last call.
     ///
     /// It is negative if the deadline has expired. Deadlines are hints.
-    #[inline]
     pub fn next_deadline(&self) -> Option<Delta> {
         self.context().deadlines().take()
     }

@@ -6,8 +6,9 @@
 //! on these rules. Those that create or prepare something check for null pointers, and for the
 //! ranges of values. Those that end something ignore null pointers and `ERR_PTR`s, as `kfree()`
 //! ignores null. `jobqueue_complete()` and `jobqueue_ready()`, which interrupt handlers call, check
-//! nothing.
+//! nothing; see [`handle`].
 
+mod handle;
 mod ring;
 
 use crate::{
@@ -18,17 +19,14 @@ use crate::{
 };
 use core::{
     ffi::c_void,
-    ptr::{
-        self,
-        NonNull, //
-    }, //
+    ptr::NonNull, //
 };
 use dma_fence::{
     Fence,
     Names, //
 };
+use handle::CQueue;
 use kasync::{
-    sync::AtomicWaker,
     time::Delta,
     Executor, //
 };
@@ -41,10 +39,7 @@ use kernel::{
     },
     prelude::*,
     sync::{
-        atomic::{
-            Atomic,
-            Release, //
-        },
+        atomic::Atomic,
         Arc, //
     }, //
 };
@@ -53,7 +48,7 @@ use ring::{
     CRing,
     RawJob,
     RawOps,
-    OVER,
+    Shared,
     WAITING, //
 };
 
@@ -89,12 +84,6 @@ const _: () = {
 
 /// `struct jobqueue_device`.
 struct CDevice(Executor);
-
-/// `struct jobqueue`.
-struct CQueue {
-    queue: JobQueue<CRing>,
-    waker: Arc<AtomicWaker>,
-}
 
 /// `struct jobqueue_prepared`.
 struct CPrepared(Prepared<'static, CRing>);
@@ -205,17 +194,17 @@ unsafe fn create(
     let (config, ops) = unsafe { (config(raw)?, ops.as_ref().ok_or(EINVAL)?.check()?) };
     // SAFETY: From `jobqueue_device_create()`, and valid.
     let device = unsafe { take(device)?.as_ref() };
-    let waker = Arc::new(AtomicWaker::new(), GFP_KERNEL)?;
+    let shared = Arc::new(Shared::new(), GFP_KERNEL)?;
     let scope = device.0.root().child(c"queue")?;
-    let memory = KBox::<CQueue>::new_uninit(GFP_KERNEL)?;
+    let memory = CQueue::memory()?;
     let ring = CRing {
         ops,
         ring,
-        waker: waker.clone(),
+        shared: shared.clone(),
     };
     // The last step that can fail. After it the driver's ring is in use.
     let queue = JobQueue::new(&scope, c"queue", ring, &config)?;
-    Ok(KBox::write(memory, CQueue { queue, waker }))
+    Ok(CQueue::write(memory, queue, shared))
 }
 
 /// `jobqueue_create()` of jobqueue.h.
@@ -243,7 +232,7 @@ unsafe extern "C" fn jobqueue_create(
 unsafe extern "C" fn jobqueue_close(queue: *mut CQueue) {
     if let Ok(queue) = take(queue) {
         // SAFETY: From `jobqueue_create()`, and valid.
-        unsafe { queue.as_ref() }.queue.close();
+        unsafe { queue.as_ref() }.queue().close();
     }
 }
 
@@ -255,8 +244,9 @@ unsafe extern "C" fn jobqueue_close(queue: *mut CQueue) {
 #[no_mangle]
 unsafe extern "C" fn jobqueue_put(queue: *mut CQueue) {
     if let Ok(queue) = take(queue) {
-        // SAFETY: From `jobqueue_create()`, and not used any more.
-        drop(unsafe { KBox::from_raw(queue.as_ptr()) });
+        // SAFETY: From `jobqueue_create()`, and not used any more, except by calls of
+        // `jobqueue_complete()` and `jobqueue_ready()` that began before.
+        unsafe { CQueue::put(queue) };
     }
 }
 
@@ -273,18 +263,18 @@ unsafe fn prepare(
     count: usize,
 ) -> Result<Prepared<'static, CRing>> {
     let queue = take(queue)?;
-    let job = NonNull::new(job).ok_or(EINVAL)?;
+    let job = take(job)?;
     if count != 0 && dependencies.is_null() {
         return Err(EINVAL);
     }
     let fences: &[&Fence] = match count {
         0 => &[],
-        // SAFETY: There are `count` fences, each of which is null, which this excludes, or valid.
-        // A `Fence` is a transparent wrapper of `dma_fence`.
+        // SAFETY: There are `count` fences, each of which is valid, or null or an `ERR_PTR`, which
+        // this excludes. A `Fence` is a transparent wrapper of `dma_fence`.
         _ => unsafe {
             let pointers = core::slice::from_raw_parts(dependencies, count);
-            if pointers.iter().any(|fence| fence.is_null()) {
-                return Err(EINVAL);
+            for &fence in pointers {
+                take(fence)?;
             }
             core::slice::from_raw_parts(dependencies.cast(), count)
         },
@@ -295,7 +285,7 @@ unsafe fn prepare(
         (&raw mut (*job.as_ptr()).state).write(Atomic::new(WAITING));
         (&raw mut (*job.as_ptr()).error).write(0);
         (*queue.as_ptr())
-            .queue
+            .queue()
             .prepare(CJob(job), credits as usize, fences)
     }
 }
@@ -373,32 +363,4 @@ unsafe extern "C" fn jobqueue_submit(
 ) -> *mut bindings::dma_fence {
     // SAFETY: By the safety requirements.
     commit(unsafe { prepare(queue, job, credits, dependencies, count) })
-}
-
-/// `jobqueue_complete()` of jobqueue.h.
-///
-/// # Safety
-///
-/// See `jobqueue_complete()` in jobqueue.h.
-#[no_mangle]
-unsafe extern "C" fn jobqueue_complete(queue: *const CQueue, job: *mut RawJob, error: c_int) {
-    // SAFETY: Both are valid: the job is in flight, and the queue is not put yet. The state is the
-    // last access to the job.
-    unsafe {
-        ptr::write(&raw mut (*job).error, error);
-        // Pairs with the acquire in `poll_complete()`.
-        (*job).state.store(OVER, Release);
-        (*queue).waker.wake();
-    }
-}
-
-/// `jobqueue_ready()` of jobqueue.h.
-///
-/// # Safety
-///
-/// See `jobqueue_ready()` in jobqueue.h.
-#[no_mangle]
-unsafe extern "C" fn jobqueue_ready(queue: *const CQueue) {
-    // SAFETY: From `jobqueue_create()`, and valid.
-    unsafe { (*queue).waker.wake() };
 }

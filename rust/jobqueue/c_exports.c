@@ -4,7 +4,9 @@
  * mirrors.
  */
 #include <linux/build_bug.h>
+#include <linux/compiler.h>
 #include <linux/export.h>
+#include <linux/kconfig.h>
 #include <linux/stddef.h>
 
 #include "jobqueue.h"
@@ -17,9 +19,27 @@ static_assert(sizeof(struct jobqueue_ops) == 7 * sizeof(void *));
 static_assert(offsetof(struct jobqueue_config, memory) == sizeof(void *) + 2 * sizeof(int));
 static_assert(offsetof(struct jobqueue_config, on_error) ==
 	      offsetof(struct jobqueue_config, memory) + sizeof(size_t) + sizeof(int));
+static_assert(JOBQUEUE_DECIDING == 1 << 30);
 static_assert(JOBQUEUE_ERRORS_IGNORED == 0);
 static_assert(JOBQUEUE_ERRORS_PROPAGATE == 1);
 static_assert(JOBQUEUE_ERRORS_POISON == 2);
+
+#if IS_ENABLED(CONFIG_KUNIT)
+/* What a test does in jobqueue_complete() and jobqueue_ready(). */
+extern void (*jobqueue_test_window)(void);
+void (*jobqueue_test_window)(void);
+EXPORT_SYMBOL_GPL(jobqueue_test_window);
+
+/* Called by these before their last access to the queue. */
+void jobqueue_enter_window(void);
+void jobqueue_enter_window(void)
+{
+	void (*test)(void) = READ_ONCE(jobqueue_test_window);
+
+	if (test)
+		test();
+}
+#endif
 
 EXPORT_SYMBOL_GPL(jobqueue_device_create);
 EXPORT_SYMBOL_GPL(jobqueue_device_destroy);

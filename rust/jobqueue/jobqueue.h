@@ -95,15 +95,22 @@ struct jobqueue_ops {
 	/**
 	 * @timed_out: Handles a time limit that has expired for the nth time in a row. The oldest
 	 * job in flight, @job, has not completed within &jobqueue_config.timeout_ms, or the time
-	 * that the last call has returned. If nothing is in flight, @job is NULL, and @poll_ready
-	 * has returned -EAGAIN for that long.
+	 * that the last call for it has returned. If nothing is in flight, @job is NULL, and
+	 * @poll_ready has returned -EAGAIN for that long.
 	 *
 	 * While it sleeps no other job of the queue completes. A reset that takes long is started
-	 * here, and checked for completion in the next call.
+	 * here, and checked for completion in the calls that jobqueue_deciding() asks for.
 	 *
-	 * Returns the number of milliseconds until the next call; or 0 if the ring was reset, does
-	 * not access memory of its jobs any more, and accepts jobs again; or, if @job is NULL, an
-	 * errno with which the job that cannot be submitted is cancelled.
+	 * Returns one of:
+	 *
+	 * - the number of milliseconds, less than 2^30, for which @job may go on. Jobs are submitted
+	 *   meanwhile. There is no further call if it has completed by then. The jobs behind it have
+	 *   their own time limit;
+	 * - jobqueue_deciding(), if the ring is being reset, or the driver does not know yet;
+	 * - 0 if the ring was reset, does not access memory of its jobs any more, and accepts jobs
+	 *   again;
+	 * - if @job was NULL in the first call, an errno with which the job that cannot be submitted
+	 *   is cancelled.
 	 */
 	int (*timed_out)(void *ring, struct jobqueue_job *job, unsigned int n);
 
@@ -124,6 +131,25 @@ struct jobqueue_ops {
 	 */
 	void (*destroy)(void *ring);
 };
+
+/* private: see jobqueue_deciding() */
+#define JOBQUEUE_DECIDING	(1 << 30)
+
+/**
+ * jobqueue_deciding() - have &jobqueue_ops.timed_out called again before it decides
+ * @ms: how many milliseconds later, less than a day
+ *
+ * Until the driver has decided, no job is submitted, so a ring that is being reset gets none. Jobs
+ * complete as usual. The following calls are for the same expiry: they have the same n, and the
+ * same job, or NULL if it has completed meanwhile. To let jobs go on instead, @timed_out returns
+ * the time that it waits for.
+ *
+ * Return: the value that @timed_out has to return.
+ */
+static inline int jobqueue_deciding(unsigned int ms)
+{
+	return JOBQUEUE_DECIDING + (int)(ms < 86400000 ? ms : 86400000);
+}
 
 /**
  * enum jobqueue_on_error - the effect of a job's failure on other jobs
@@ -229,7 +255,9 @@ void jobqueue_close(struct jobqueue *queue);
  * @queue: the queue; NULL and ERR_PTRs are ignored
  *
  * From here on neither jobqueue_complete() nor jobqueue_ready() may be called for the queue, and no
- * job may be prepared. So jobs in flight have to be ended by &jobqueue_ops.timed_out.
+ * job may be prepared. So jobs in flight have to be ended by &jobqueue_ops.timed_out. Calls of the
+ * two that have begun may still run: their memory is freed an RCU grace period later. A driver that
+ * puts a queue once its jobs have ended, in @destroy or after it, need not wait for them.
  */
 void jobqueue_put(struct jobqueue *queue);
 
@@ -238,13 +266,15 @@ void jobqueue_put(struct jobqueue *queue);
  * @queue: the queue
  * @job: the job
  * @credits: how many credits it costs
- * @dependencies: fences that it depends on, of which references are taken
+ * @dependencies: fences that it depends on, of which references are taken; each may be an ERR_PTR,
+ *	so the results of jobqueue_submit() need no check
  * @count: how many these are
  *
  * Waits while the queue has no room. The result must be committed or abandoned before the queue is
  * put.
  *
- * Return: the prepared job, or an ERR_PTR: then @job is still the driver's.
+ * Return: the prepared job, or an ERR_PTR: then @job is still the driver's. It is that of the first
+ * dependency that is one; -EINVAL if one is NULL.
  */
 struct jobqueue_prepared *jobqueue_prepare(struct jobqueue *queue, struct jobqueue_job *job,
 					   unsigned int credits,
@@ -271,7 +301,7 @@ struct dma_fence *jobqueue_commit(struct jobqueue_prepared *prepared);
  * @queue: the queue
  * @job: the job
  * @credits: how many credits it costs
- * @dependencies: fences that it depends on, of which references are taken
+ * @dependencies: fences that it depends on, as for jobqueue_prepare()
  * @count: how many these are
  *
  * Return: the job's fence, with a reference, or an ERR_PTR: then @job is still the driver's.

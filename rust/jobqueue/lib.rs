@@ -76,8 +76,9 @@ use kernel::prelude::*;
 
 /// The decision of a ring after a time limit has expired.
 pub enum TimeoutAction {
-    /// The queue waits for at least this much longer, then asks the ring again. Less than a
-    /// millisecond counts as a millisecond.
+    /// The queue waits for at least this much longer, then asks the ring again, unless the job has
+    /// completed by then. Less than a millisecond counts as a millisecond. For another job the time
+    /// limit is always [`Config::timeout`].
     Wait(Delta),
     /// The ring was reset: it will not finish any job in flight, and accepts jobs again.
     ///
@@ -102,7 +103,8 @@ pub enum TimeoutAction {
 /// | `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
 /// | `withdraw` | no | no |
 /// | `retire`, `quiesced` | no | if the hardware completes the job at once |
-/// | `set_deadline`, `label` | no | no |
+/// | `set_deadline` | no | no |
+/// | `label` | no | if trace events are enabled, with preemption disabled |
 /// | `timed_out`, `destroy` | no, their futures await | no |
 ///
 /// ```text
@@ -128,7 +130,8 @@ pub trait Ring: Send + 'static {
     /// The state of a job in flight.
     type InFlight: Send + Sync + 'static;
 
-    /// Returns the owner of the queue, for trace events. Only called while these are enabled.
+    /// Returns the owner of the queue, for trace events. Only called while these are enabled: then
+    /// whenever the task receives or submits a job, even of a queue that is parked.
     fn label(&self) -> Label {
         Label::default()
     }
@@ -166,8 +169,9 @@ pub trait Ring: Send + 'static {
     /// must be woken when the job completes, typically by an
     /// [`AtomicWaker`](kasync::sync::AtomicWaker).
     ///
-    /// The returned evidence must be for `timeline`, the queue's. After it was ready it may be
-    /// polled again for the same job, and must be ready again with the same result.
+    /// The returned evidence must be for `timeline`, the queue's. That for another one is refused
+    /// with a warning, and the job goes on until its time limit expires. After it was ready it may
+    /// be polled again for the same job, and must be ready again with the same result.
     fn poll_complete(
         &mut self,
         job: &mut Self::InFlight,

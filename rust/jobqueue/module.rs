@@ -2,7 +2,10 @@
 
 //! The kernel module.
 
-use kernel::prelude::*;
+use kernel::{
+    bindings,
+    prelude::*, //
+};
 
 struct JobQueue;
 
@@ -23,6 +26,9 @@ impl kernel::Module for JobQueue {
 
 impl Drop for JobQueue {
     fn drop(&mut self) {
+        // Queues of drivers in C are freed by code of this module.
+        // SAFETY: A module is unloaded where it may sleep.
+        unsafe { bindings::rcu_barrier() };
         // SAFETY: The module is being unloaded, so no fence context exists: each has a reference to
         // the module.
         unsafe { dma_fence::module_exit() };

@@ -181,7 +181,8 @@ impl<R: Ring> JobQueue<R> {
     /// Waits until a parked queue has nothing in flight, or the queue is not parked. Cancel safe.
     ///
     /// A parked queue has called [`Ring::quiesced`] by then, and calls no callback of the ring
-    /// before it is unparked or closed.
+    /// before it is unparked or closed, except for [`Ring::label`] while trace events are enabled.
+    /// Deadlines reach the ring afterwards.
     ///
     /// # Errors
     ///
@@ -249,7 +250,7 @@ impl<R: Ring> Prepared<'_, R> {
     /// [`Ring::poll_complete`] may run inside, for this job, unless the caller may not sleep or is
     /// in a signalling section, and never on `PREEMPT_RT`. Of the queue's fences only that of this
     /// job may signal, if the hardware completes the job at once. Then [`Ring::retire`] and
-    /// [`Ring::quiesced`] run as well.
+    /// [`Ring::quiesced`] run as well. While trace events are enabled, [`Ring::label`] does, too.
     ///
     /// # Errors
     ///

@@ -113,6 +113,12 @@ impl Flags {
         self.flags & GONE != 0
     }
 
+    /// Returns whether the queue is parked and not closed, so that no job of it may end.
+    #[inline]
+    pub(crate) fn holds(self) -> bool {
+        self.is_parked() && !self.is_closed()
+    }
+
     /// Returns whether the queue is parked.
     #[inline]
     pub(crate) fn is_parked(self) -> bool {

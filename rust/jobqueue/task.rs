@@ -114,6 +114,8 @@ pub(crate) struct Task<R: Ring> {
     progress: u32,
     /// The value of `progress` that the alarm was set for, if it is set.
     alarm: Option<NonZeroU32>,
+    /// The part of the time that the ring has asked to wait for that begins when the alarm expires.
+    wait: Delta,
     /// The number of times that the time limit has expired for the current subject.
     timeouts: u32,
     deciding: Deciding,
@@ -154,6 +156,7 @@ impl<R: Ring> Task<R> {
             is_walking: false,
             progress: 1,
             alarm: None,
+            wait: Delta::ZERO,
             timeouts: 0,
             deciding: Deciding::Nothing,
             budget: BUDGET,
@@ -285,7 +288,9 @@ impl<R: Ring> Task<R> {
             // In this order: a job that was committed to a parked queue does not start.
             self.receive();
             let flags = self.shared.flags();
-            self.poll_deadline(cx);
+            if self.is_walking || self.signaller.has_deadline() {
+                self.pass_on_deadline(flags, cx);
+            }
             let was_in_flight = !self.in_flight.is_empty();
             let first = loop {
                 let first = self.poll_first(flags, cx);
@@ -347,9 +352,13 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Passes on deadlines of the queue's fences (R18).
-    #[inline]
-    fn poll_deadline(&mut self, cx: &Context<'_>) {
+    /// Passes on deadlines of the queue's fences (R18), unless the queue is parked: then they are
+    /// left until it is not.
+    #[cold]
+    fn pass_on_deadline(&mut self, flags: Flags, cx: &Context<'_>) {
+        if flags.holds() {
+            return;
+        }
         if let Some(within) = self.signaller.next_deadline() {
             self.deadline
                 .request(within, &mut self.ring, &mut self.waiting);

@@ -50,6 +50,8 @@ struct sample {
 	unsigned int count;
 	/* The hardware has a job that is slow. */
 	struct completion slow;
+	/* The ring is being reset, and a job was submitted meanwhile. For callbacks. */
+	bool resetting, early;
 	/* What has happened so far. */
 	unsigned int started, retired, resets;
 	bool ended;
@@ -89,6 +91,7 @@ static void sample_submit(void *ring, struct jobqueue_job *job)
 	spin_lock_irqsave(&sample->lock, flags);
 	sample->jobs[sample->count++] = to_job(job);
 	sample->started++;
+	sample->early |= sample->resetting;
 	if (to_job(job)->duration == SLOW)
 		complete(&sample->slow);
 	spin_unlock_irqrestore(&sample->lock, flags);
@@ -113,7 +116,10 @@ static void end_slow(struct sample *sample)
 	irq_work_queue(&sample->irq);
 }
 
-/* The second time the ring is reset: what is in it is lost. A job that is slow is waited for. */
+/*
+ * The second time the ring is reset, which takes a while: what is in it is lost. A job that is slow
+ * is waited for.
+ */
 static int sample_timed_out(void *ring, struct jobqueue_job *job, unsigned int n)
 {
 	struct sample *sample = ring;
@@ -125,12 +131,20 @@ static int sample_timed_out(void *ring, struct jobqueue_job *job, unsigned int n
 	irq_work_sync(&sample->irq);
 	spin_lock_irqsave(&sample->lock, flags);
 	hangs = sample->count && sample->jobs[0]->duration == HANGS;
-	if (hangs) {
+	if (sample->resetting) {
 		sample->count = 0;
 		sample->resets++;
 	}
 	spin_unlock_irqrestore(&sample->lock, flags);
-	return hangs ? 0 : 20;
+	if (sample->resetting) {
+		sample->resetting = false;
+		return 0;
+	}
+	if (!hangs)
+		return 20;
+	/* Nothing is submitted before this was called again, and has returned 0. */
+	sample->resetting = true;
+	return jobqueue_deciding(20);
 }
 
 static void sample_retire(void *ring, struct jobqueue_job *job)
@@ -322,6 +336,7 @@ static int __init sample_init(void)
 	 * Two that ran, four around the reset, two with memory, one that the hardware had and one
 	 * behind it.
 	 */
+	check("nothing was submitted during a reset", !sample->early);
 	check("all jobs came back", sample->retired == 10);
 	check("those that should have run did", sample->started == 9);
 	jobqueue_put(sample->queue);

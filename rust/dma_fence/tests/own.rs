@@ -134,16 +134,107 @@ mod tests {
         Ok(())
     }
 
+    /// A job that depends on `foreign`.
+    fn depending(
+        emitter: &mut FenceEmitter,
+        foreign: &Foreign,
+    ) -> Result<(ARef<Fence>, PendingFence)> {
+        let mut fences = KVVec::new();
+        fences.push(foreign.0.clone(), GFP_KERNEL)?;
+        let dependencies = FenceSet::new(fences, None)?;
+        Ok(emitter.arm(FenceReservation::new()?, dependencies))
+    }
+
+    /// A fence whose dependencies have not signalled is ended in one of these ways.
+    type Ends = fn(&mut FenceSignaller, PendingFence);
+
+    fn dropped(_: &mut FenceSignaller, fence: PendingFence) {
+        drop(fence);
+    }
+
+    fn dropped_after_a_poll(_: &mut FenceSignaller, mut fence: PendingFence) {
+        let mut cx = Context::from_waker(Waker::noop());
+        let _ = fence.dependencies_mut().poll_all(&mut cx);
+        drop(fence);
+    }
+
+    fn cancelled(signaller: &mut FenceSignaller, fence: PendingFence) {
+        section(|section| signaller.cancel(fence, section, ECANCELED));
+    }
+
+    fn dropped_in_flight(_: &mut FenceSignaller, fence: PendingFence) {
+        drop(fence.submitted());
+    }
+
+    fn failed(signaller: &mut FenceSignaller, fence: PendingFence) {
+        let stopped = stopped(signaller);
+        section(|section| signaller.fail(fence.submitted(), &stopped, EIO, section));
+    }
+
+    fn completed(signaller: &mut FenceSignaller, fence: PendingFence) {
+        let done = done(signaller);
+        section(|section| signaller.complete(fence.submitted(), done, section));
+    }
+
+    /// A fence does not signal before the dependencies of its job, whatever becomes of it, nor do
+    /// the fences behind it. When they have signalled, it can be drained.
+    #[test]
+    fn dependencies_come_first() -> Result {
+        let ways: [(Ends, i32); 6] = [
+            (dropped, 0),
+            (dropped_after_a_poll, 0),
+            (cancelled, 1),
+            (dropped_in_flight, 1),
+            (failed, 1),
+            (completed, 1),
+        ];
+        for (ends_it, violations) in ways {
+            let (mut emitter, mut signaller) = ends()?;
+            let foreign = Foreign::new()?;
+            let (fence, pending) = depending(&mut emitter, &foreign)?;
+            let (behind, next) = in_flight(&mut emitter)?;
+            let expected = Expected::new(violations);
+            ends_it(&mut signaller, pending);
+            drop(next);
+            let outstanding = expected.outstanding();
+            let proof = stopped(&signaller);
+            let left = section(|section| signaller.drain_orphans(&proof, ENODEV, section));
+            let early = fence.test_signaled_flag() || behind.test_signaled_flag();
+            foreign.signal(Ok(()));
+            drain(&mut signaller, ENODEV)?;
+            check_eq!((outstanding, left, early), (0, 2, false));
+            check_eq!(
+                (result(&fence), result(&behind)),
+                (Err(ENODEV), Err(ENODEV))
+            );
+        }
+        Ok(())
+    }
+
+    /// A job whose dependencies have signalled is submitted without a poll of them.
+    #[test]
+    fn dependencies_need_no_poll() -> Result {
+        let (mut emitter, mut signaller) = ends()?;
+        let foreign = Foreign::new()?;
+        let (first, a) = depending(&mut emitter, &foreign)?;
+        let (second, b) = depending(&mut emitter, &foreign)?;
+        let expected = Expected::new(1);
+        let early = a.submitted();
+        check_eq!(expected.outstanding(), 0);
+        foreign.signal(Ok(()));
+        let proof = done(&signaller);
+        section(|section| signaller.complete(early, proof, section));
+        let proof = done(&signaller);
+        section(|section| signaller.complete(b.submitted(), proof, section));
+        check_eq!((result(&first), result(&second)), (Ok(()), Ok(())));
+        Ok(())
+    }
+
     #[test]
     fn cancelling_waits_for_dependencies() -> Result {
         let (mut emitter, mut signaller) = ends()?;
         let foreign = Foreign::new()?;
-        let mut arm = || -> Result<_> {
-            let mut fences = KVVec::new();
-            fences.push(foreign.0.clone(), GFP_KERNEL)?;
-            let dependencies = FenceSet::new(fences, None)?;
-            Ok(emitter.arm(FenceReservation::new()?, dependencies))
-        };
+        let mut arm = || depending(&mut emitter, &foreign);
         let ((early, first), (late, second)) = (arm()?, arm()?);
         let expected = Expected::new(1);
         section(|section| signaller.cancel(first, section, ECANCELED));

@@ -16,10 +16,7 @@ use crate::{
 };
 use core::{
     ffi::c_void,
-    future::{
-        self,
-        Future, //
-    },
+    future::Future,
     ptr::{
         self,
         NonNull, //
@@ -31,7 +28,10 @@ use core::{
 };
 use kasync::{
     sync::AtomicWaker,
-    time::Delta, //
+    time::{
+        sleep,
+        Delta, //
+    }, //
 };
 use kernel::{
     error::to_result,
@@ -43,7 +43,8 @@ use kernel::{
     sync::{
         atomic::{
             Acquire,
-            Atomic, //
+            Atomic,
+            Relaxed, //
         },
         Arc, //
     }, //
@@ -112,7 +113,24 @@ impl RawOps {
 pub(super) struct CRing {
     pub(super) ops: Ops,
     pub(super) ring: *mut c_void,
-    pub(super) waker: Arc<AtomicWaker>,
+    pub(super) shared: Arc<Shared>,
+}
+
+/// The state that a ring shares with its queue, and with decisions on expired time limits.
+pub(super) struct Shared {
+    pub(super) waker: AtomicWaker,
+    /// The job that the last such decision is for. Null if there is none, or it has completed. Only
+    /// the queue's task accesses it.
+    late: Atomic<*mut RawJob>,
+}
+
+impl Shared {
+    pub(super) fn new() -> Self {
+        Self {
+            waker: AtomicWaker::new(),
+            late: Atomic::new(ptr::null_mut()),
+        }
+    }
 }
 
 // SAFETY: By the type invariant the operations are called one at a time. Any thread may call them.
@@ -137,6 +155,33 @@ impl CJob {
     }
 }
 
+/// `JOBQUEUE_DECIDING` of jobqueue.h: what is above it is the time until the next call.
+const DECIDING: c_int = 1 << 30;
+
+/// What the driver is asked after a time limit has expired, until it has decided.
+///
+/// # Invariants
+///
+/// As that of [`CRing`]: only the queue's task asks, and the ring is not destroyed before the
+/// driver has decided.
+struct Question {
+    timed_out: unsafe extern "C" fn(*mut c_void, *mut RawJob, c_uint) -> c_int,
+    ring: *mut c_void,
+    shared: Arc<Shared>,
+    n: u32,
+}
+
+// SAFETY: As for `CRing`.
+unsafe impl Send for Question {}
+
+impl Question {
+    fn ask(&self) -> c_int {
+        let job = self.shared.late.load(Relaxed);
+        // SAFETY: By the type invariant. The job is null or in flight, so it is valid.
+        unsafe { (self.timed_out)(self.ring, job, self.n) }
+    }
+}
+
 /// A job in flight.
 pub(super) struct CInFlight(CJob);
 
@@ -157,7 +202,7 @@ impl Ring for CRing {
         let Some(poll_ready) = self.ops.poll_ready else {
             return Poll::Ready(Ok(()));
         };
-        self.waker.register(cx);
+        self.shared.waker.register(cx);
         // SAFETY: By the type invariants of ring and job.
         match to_result(unsafe { poll_ready(self.ring, job.0.as_ptr()) }) {
             Err(e) if e == EAGAIN => Poll::Pending,
@@ -184,7 +229,7 @@ impl Ring for CRing {
         timeline: Timeline,
         cx: &mut Context<'_>,
     ) -> Poll<HwDone> {
-        self.waker.register(cx);
+        self.shared.waker.register(cx);
         // Pairs with the release in `jobqueue_complete()`.
         if job.0.state().load(Acquire) != OVER {
             return Poll::Pending;
@@ -203,16 +248,34 @@ impl Ring for CRing {
         timeline: Timeline,
     ) -> impl Future<Output = TimeoutAction> + Send + 'static {
         let job = job.map_or(ptr::null_mut(), |job| job.0 .0.as_ptr());
-        // SAFETY: By the type invariants of ring and job.
-        future::ready(match unsafe { (self.ops.timed_out)(self.ring, job, n) } {
-            // SAFETY: The driver promises with 0 that the ring has stopped.
-            0 => TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) }),
-            ms @ 1.. => TimeoutAction::Wait(Delta::from_millis(ms.into())),
-            errno => TimeoutAction::Fail(Error::from_errno(errno)),
-        })
+        self.shared.late.store(job, Relaxed);
+        // INVARIANT: The queue has called this, and polls what this returns.
+        let question = Question {
+            timed_out: self.ops.timed_out,
+            ring: self.ring,
+            shared: self.shared.clone(),
+            n,
+        };
+        let mut answer = question.ask();
+        async move {
+            while answer >= DECIDING {
+                let ms = (answer - DECIDING).max(1);
+                sleep(Delta::from_millis(ms.into())).await;
+                answer = question.ask();
+            }
+            match answer {
+                // SAFETY: The driver promises with 0 that the ring has stopped.
+                0 => TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) }),
+                ms @ 1.. => TimeoutAction::Wait(Delta::from_millis(ms.into())),
+                errno => TimeoutAction::Fail(Error::from_errno(errno)),
+            }
+        }
     }
 
     fn retire(&mut self, job: CJob) {
+        if self.shared.late.load(Relaxed) == job.0.as_ptr() {
+            self.shared.late.store(ptr::null_mut(), Relaxed);
+        }
         // SAFETY: By the type invariants of ring and job. The job is not accessed afterwards.
         unsafe { (self.ops.retire)(self.ring, job.0.as_ptr()) };
     }

@@ -34,7 +34,10 @@ use dma_fence::{
     RingStopped, //
 };
 use kasync::SignallingSection;
-use kernel::prelude::*;
+use kernel::{
+    pr_warn_once,
+    prelude::*, //
+};
 
 /// The state of the first job that waits.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,8 @@ pub(super) enum First {
     /// There is no job.
     None,
     /// The job waits for its predecessors, its dependencies, for credits, for the queue to be
-    /// unparked, or for the ring's decision after a time limit has expired.
+    /// unparked, or for the ring's decision after a time limit has expired. It may be one that will
+    /// not run.
     Waits,
     /// The ring is not ready for the job.
     NotReady,
@@ -53,7 +57,8 @@ pub(super) enum First {
 }
 
 impl<R: Ring> Task<R> {
-    /// Polls for the completion of the oldest job in flight.
+    /// Polls for the completion of the oldest job in flight. Evidence for another timeline is
+    /// refused, so that neither the job's fence nor its memory is given up.
     #[inline]
     pub(super) fn poll_complete(&mut self, cx: &mut Context<'_>) -> Option<HwDone> {
         let timeline = self.signaller.timeline();
@@ -65,7 +70,11 @@ impl<R: Ring> Task<R> {
             return None;
         };
         match self.ring.poll_complete(&mut in_flight.state, timeline, cx) {
-            Poll::Ready(done) => Some(done),
+            Poll::Ready(done) if done.timeline() == timeline => Some(done),
+            Poll::Ready(_) => {
+                warn_stray();
+                None
+            }
             Poll::Pending => None,
         }
     }
@@ -133,8 +142,9 @@ impl<R: Ring> Task<R> {
             }
         }
         withdraw(&mut self.ring, &mut self.is_asked);
-        // Its fence signals after those of its predecessors and dependencies.
-        if in_flight || fence.dependencies_mut().poll_all(cx).is_pending() {
+        // A parked queue calls no callback. Its fence signals after those of its predecessors and
+        // dependencies.
+        if in_flight || flags.holds() || fence.dependencies_mut().poll_all(cx).is_pending() {
             return First::Waits;
         }
         First::Cancelled
@@ -242,6 +252,13 @@ impl<R: Ring> Task<R> {
         let pages = node.pages;
         self.shared.retire(Node::into_memory(node), pages);
     }
+}
+
+/// Reports evidence for another timeline, which is no completion: the hardware may have the job.
+#[cold]
+#[inline(never)]
+fn warn_stray() {
+    pr_warn_once!("a job was said to have completed on a timeline that is not the queue's\n");
 }
 
 /// Calls [`Ring::withdraw`] if the ring was asked for readiness, and was not ready.

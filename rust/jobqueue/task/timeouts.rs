@@ -110,7 +110,8 @@ impl<R: Ring> Task<R> {
     /// Polls the time limit.
     ///
     /// The alarm is not reset for each job, which would be most of the cost of a job. If it expires
-    /// for a job that has completed, it is set for the job that is the oldest by then.
+    /// for a job that has completed, it is set for the job that is the oldest by then. So that this
+    /// is soon, it is set for a part of a long wait at a time.
     pub(super) fn poll_alarm(
         &mut self,
         mut alarm: Pin<&mut Sleep>,
@@ -125,11 +126,34 @@ impl<R: Ring> Task<R> {
             if alarm.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if progress.get() == self.progress {
+            if progress.get() != self.progress {
+                self.alarm = None;
+                self.wait = Delta::ZERO;
+            } else if !self.has_wait(alarm.as_mut()) {
                 return Poll::Ready(Event::TimedOut);
             }
-            self.alarm = None;
         }
+    }
+
+    /// Resets the alarm, which has expired, if the ring has asked to wait for longer, and returns
+    /// whether it has.
+    #[cold]
+    #[inline(never)]
+    fn has_wait(&mut self, alarm: Pin<&mut Sleep>) -> bool {
+        let waits = self.wait > Delta::ZERO;
+        if waits {
+            alarm.reset(self.wait_part());
+        }
+        waits
+    }
+
+    /// Takes a part of the time that the ring has asked to wait for, and returns it.
+    #[cold]
+    fn wait_part(&mut self) -> Delta {
+        // Not less than this, as each part is an interrupt.
+        let part = self.wait.min(self.timeout.max(SHORTEST_WAIT));
+        self.wait -= part;
+        part
     }
 
     /// Carries out the ring's decision after a time limit has expired. Returns the next time limit.
@@ -143,8 +167,14 @@ impl<R: Ring> Task<R> {
         // Whether the time limit's subject is the same as when it expired.
         let is_same = self.alarm.map(NonZeroU32::get) == Some(self.progress);
         let mut after = self.timeout;
+        self.wait = Delta::ZERO;
         match action {
-            TimeoutAction::Wait(wait) => after = wait.max(SHORTEST_WAIT),
+            TimeoutAction::Wait(wait) if is_same => {
+                self.wait = wait.max(SHORTEST_WAIT);
+                after = self.wait_part();
+            }
+            // What it was for has ended meanwhile. The next job has a whole time limit.
+            TimeoutAction::Wait(_) => {}
             TimeoutAction::Stopped(stopped) => {
                 if stopped.timeline() == self.signaller.timeline() {
                     self.fail_in_flight(&stopped, cx);

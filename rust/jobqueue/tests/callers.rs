@@ -13,6 +13,7 @@ mod tests {
             annotated_waits,
             in_irq,
             settle,
+            while_traced,
             Issuer,
             Watch,
             COMMITS_POLL, //
@@ -293,6 +294,30 @@ mod tests {
         let told = annotated_waits() > before;
         bench.end()?;
         check_eq!(told, cfg!(CONFIG_LOCKDEP));
+        Ok(())
+    }
+    /// While trace events are enabled, a commit that polls the queue asks its ring for the label,
+    /// with preemption disabled: when it receives the job and when it submits it.
+    #[test]
+    fn labels_are_asked_for_by_commits() -> Result {
+        let bench = unlimited()?;
+        let mut labels = KVec::new();
+        let mut commit = |id| -> Result {
+            bench.mock.count_calls();
+            let fence = bench.commit(Job::new(id), &[])?;
+            labels.push((bench.mock.called(), bench.mock.labels()), GFP_KERNEL)?;
+            bench.wait_started(id as usize)?;
+            bench.mock.complete(id, Ok(()));
+            check_eq!(result(&fence), Ok(()));
+            bench.wait_retired(id as usize)
+        };
+        commit(1)?;
+        while_traced(|| (2..=ROUNDS).try_for_each(&mut commit))?;
+        bench.end()?;
+        check_eq!(labels[0].1, (0, 0));
+        let inline = labels[1..].iter().filter(|(called, _)| called.submits > 0);
+        check!((inline.clone().count() > 0) == COMMITS_POLL);
+        check!(inline.clone().all(|&(_, labels)| labels == (2, 0)));
         Ok(())
     }
 }

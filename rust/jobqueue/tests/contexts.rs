@@ -47,13 +47,14 @@ unsafe extern "C" {
     fn jobqueue_test_in_hardirq() -> bool;
     fn jobqueue_test_preemptible() -> bool;
     fn dma_fence_annotated_waits() -> c_int;
-    fn dma_fence_expect_violations(n: c_int);
-    fn dma_fence_violations_outstanding() -> c_int;
     fn dma_fence_shim_put_module();
     fn jobqueue_test_watch_create(fence: *mut bindings::dma_fence) -> *mut RawWatch;
     fn jobqueue_test_watch_thread(watch: *mut RawWatch) -> c_int;
     fn jobqueue_test_watch_free(watch: *mut RawWatch, fence: *mut bindings::dma_fence);
     fn jobqueue_test_c_refuses() -> c_uint;
+    fn jobqueue_test_c_reset() -> c_int;
+    fn jobqueue_test_c_window(completes: bool) -> c_int;
+    fn jobqueue_test_trace_key(on: bool);
     fn jobqueue_test_lock_create() -> *mut RawLock;
     fn jobqueue_test_lock_free(lock: *mut RawLock);
     fn jobqueue_test_fence_create(
@@ -138,30 +139,6 @@ pub(crate) fn annotated_waits() -> i32 {
     unsafe { dma_fence_annotated_waits() }
 }
 
-/// API violations of fences that were announced. The rest of them is forgotten when it is dropped.
-pub(crate) struct Expected(());
-
-impl Expected {
-    pub(crate) fn new(n: i32) -> Self {
-        // SAFETY: Only sets a counter, which is atomic.
-        unsafe { dma_fence_expect_violations(n) };
-        Self(())
-    }
-
-    /// How many of them were not reported.
-    pub(crate) fn outstanding(self) -> i32 {
-        // SAFETY: Only reads and clears a counter, which is atomic.
-        unsafe { dma_fence_violations_outstanding() }
-    }
-}
-
-impl Drop for Expected {
-    fn drop(&mut self) {
-        // SAFETY: Only reads and clears a counter, which is atomic.
-        unsafe { dma_fence_violations_outstanding() };
-    }
-}
-
 /// Signals the orphaned fences of a test that has failed, as these keep the module for ever.
 ///
 /// # Safety
@@ -188,6 +165,28 @@ pub(crate) unsafe fn end_orphaned(fences: &[ARef<Fence>]) {
 pub(crate) fn c_accepts() -> u32 {
     // SAFETY: Called where it may sleep.
     unsafe { jobqueue_test_c_refuses() }
+}
+
+/// The line of the check of `jobqueue_test_c_reset()` that fails, or 0.
+pub(crate) fn c_resets() -> i32 {
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_c_reset() }
+}
+
+/// The line of the check of `jobqueue_test_c_window()` that fails, or 0.
+pub(crate) fn c_window(completes: bool) -> i32 {
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_c_window(completes) }
+}
+
+/// Calls `f` while the code of trace events runs. No event is enabled, so none is recorded.
+pub(crate) fn while_traced<R>(f: impl FnOnce() -> R) -> R {
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_trace_key(true) };
+    let ret = f();
+    // SAFETY: Called where it may sleep.
+    unsafe { jobqueue_test_trace_key(false) };
+    ret
 }
 
 /// Finds out which thread signals a fence.

@@ -10,12 +10,14 @@ mod tests {
         contexts::threads,
         ring::{
             result,
+            stays,
             Bench,
             Job,
             Options,
             LIMIT, //
         }, //
     };
+    use jobqueue::OnError;
     use kasync::{
         block_on,
         time::{
@@ -100,6 +102,56 @@ mod tests {
         check_eq!(result(&fence), Ok(()));
         bench.end()?;
         other.end()
+    }
+
+    /// No callback runs while a queue is parked. A deadline that is set then reaches the ring once
+    /// the queue is unparked.
+    #[test]
+    fn deadlines_wait_while_parked() -> Result {
+        let bench = Bench::new(8)?;
+        bench.queue.park();
+        let fence = bench.commit(Job::new(1), &[])?;
+        bench.wait_parked()?;
+        fence.set_deadline(Delta::from_secs(1));
+        let waits = stays(&fence)?;
+        let told = bench.mock.deadlines();
+        bench.queue.unpark();
+        let soon = block_on(timeout(LIMIT, bench.mock.earliest_deadline()))?;
+        bench.wait_started(1)?;
+        bench.mock.complete(1, Ok(()));
+        check_eq!(result(&fence), Ok(()));
+        bench.end()?;
+        check_eq!((waits, told, bench.mock.deadlines()), (true, 0, 1));
+        check!(soon.is_ok_and(|within| within <= Delta::from_secs(1)));
+        Ok(())
+    }
+
+    /// The same for jobs that will not run, as one before them has failed: they are cancelled once
+    /// the queue is unparked, or closed.
+    #[test]
+    fn nothing_is_cancelled_while_parked() -> Result {
+        for closes in [false, true] {
+            let bench = Bench::with(8, OnError::Poison)?;
+            let failed = bench.commit(Job::new(1), &[])?;
+            bench.wait_started(1)?;
+            bench.mock.complete(1, Err(EIO));
+            check_eq!(result(&failed), Err(EIO));
+            bench.wait_retired(1)?;
+            bench.queue.park();
+            bench.wait_parked()?;
+            let fence = bench.commit(Job::new(2), &[])?;
+            let waits = stays(&fence)?;
+            let retired = bench.mock.retired();
+            match closes {
+                true => bench.queue.close(),
+                false => bench.queue.unpark(),
+            }
+            let late = result(&fence);
+            bench.end()?;
+            check_eq!((waits, retired, late), (true, 1, Err(EIO)));
+            check_eq!((bench.mock.started(), bench.mock.retired()), (1, 2));
+        }
+        Ok(())
     }
 
     /// A16: requests are merged. Only one that is earlier is passed on again, and that reaches what

@@ -9,6 +9,8 @@ mod tests {
     use crate::{
         contexts::{
             c_accepts,
+            c_resets,
+            c_window,
             threads, //
         },
         ring::{
@@ -376,6 +378,21 @@ mod tests {
     #[test]
     fn arguments_from_c_that_are_refused() -> Result {
         check_eq!(c_accepts(), 0);
+        Ok(())
+    }
+
+    /// A driver in C starts a reset when a job takes too long, and is asked again whether it is
+    /// over. No job is submitted meanwhile.
+    #[test]
+    fn resets_of_drivers_in_c() -> Result {
+        check_eq!(c_resets(), 0);
+        Ok(())
+    }
+
+    /// A queue of a driver in C ends, and is put, while an interrupt is about to wake it.
+    #[test]
+    fn queues_of_drivers_in_c_end_under_interrupts() -> Result {
+        check_eq!((c_window(true), c_window(false)), (0, 0));
         Ok(())
     }
 }

@@ -8,6 +8,7 @@
 #include <linux/dma-fence.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
+#include <linux/jump_label.h>
 #include <linux/kthread.h>
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
@@ -304,6 +305,16 @@ void jobqueue_test_outer_with(jobqueue_test_fn fn, void *data)
 	spin_lock_irqsave(&outer_lock, flags);
 	fn(data);
 	spin_unlock_irqrestore(&outer_lock, flags);
+}
+
+DECLARE_STATIC_KEY_FALSE(jobqueue_trace_key);
+
+void jobqueue_test_trace_key(bool on)
+{
+	if (on)
+		static_branch_inc(&jobqueue_trace_key);
+	else
+		static_branch_dec(&jobqueue_trace_key);
 }
 
 struct printed {

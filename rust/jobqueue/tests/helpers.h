@@ -24,6 +24,16 @@ void jobqueue_test_watch_free(struct jobqueue_test_watch *watch, struct dma_fenc
 /* Arguments that the functions for drivers in C refuse. */
 unsigned int jobqueue_test_c_refuses(void);
 
+/* Drivers in C: 0, or the line of a check that has failed. */
+int jobqueue_test_c_reset(void);
+int jobqueue_test_c_window(bool completes);
+
+/* Called in jobqueue_complete() and jobqueue_ready(), of c_exports.c. */
+extern void (*jobqueue_test_window)(void);
+
+/* Whether the code of trace events runs. */
+void jobqueue_test_trace_key(bool on);
+
 /* Fences of another driver. */
 struct jobqueue_test_lock *jobqueue_test_lock_create(void);
 void jobqueue_test_lock_free(struct jobqueue_test_lock *lock);

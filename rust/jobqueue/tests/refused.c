@@ -86,6 +86,34 @@ static bool c_refuses(struct jobqueue_device *device, unsigned int change)
 	return false;
 }
 
+/* The error of a job that depends on a fence that is none. */
+static long c_depends(struct jobqueue_device *device, struct dma_fence *fence)
+{
+	static struct jobqueue_names names = { .driver = "test", .ring = "c" };
+	static const struct jobqueue_ops ops = {
+		.submit = c_submit,
+		.timed_out = c_timed_out,
+		.retire = c_retire,
+		.destroy = c_destroy,
+	};
+	struct jobqueue_config config = {
+		.names = &names,
+		.credits = 1,
+		.jobs = 1,
+		.timeout_ms = 1000,
+	};
+	struct jobqueue *queue = jobqueue_create(device, &config, &ops, NULL);
+	struct jobqueue_job job = { };
+	long prepared, submitted;
+
+	if (IS_ERR(queue))
+		return 0;
+	prepared = PTR_ERR_OR_ZERO(jobqueue_prepare(queue, &job, 1, &fence, 1));
+	submitted = PTR_ERR_OR_ZERO(jobqueue_submit(queue, &job, 1, &fence, 1));
+	jobqueue_put(queue);
+	return prepared == submitted ? prepared : 0;
+}
+
 /* A bit for each change that is not refused. */
 unsigned int jobqueue_test_c_refuses(void)
 {
@@ -117,7 +145,14 @@ unsigned int jobqueue_test_c_refuses(void)
 	device = jobqueue_device_create(NULL, JOBQUEUE_WORKERS_NORMAL);
 	if (device != ERR_PTR(-EINVAL)) {
 		jobqueue_device_destroy(device);
-		accepted |= BIT(change);
+		accepted |= BIT(change++);
 	}
+	device = jobqueue_device_create("jobqueue_test", JOBQUEUE_WORKERS_NORMAL);
+	/* An oops where these are not checked. */
+	if (IS_ERR(device) || c_depends(device, NULL) != -EINVAL)
+		accepted |= BIT(change++);
+	if (IS_ERR(device) || c_depends(device, ERR_PTR(-ENODEV)) != -ENODEV)
+		accepted |= BIT(change++);
+	jobqueue_device_destroy(device);
 	return accepted;
 }

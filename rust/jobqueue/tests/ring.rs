@@ -25,6 +25,7 @@ use core::{
 };
 use jobqueue::{
     HwDone,
+    Label,
     Ring,
     RingStopped,
     Timeline, //
@@ -153,26 +154,30 @@ impl MockRing {
     /// Returns what a time limit leads to.
     fn decide(&mut self, job: Option<&InFlight>, n: u32, timeline: Timeline) -> TimeoutAction {
         let Some(job) = job else {
-            let mut fails = None;
+            let (mut fails, mut wait) = (None, WAIT);
             self.mock.change(|state| {
+                state.decisions += 1;
                 state.not_ready = n;
-                fails = state.fails;
+                (fails, wait) = (state.fails, state.wait);
             });
-            return fails.map_or(TimeoutAction::Wait(WAIT), TimeoutAction::Fail);
+            return fails.map_or(TimeoutAction::Wait(wait), TimeoutAction::Fail);
         };
         if let Some(resets @ 0) = self.mock.state.lock().resets.as_mut() {
             *resets += 1;
             // SAFETY: There is no hardware.
             return TimeoutAction::Stopped(unsafe { RingStopped::new(timeline) });
         }
+        let mut wait = WAIT;
         self.mock.change(|state| {
+            state.decisions += 1;
             state.timeouts = n;
+            wait = state.wait;
             if job.stalls && n == 3 {
                 state.done = job.id;
                 state.result = Err(ETIMEDOUT);
             }
         });
-        TimeoutAction::Wait(WAIT)
+        TimeoutAction::Wait(wait)
     }
 }
 
@@ -186,6 +191,11 @@ pub(crate) struct InFlight {
 impl Ring for MockRing {
     type Job = Job;
     type InFlight = InFlight;
+
+    fn label(&self) -> Label {
+        self.mock.note_label();
+        Label::default()
+    }
 
     fn memory(job: &Job) -> usize {
         job.bytes
@@ -245,7 +255,7 @@ impl Ring for MockRing {
         job.mock.waker.register(cx);
         let mut state = job.mock.state.lock();
         if state.done >= job.id {
-            let timeline = state.stray.take().unwrap_or(timeline);
+            let timeline = state.stray.unwrap_or(timeline);
             // SAFETY: There is no hardware.
             Poll::Ready(unsafe { HwDone::new(timeline, state.result) })
         } else {

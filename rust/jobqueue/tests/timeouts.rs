@@ -20,8 +20,34 @@ mod tests {
         sync::{
             aref::ARef,
             rcu, //
+        },
+        time::{
+            Instant,
+            Monotonic, //
         }, //
     };
+
+    /// A queue with this time limit, on a ring that asks to wait.
+    fn waiting(timeout: Delta, wait: Delta) -> Result<Bench> {
+        let bench = Bench::build(Options {
+            timeout,
+            ..Options::new(8)
+        })?;
+        bench.mock.set_wait(wait);
+        Ok(bench)
+    }
+
+    /// Commits two jobs that are submitted in one poll, so before the time limit of the first has
+    /// passed.
+    fn commit_two(bench: &Bench) -> Result<(ARef<Fence>, ARef<Fence>)> {
+        bench.queue.park();
+        let fences = (
+            bench.commit(Job::new(1), &[])?,
+            bench.commit(Job::new(2), &[])?,
+        );
+        bench.queue.unpark();
+        Ok(fences)
+    }
 
     /// A queue whose time limit has expired by the time that it is polled. The ring is not ready,
     /// and does not decide.
@@ -47,11 +73,7 @@ mod tests {
     fn jobs_complete_during_a_decision() -> Result {
         let bench = Bench::new(8)?;
         bench.mock.set_undecided(true);
-        // Both are submitted in one poll, so before the time limit of the first has passed.
-        bench.queue.park();
-        let first = bench.commit(Job::new(1), &[])?;
-        let second = bench.commit(Job::new(2), &[])?;
-        bench.queue.unpark();
+        let (first, second) = commit_two(&bench)?;
         let deciding = bench.wait_deciding();
         bench.mock.complete(1, Ok(()));
         let early = result(&first);
@@ -62,6 +84,68 @@ mod tests {
         bench.end()?;
         check_eq!((deciding, early, late), (Ok(()), Ok(()), Err(EIO)));
         check!(pending);
+        Ok(())
+    }
+
+    /// The job that has timed out is over before the ring has decided to wait. The time that it
+    /// asks for is not that of the next job, which has a whole time limit.
+    #[test]
+    fn a_short_wait_is_not_for_the_next_job() -> Result {
+        let limit = Delta::from_millis(300);
+        let bench = waiting(limit, Delta::from_millis(1))?;
+        bench.mock.set_undecided(true);
+        let (first, second) = commit_two(&bench)?;
+        let deciding = bench.wait_deciding();
+        bench.mock.complete(1, Ok(()));
+        let early = result(&first);
+        let decided = Instant::<Monotonic>::now();
+        bench.mock.set_undecided(false);
+        let asked = bench.wait_decisions(2);
+        let after = decided.elapsed();
+        bench.mock.complete(2, Ok(()));
+        let late = result(&second);
+        bench.end()?;
+        check_eq!((deciding, early), (Ok(()), Ok(())));
+        check_eq!((asked, late), (Ok(()), Ok(())));
+        check!(after >= limit);
+        Ok(())
+    }
+
+    /// A job is over long before the time that the ring has asked to wait for it. The next one has
+    /// a time limit of its own.
+    #[test]
+    fn a_long_wait_ends_with_its_job() -> Result {
+        let bench = waiting(Delta::from_millis(50), Delta::from_secs(600))?;
+        let (first, second) = commit_two(&bench)?;
+        let decided = bench.wait_decisions(1);
+        // No job is submitted before the queue has been told to wait.
+        let third = bench.commit(Job::new(3), &[])?;
+        let waits = bench.wait_started(3);
+        bench.mock.complete(1, Ok(()));
+        let early = result(&first);
+        let asked = bench.wait_decisions(2);
+        bench.mock.complete(3, Ok(()));
+        let late = (result(&second), result(&third));
+        bench.end()?;
+        check_eq!((decided, waits, early), (Ok(()), Ok(()), Ok(())));
+        check_eq!((asked, late), (Ok(()), (Ok(()), Ok(()))));
+        Ok(())
+    }
+
+    /// A ring that asks to wait for longer than the time limit is not asked before that.
+    #[test]
+    fn a_long_wait_is_kept() -> Result {
+        let (limit, wait) = (Delta::from_millis(20), Delta::from_millis(190));
+        let bench = waiting(limit, wait)?;
+        let begin = Instant::<Monotonic>::now();
+        let fence = bench.commit(Job::new(1), &[])?;
+        let asked = bench.wait_timeouts(2);
+        let after = begin.elapsed();
+        bench.mock.complete(1, Ok(()));
+        let done = result(&fence);
+        bench.end()?;
+        check_eq!((asked, done), (Ok(()), Ok(())));
+        check!(after.as_nanos() >= limit.as_nanos() + wait.as_nanos());
         Ok(())
     }
 

@@ -225,6 +225,17 @@ impl Bench {
         block_on(timeout(LIMIT, asked))?.map_err(|_| ETIME)
     }
 
+    /// Waits until the ring was asked `count` times what a timeout leads to.
+    pub(crate) fn wait_decisions(&self, count: u32) -> Result {
+        let asked = self.mock.wait(|s| (s.decisions >= count).then_some(()));
+        block_on(timeout(LIMIT, asked))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until the queue, which is parked, has nothing in flight.
+    pub(crate) fn wait_parked(&self) -> Result {
+        block_on(timeout(LIMIT, core::pin::pin!(self.queue.parked())))?.map_err(|_| ETIME)?
+    }
+
     /// Waits until the time limit of a job in flight has expired `count` times.
     pub(crate) fn wait_timeouts(&self, count: u32) -> Result {
         let timeouts = self.mock.wait(|s| (s.timeouts >= count).then_some(()));

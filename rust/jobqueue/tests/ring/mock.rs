@@ -2,6 +2,7 @@
 
 //! The mock hardware, which a test and its ring share.
 
+use super::WAIT;
 use jobqueue::Timeline;
 use kasync::{
     sync::{
@@ -38,6 +39,8 @@ pub(super) struct State {
     /// preempted.
     pub(super) caller: i32,
     pub(super) called: Called,
+    /// How often that thread has asked for the label, and how often it could be preempted then.
+    pub(super) labels: (u32, u32),
     /// How often the ring was asked for readiness, and was not ready.
     pub(super) not_ready_polls: usize,
     pub(super) started: usize,
@@ -47,6 +50,10 @@ pub(super) struct State {
     pub(super) earliest_deadline: Option<Delta>,
     /// Number of deadlines that the ring has been given.
     pub(super) deadlines: u32,
+    /// How often the ring was asked what a timeout leads to.
+    pub(super) decisions: u32,
+    /// How long the ring asks to wait then.
+    pub(super) wait: Delta,
     /// Number of resets, if the ring's timeout action is a reset.
     pub(super) resets: Option<u32>,
     /// Whether the decision on a timeout is held back.
@@ -54,7 +61,7 @@ pub(super) struct State {
     /// Whether a decision on a timeout is pending.
     pub(super) deciding: bool,
     pub(super) ended: bool,
-    /// The timeline for which the ring reports the next job that completes, instead of its own.
+    /// The timeline for which the ring reports jobs that complete, instead of its own.
     pub(super) stray: Option<Timeline>,
     /// Whether the ring had no shared resource when it took a job, or had one at its end.
     pub(super) missing: bool,
@@ -104,12 +111,15 @@ impl Mock {
                     quiesced: 0,
                     caller: 0,
                     called: Called::default(),
+                    labels: (0, 0),
                     not_ready_polls: 0,
                     started: 0,
                     retired: 0,
                     timeouts: 0,
                     earliest_deadline: None,
                     deadlines: 0,
+                    decisions: 0,
+                    wait: WAIT,
                     resets: None,
                     undecided: false,
                     deciding: false,
@@ -174,9 +184,14 @@ impl Mock {
         self.change(|state| state.fails = Some(e));
     }
 
-    /// The evidence for the next job that completes is for another timeline.
-    pub(crate) fn report_for(&self, timeline: Timeline) {
-        self.state.lock().stray = Some(timeline);
+    /// The evidence for jobs that complete is for another timeline from now on, if there is one.
+    pub(crate) fn report_for(&self, timeline: Option<Timeline>) {
+        self.state.lock().stray = timeline;
+    }
+
+    /// Sets how long the ring asks to wait when something takes too long.
+    pub(crate) fn set_wait(&self, wait: Delta) {
+        self.state.lock().wait = wait;
     }
 
     pub(crate) fn quiesced(&self) -> u32 {
@@ -188,10 +203,27 @@ impl Mock {
         let mut state = self.state.lock();
         state.caller = kernel::current!().pid();
         state.called = Called::default();
+        state.labels = (0, 0);
     }
 
     pub(crate) fn called(&self) -> Called {
         self.state.lock().called
+    }
+
+    /// How often the thread of [`Mock::count_calls`] has asked for the label, and how often it
+    /// could be preempted then.
+    pub(crate) fn labels(&self) -> (u32, u32) {
+        self.state.lock().labels
+    }
+
+    /// The label is asked for.
+    pub(super) fn note_label(&self) {
+        let preemptible = crate::contexts::preemptible();
+        let mut state = self.state.lock();
+        if state.caller == kernel::current!().pid() {
+            state.labels.0 += 1;
+            state.labels.1 += u32::from(preemptible);
+        }
     }
 
     /// A callback runs.

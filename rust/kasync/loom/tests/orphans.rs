@@ -7,6 +7,13 @@
 use kasync::SignallingSection;
 use kernel::error::Error;
 use loom::thread;
+use std::sync::{
+    atomic::{
+        AtomicBool,
+        Ordering::Relaxed, //
+    },
+    Arc, //
+};
 
 #[path = "../../../dma_fence/armed.rs"]
 mod armed;
@@ -52,10 +59,20 @@ fn context() -> (FenceEmitter, FenceSignaller) {
 }
 
 fn pending(emitter: &mut FenceEmitter) -> PendingFence {
-    let dependencies = FenceSet(true);
+    depending(emitter, FenceSet::default())
+}
+
+fn depending(emitter: &mut FenceEmitter, dependencies: FenceSet) -> PendingFence {
     emitter
         .arm(FenceReservation::new().unwrap(), dependencies)
         .1
+}
+
+/// Dependencies that have not signalled, and how they do.
+fn dependencies() -> (FenceSet, impl Fn()) {
+    let signaled = Arc::new(AtomicBool::new(false));
+    let set = FenceSet(Some(signaled.clone()));
+    (set, move || signaled.store(true, Relaxed))
 }
 
 fn arm(emitter: &mut FenceEmitter) -> InFlightFence {
@@ -208,6 +225,33 @@ fn ends_against_collected_orphans() {
     });
 }
 
+/// Fences whose jobs were submitted before their dependencies had signalled: they signal after
+/// these, whatever becomes of them.
+#[test]
+fn submitted_early() {
+    model(1, |log| {
+        let (mut emitter, mut signaller) = context();
+        let (set, signal) = dependencies();
+        let first = depending(&mut emitter, set).submitted();
+        let (set, signal_second) = dependencies();
+        let second = depending(&mut emitter, set).submitted();
+        assert_eq!(log.violations(), 2);
+        complete(&mut signaller, first);
+        drop(second);
+        assert_eq!(drain(&mut signaller, -5), 2);
+        assert!(log.signalled().is_empty());
+        signal();
+        assert_eq!(drain(&mut signaller, -5), 1);
+        signal_second();
+        assert_eq!(drain(&mut signaller, -6), 0);
+        let (set, signal) = dependencies();
+        let third = depending(&mut emitter, set).submitted();
+        signal();
+        complete(&mut signaller, third);
+        assert_eq!(log.signalled(), [(1, -5), (2, -6), (3, 0)]);
+    });
+}
+
 /// A fence whose signal is refused is orphaned, and can be drained.
 #[test]
 fn refused_is_orphaned() {
@@ -226,13 +270,14 @@ fn refused_is_orphaned() {
         );
         let second = arm(&mut emitter);
         signaller.fail(second, &stopped, Error::from_errno(-1), &section());
-        let dependencies = FenceSet(false);
-        let third = emitter
-            .arm(FenceReservation::new().unwrap(), dependencies)
-            .1;
+        let (set, signal) = dependencies();
+        let third = depending(&mut emitter, set);
         signaller.cancel(third, &section(), Error::from_errno(-1));
         assert_eq!(log.violations(), 4);
         assert!(log.signalled().is_empty());
+        assert_eq!(drain(&mut signaller, -5), 1);
+        assert_eq!(log.signalled(), [(1, -5), (2, -5)]);
+        signal();
         assert_eq!(drain(&mut signaller, -5), 0);
         assert_eq!(log.signalled(), [(1, -5), (2, -5), (3, -5)]);
         let fourth = pending(&mut emitter);

@@ -25,6 +25,12 @@ impl Deadlines {
         self.assert_alive();
     }
 
+    /// Returns whether there is a deadline: none is set in the models.
+    pub(crate) fn is_some(&self) -> bool {
+        self.assert_alive();
+        false
+    }
+
     /// Returns no deadline: none is set in the models.
     pub(crate) fn take(&self) -> Option<Delta> {
         self.assert_alive();

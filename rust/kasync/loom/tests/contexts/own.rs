@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     context::FenceContext,
-    evidence::Timeline, //
+    evidence::Timeline,
+    set::FenceSet, //
 };
 use loom::{
     cell::UnsafeCell,
@@ -16,6 +17,7 @@ use loom::{
 };
 use std::{
     ffi::CStr,
+    mem::MaybeUninit,
     ptr::{
         self,
         NonNull, //
@@ -27,6 +29,7 @@ pub(crate) struct OwnFence {
     context: *const FenceContext,
     id: (Timeline, u64),
     next: *mut OwnFence,
+    dependencies: MaybeUninit<FenceSet>,
     /// Written by its owner, at last when it signals or is lost.
     owned: UnsafeCell<()>,
 }
@@ -48,6 +51,7 @@ pub(crate) fn alloc() -> kernel::error::Result<NonNull<OwnFence>> {
         context: ptr::null(),
         id: (Timeline::of(0), 0),
         next: ptr::null_mut(),
+        dependencies: MaybeUninit::uninit(),
         owned: UnsafeCell::new(()),
     });
     Ok(NonNull::new(Box::into_raw(own)).unwrap())
@@ -114,6 +118,13 @@ pub(crate) unsafe fn next(fence: NonNull<OwnFence>) -> *mut *mut OwnFence {
     unsafe { (*fence.as_ptr()).owned.with_mut(|_| ()) };
     // SAFETY: Valid, and the caller's.
     unsafe { &raw mut (*fence.as_ptr()).next }
+}
+
+pub(crate) unsafe fn dependencies(fence: NonNull<OwnFence>) -> *mut FenceSet {
+    // SAFETY: Valid, and the caller's.
+    unsafe { (*fence.as_ptr()).owned.with_mut(|_| ()) };
+    // SAFETY: Valid, and the caller's.
+    unsafe { (&raw mut (*fence.as_ptr()).dependencies).cast() }
 }
 
 pub(crate) fn get_module() {
