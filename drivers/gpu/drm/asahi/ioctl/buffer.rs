@@ -3,7 +3,11 @@
 //! The ioctls that create buffer objects and make them known, to the process or the firmware.
 
 use crate::{
-    device::RegistrationData,
+    device::{
+        while_registered,
+        IoctlDevice,
+        RegistrationData, //
+    },
     file::{
         is_still_open,
         must_be_zero,
@@ -12,7 +16,10 @@ use crate::{
         RegisteredDevice, //
     },
     gem,
-    timestamps::Timestamps,
+    timestamps::{
+        Place,
+        Timestamps, //
+    },
     uapi, //
 };
 use kernel::{
@@ -56,8 +63,7 @@ impl AsahiFile {
     }
 
     pub(crate) fn gem_bind_object(
-        dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
+        dev: &IoctlDevice,
         data: &mut uapi::GemBindObject,
         file: &File,
     ) -> Result {
@@ -72,8 +78,10 @@ impl AsahiFile {
                 let bound = object.clone();
                 this.timestamps.lock().check_room()?;
                 let share = &this.timestamp_share;
-                let (gpu, offset, range) = (&reg.gpu, data.offset, data.range);
-                let mapped = Timestamps::new(dev, gpu, reg.dev(), object, offset, range, share)?;
+                let gpu = while_registered(dev, |_, reg| Ok(reg.gpu.clone()))?;
+                let place = Place::new(&gpu, object, data.offset, data.range, share)?;
+                let mapped =
+                    while_registered(dev, |dev, reg| Timestamps::new(dev, reg.dev(), &gpu, place))?;
                 let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
                 // A close of the handle before the insertion has not seen it. It is marked here.
