@@ -205,11 +205,16 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
     ///
     /// Any.
     pub(crate) fn new(quota: Q, amount: u64, limit: u64) -> Option<Self> {
-        let used = quota.0.fetch_add(amount, Relaxed);
-        // INVARIANT: The amount has just been added. If it exceeds the limit it is taken back at
-        // once. Another caller may be refused in between, as if it had come after a success.
-        let charge = Self { quota, amount };
-        (used.checked_add(amount)? <= limit).then_some(charge)
+        let mut used = quota.0.load(Relaxed);
+        loop {
+            // What is refused is never added: others would be refused meanwhile.
+            let sum = used.checked_add(amount).filter(|&sum| sum <= limit)?;
+            match quota.0.cmpxchg(used, sum, Relaxed) {
+                // INVARIANT: The amount has just been added.
+                Ok(_) => return Some(Self { quota, amount }),
+                Err(now) => used = now,
+            }
+        }
     }
 }
 
