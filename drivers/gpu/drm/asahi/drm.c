@@ -119,6 +119,17 @@ bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u6
 	return false;
 }
 
+bool asahi_range_cuts(struct drm_gpuvm *gpuvm, u64 start, u64 end);
+
+/* Whether the first or the last address is of a mapping that begins before, or ends behind. */
+bool asahi_range_cuts(struct drm_gpuvm *gpuvm, u64 start, u64 end)
+{
+	struct drm_gpuva *first = drm_gpuva_find_first(gpuvm, start, 1);
+	struct drm_gpuva *last = drm_gpuva_find_first(gpuvm, end - 1, 1);
+
+	return (first && first->va.addr < start) || (last && last->va.addr + last->va.range > end);
+}
+
 /*
  * DRM
  */

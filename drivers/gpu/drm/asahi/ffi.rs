@@ -96,6 +96,8 @@ extern "C" {
         range: *mut u64,
     ) -> bool;
 
+    pub(crate) fn asahi_range_cuts(gpuvm: *mut c_void, start: u64, end: u64) -> bool;
+
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
     pub(crate) fn asahi_file_is_open(file: *mut c_void) -> bool;
     pub(crate) fn asahi_pinned_limit() -> u64;
