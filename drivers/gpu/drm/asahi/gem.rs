@@ -92,8 +92,10 @@ impl DriverObject for Buffer {
     }
 
     /// Counts another handle of `file`. `ENOSPC` if it has too many.
-    fn open(_object: &Object, file: &drm::File<AsahiFile>) -> Result {
-        file.inner().add_handle()
+    fn open(object: &Object, file: &drm::File<AsahiFile>) -> Result {
+        file.inner().add_handle()?;
+        file.inner().timestamps.lock().open_object(object);
+        Ok(())
     }
 
     /// Ends all mappings of the object in the address spaces of `file`.

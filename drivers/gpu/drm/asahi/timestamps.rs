@@ -245,6 +245,14 @@ impl Handles<Arc<Timestamps>> {
         }
     }
 
+    /// Notes that the client has a handle of `object` again, for which that counts.
+    pub(crate) fn open_object(&self, object: &Object) {
+        for timestamps in self.in_object(object) {
+            timestamps.closed.store(false, Relaxed);
+            timestamps.counts.store(false, Relaxed);
+        }
+    }
+
     /// Returns the bytes of all objects whose handles are closed.
     pub(crate) fn closed_memory(&self) -> u64 {
         self.iter()
