@@ -25,11 +25,11 @@
 //! Memory that the GPU can reach cannot be reclaimed, and is not part of any process's RSS. So the
 //! OOM killer would choose another process. If it does choose the client, the memory comes back
 //! later than the killer waits. Therefore such memory has a limit, as TTM has one for its drivers.
-//! The limit is the size of the heap that userspace offers to programs. Buffer objects, page
-//! tables, heaps and the kernel's allocations for each object of a client count towards it. That
-//! bounds a client that opens many files as well. The heaps have a reserve: queues and jobs get the
-//! driver's memory that they need, also when buffers and the scenes of large renders have taken the
-//! rest.
+//! The limit is the size of the heap that userspace offers to programs. Buffer objects that are
+//! bound, exported or about to be mapped, page tables, heaps and the kernel's allocations for each
+//! object of a client count towards it. That bounds a client that opens many files as well. The
+//! heaps have a reserve: queues and jobs get the driver's memory that they need, also when buffers
+//! and the scenes of large renders have taken the rest.
 //!
 //! That limit does not say how much memory other programs have left. So an allocation for a client
 //! also fails if less than a sixteenth of the machine's memory would be available after it. What is

@@ -58,7 +58,8 @@ impl AsahiFile {
         file: &File,
     ) -> Result {
         must_be_zero(&[data.flags.into()])?;
-        data.offset = gem::lookup(file, data.handle)?.create_mmap_offset()?;
+        let object = gem::lookup(file, data.handle)?;
+        data.offset = gem::mmap_offset(&object)?;
         Ok(())
     }
 
@@ -77,8 +78,8 @@ impl AsahiFile {
                 let object = gem::lookup(file, data.handle)?;
                 let bound = object.clone();
                 this.timestamps.lock().check_room()?;
-                let share = &this.timestamp_share;
                 let gpu = while_registered(dev, |_, reg| Ok(reg.gpu.clone()))?;
+                let share = &this.timestamp_share;
                 let place = Place::new(&gpu, object, data.offset, data.range, share)?;
                 let mapped =
                     while_registered(dev, |dev, reg| Timestamps::new(dev, reg.dev(), &gpu, place))?;
