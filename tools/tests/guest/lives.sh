@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154
 seconds=(10 6)
 [ "$TIER" = test ] || seconds=(60 40)
-guest_tap lives --share "$programs" --timeout 900 -- sh -c '
+guest_tap lives --share "$programs" --timeout 900 --carry other_drm -- sh -c '
 	tasks() { grep -c . /sys/kernel/debug/kasync/tasks; }
 	before=$(tasks)
 	/mnt/share/lives kill "$2" "$1" && /mnt/share/lives unbind "$3" "$1" && /mnt/share/lives blocked || exit

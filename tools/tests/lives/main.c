@@ -12,8 +12,9 @@
  *	kill       clients are killed with SIGKILL, whatever they are doing
  *	unbind     the driver is unbound from the device, and bound to it again, while clients come
  *		   and go
- *	blocked    the driver is unbound while a submit waits for room in its queue, and while a
- *	           bind waits for timestamps of a job
+ *	blocked    the driver is unbound, and another device unplugged, while a submit waits for
+ *	           room in its queue, while a bind waits for timestamps of a job, and while
+ *	           another bind does millions of operations
  *	foreign    the driver is unbound while a job waits for a fence of another one
  *	withdraw   a client is killed while it is the first in line for slots
  *	outlive    fences are looked at when all modules that they come from are gone; those are

@@ -3,10 +3,17 @@
 #include "memory.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+/* All addresses of a VM, which is how large a buffer may be. */
+#define LARGEST ((1ull << 39) - PAGE)
 
 /* Calls @make until it refuses. Returns how often it did not. */
 static int count_until(int fd, int want, int (*make)(int fd, uint32_t arg), uint32_t arg,
@@ -75,18 +82,42 @@ static int make_bound(int fd, uint32_t vm)
 	return bind_new(fd, vm, 4 * MIB);
 }
 
-/* Binds single pages until there is not even one. */
-static void take_the_rest(struct context *greedy)
+/*
+ * Binds single pages until there is not even one, and then one page again and again. Returns the
+ * address of the last one that was bound.
+ */
+static uint64_t take_the_rest(struct context *greedy)
 {
+	uint64_t va = USER_VA;
 	int ret, count = 0;
 
 	while (!(ret = bind_new(greedy->fd, greedy->vm, PAGE)))
 		count++;
 	check("and in pages", ret, -ENOMEM);
 	check_true("which are fewer than a buffer has", (uint64_t)count < 4 * MIB / PAGE);
+	/* The page of the context is at the first address, and its table has room for more. */
+	for (count = 0; !(ret = vm_bind(greedy->fd, greedy->vm, greedy->bo, va + PAGE, PAGE)) &&
+			count < 256; count++)
+		va += PAGE;
+	check("not even a page that is pinned is bound again", ret, -ENOMEM);
+	return va;
+}
+
+static int unbind(struct context *ctx, uint64_t va)
+{
+	return vm_bind_op(ctx->fd, ctx->vm, (struct drm_asahi_gem_bind_op){
+		.flags = DRM_ASAHI_BIND_UNBIND, .range = PAGE, .addr = va });
+}
+
+/* Memory can be given back when there is none. The last page was bound at @va. */
+static void check_unbinds(struct context *greedy, uint64_t va, struct context *other)
+{
+	check("another client unbinds", unbind(other, USER_VA + PAGE), 0);
+	check("the one that has all unbinds", unbind(greedy, va), 0);
 }
 
 #define TOUCHED (4 * MIB)
+#define EXPORTED 300
 
 static void *touched[1024];
 static size_t touched_count;
@@ -108,10 +139,39 @@ static int make_touched(int fd, uint32_t arg)
 	return 0;
 }
 
-/* Closes the context, and the mappings that outlive it. */
+/* The device that buffers are exported to, while it is open. */
+static int importer = -1;
+static int exported;
+
+static int make_exported(int fd, uint32_t arg)
+{
+	struct drm_prime_handle prime = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	int ret = gem_create(fd, TOUCHED, 0, 0, &prime.handle);
+
+	(void)arg;
+	/* It is pinned as long as the importer has it, so not more than the machine has. */
+	if (ret || exported == EXPORTED)
+		return ret ? ret : -E2BIG;
+	if (importer < 0)
+		importer = card_open("vgem");
+	need("open vgem", importer);
+	ret = gpu_ioctl(fd, DRM_IOCTL_PRIME_HANDLE_TO_FD, &prime);
+	if (ret)
+		return ret;
+	ret = gpu_ioctl(importer, DRM_IOCTL_PRIME_FD_TO_HANDLE, &prime);
+	close(prime.fd);
+	exported += !ret;
+	return ret;
+}
+
+/* Closes the context, and the mappings and the exports that outlive it. */
 static void end(struct context *ctx)
 {
 	context_fini(ctx);
+	if (importer >= 0)
+		close(importer);
+	importer = -1;
+	exported = 0;
 	while (touched_count)
 		munmap(touched[--touched_count], TOUCHED);
 }
@@ -135,10 +195,12 @@ static void check_greed(const char *what, int (*make)(int fd, uint32_t arg), boo
 	/* Its page is pinned from now on: what is left afterwards may be less than a page. */
 	need("have timestamps in it", bind_timestamps(other.fd, bo, PAGE, &object));
 	need("end them", unbind_timestamps(other.fd, object));
+	need("bind its page again",
+	     vm_bind(other.fd, other.vm, other.bo, USER_VA + PAGE, PAGE));
 	count = count_until(greedy.fd, want, make, buffer ? greedy.bo : greedy.vm, what, &at_once);
 	check_true("it is refused in time", count > 0 && count <= limit && at_once);
 	if (make == make_bound)
-		take_the_rest(&greedy);
+		check_unbinds(&greedy, take_the_rest(&greedy), &other);
 	check_true("memory is left", meminfo("MemAvailable") > least);
 	check("another client works", run(&other), 0);
 	check("another client has timestamps", bind_timestamps(other.fd, bo, PAGE, &object), 0);
@@ -174,12 +236,95 @@ static void check_timestamps_of_many(void)
 		close(fd[i]);
 }
 
+/*
+ * Buffers that are larger than the machine and have no memory, with places to be mapped at: all
+ * clients' are in one range.
+ */
+static void check_places(void)
+{
+	uint64_t size = LARGEST, offset;
+	struct context greedy, other;
+	uint32_t bo, vm;
+	int ret, count = 0;
+
+	context_init(&other);
+	context_init(&greedy);
+	while (size >= PAGE && count < 1000) {
+		ret = gem_create(greedy.fd, size, 0, 0, &bo);
+		if (!ret) {
+			gem_mmap_offset(greedy.fd, bo, &offset);
+			count++;
+		} else {
+			size = size / 2 & -PAGE;
+		}
+	}
+	printf("# %d buffers, the last one of %llu pages\n", count,
+	       (unsigned long long)(size / PAGE));
+	check("another client creates a buffer", gem_create(other.fd, PAGE, 0, 0, &bo), 0);
+	check("there is a place to map it", gem_mmap_offset(other.fd, bo, &offset), 0);
+	check("another client creates a VM", vm_create(other.fd, &vm), 0);
+	check("a new client works", new_job(120), 0);
+	context_fini(&greedy);
+	context_fini(&other);
+}
+
+#define SUBMITS 5000
+
+static void *bind_too_much(void *arg)
+{
+	struct context *ctx = arg;
+	uint32_t bo;
+
+	need("create a buffer", gem_create(ctx->fd, LARGEST / 2 & -PAGE, 0, 0, &bo));
+	for (;;) {
+		int ret = vm_bind(ctx->fd, ctx->vm, bo, USER_VA + MIB, LARGEST / 2 & -PAGE);
+
+		need("a bind of more than there is", ret == -ENOMEM ? 0 : -EPROTO);
+	}
+	return NULL;
+}
+
+/* What is refused to one client is not missing for another one meanwhile. */
+static void check_refused(void)
+{
+	struct context other;
+	uint32_t sync;
+	pid_t greedy;
+	int ret = 0, count, status;
+
+	fflush(stdout);
+	greedy = fork();
+	need("fork", greedy < 0 ? -errno : 0);
+	if (!greedy) {
+		struct context ctx;
+		pthread_t thread;
+
+		context_init(&ctx);
+		need("start a thread", -pthread_create(&thread, NULL, bind_too_much, &ctx));
+		bind_too_much(&ctx);
+	}
+	context_init(&other);
+	need("create a syncobj", syncobj_create(other.fd, &sync));
+	for (count = 0; !ret && count < SUBMITS; count += !ret)
+		ret = submit_one(&other, sync);
+	printf("# %d submits\n", count);
+	check("submits while binds of another client are refused", ret, 0);
+	check("the last one is done", syncobj_wait(other.fd, sync, 120), 0);
+	check_true("binds were refused all the time", waitpid(greedy, &status, WNOHANG) == 0);
+	kill(greedy, SIGKILL);
+	waitpid(greedy, &status, 0);
+	context_fini(&other);
+}
+
 void check_greeds(void)
 {
+	check_places();
+	check_refused();
 	check_greed("VMs", make_vm, false, -ENOSPC, 128);
 	check_greed("queues", make_queue, false, -ENOSPC, 2048);
 	check_greed("timestamps", make_timestamps, true, -ENOSPC, 1024);
 	check_timestamps_of_many();
 	check_greed("bound buffers", make_bound, false, -ENOMEM, 300);
 	check_greed("mapped buffers", make_touched, false, -ENOMEM, 300);
+	check_greed("exported buffers", make_exported, false, -ENOMEM, 290);
 }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -130,8 +131,84 @@ static void check_buffers(void)
 	context_fini(&ctx);
 }
 
+/* How much memory is pinned, in KiB. */
+static long long pinned(void)
+{
+	FILE *file = fopen("/sys/kernel/debug/dri/128/memory", "r");
+	long long value = -1;
+
+	need("open what debugfs says", file ? 0 : -errno);
+	if (fscanf(file, "pinned: %lld KiB", &value) != 1)
+		value = -1;
+	fclose(file);
+	return value;
+}
+
+#define MAPPINGS 200000
+
+/* An address space with very many mappings, and a queue that has had a job of it. */
+static void fill(struct context *ctx)
+{
+	const size_t size = MAPPINGS * sizeof(struct drm_asahi_gem_bind_op);
+	struct drm_asahi_gem_bind_op *ops = malloc(size);
+	struct drm_asahi_vm_bind bind = {
+		.num_binds = MAPPINGS, .stride = sizeof(*ops), .userptr = (uintptr_t)ops,
+	};
+
+	context_init(ctx);
+	need("have memory", ops ? 0 : -ENOMEM);
+	for (size_t i = 0; i < MAPPINGS; i++)
+		ops[i] = (struct drm_asahi_gem_bind_op){
+			.flags = DRM_ASAHI_BIND_READ, .handle = ctx->bo, .range = PAGE,
+			.addr = USER_VA + (1ull << 30) + 2 * i * PAGE,
+		};
+	bind.vm_id = ctx->vm;
+	need("bind many pages", gpu_ioctl(ctx->fd, DRM_IOCTL_ASAHI_VM_BIND, &bind));
+	free(ops);
+	need("a job there", run(ctx));
+}
+
+/*
+ * A client's job is freed while the address space of another one is: what it has written timestamps
+ * to can be had again.
+ */
+static void check_large_space(void)
+{
+	struct compute_command command = compute_command();
+	struct context large, other;
+	long long before, most, now;
+	uint32_t bo, object;
+	uint64_t size;
+	int64_t begun;
+
+	context_init(&other);
+	need("create a buffer", gem_create(other.fd, 64 * MIB, 0, 0, &bo));
+	size = bind_most_timestamps(other.fd, bo, 64 * MIB, &object);
+	command.compute.ts.end.handle = object;
+	before = pinned();
+	fill(&large);
+	most = pinned();
+	need("destroy the VM", vm_destroy(large.fd, large.vm));
+	need("destroy its queue", queue_destroy(large.fd, large.queue));
+	/* The worker is at it. */
+	while (pinned() > most - (most - before) / 16)
+		pause_ms(1);
+	begun = now_ms();
+	check("a job of another client",
+	      submit_and_wait(&other, &command, sizeof(command), SECONDS), 0);
+	need("unbind its timestamps", unbind_timestamps(other.fd, object));
+	check("they can be bound again", bind_timestamps(other.fd, bo, size, &object), 0);
+	now = pinned();
+	printf("# %lld ms; of %lld KiB %lld are still pinned\n", (long long)(now_ms() - begun),
+	       most - before, now - before);
+	check_true("before a large address space has been freed", now - before > (most - before) / 8);
+	context_fini(&large);
+	context_fini(&other);
+}
+
 void test_limits(void)
 {
+	check_large_space();
 	check_buffers();
 	check_jobs();
 	check_objects();

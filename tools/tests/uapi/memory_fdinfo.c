@@ -9,10 +9,11 @@
 void check_fdinfo(void)
 {
 	const long long size = 16 * MIB, kib = size / 1024;
-	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR };
+	struct drm_prime_handle export = { .flags = DRM_CLOEXEC | DRM_RDWR }, import = { 0 };
 	long long total, resident, shared;
 	struct context ctx, other;
 	uint32_t bo, object[2];
+	int dmabuf;
 
 	context_init(&ctx);
 	context_init(&other);
@@ -40,7 +41,7 @@ void check_fdinfo(void)
 	check_true("what is imported counts there",
 		   fdinfo(other.fd, "drm-total-memory") == total + kib &&
 			   fdinfo(other.fd, "drm-shared-memory") == kib);
-	close(export.fd);
+	dmabuf = export.fd;
 
 	total = fdinfo(ctx.fd, "drm-total-memory");
 	need("have timestamps in it", bind_timestamps(ctx.fd, bo, PAGE, &object[0]));
@@ -48,6 +49,13 @@ void check_fdinfo(void)
 	need("close it", gem_close(ctx.fd, bo));
 	check_true("what timestamps keep counts, once",
 		   fdinfo(ctx.fd, "drm-total-memory") == total);
+	import.fd = dmabuf;
+	need("import it again", gpu_ioctl(ctx.fd, DRM_IOCTL_PRIME_FD_TO_HANDLE, &import));
+	check_true("with a handle again it still counts once",
+		   fdinfo(ctx.fd, "drm-total-memory") == total);
+	need("close it again", gem_close(ctx.fd, import.handle));
+	close(dmabuf);
+	check_true("and so it does without one", fdinfo(ctx.fd, "drm-total-memory") == total);
 	need("end the ones", unbind_timestamps(ctx.fd, object[0]));
 	check_true("what other timestamps keep still counts",
 		   fdinfo(ctx.fd, "drm-total-memory") == total);

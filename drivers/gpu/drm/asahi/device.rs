@@ -33,6 +33,9 @@ pub(crate) struct AsahiDrmDriver;
 /// A DRM device of this driver.
 pub(crate) type AsahiDevice<Ctx = drm::Normal> = drm::Device<AsahiDrmDriver, Ctx>;
 
+/// A DRM device of this driver in an ioctl. It has been registered, and may be unplugged by now.
+pub(crate) type IoctlDevice = AsahiDevice<drm::Ioctl>;
+
 /// The data that the ioctls of a registered device share.
 pub(crate) struct RegistrationData<'a> {
     pub(crate) pdev: &'a platform::Device<Bound>,
@@ -70,12 +73,42 @@ fn extend(device: &drm::UnregisteredDevice<AsahiDrmDriver>) -> Result {
     to_result(unsafe { ffi::asahi_drm_extend(raw.cast_mut().cast()) })
 }
 
-/// The entry of an ioctl in the driver's table.
+/// Calls `handler` with what the ioctls of a registered device share. The device stays registered
+/// meanwhile.
+///
+/// The unplugging of any device of DRM's waits for `handler`, as there is one lock for all of them.
+/// So it neither waits for jobs, nor accesses memory of the client, which may be a file of another
+/// process's.
+///
+/// # Errors
+///
+/// `ENODEV` if the device has been unplugged, and those of `handler`.
+pub(crate) fn while_registered<T>(
+    dev: &IoctlDevice,
+    handler: impl FnOnce(&AsahiDevice<drm::Registered>, &RegistrationData<'_>) -> Result<T>,
+) -> Result<T> {
+    let guard = dev.registration_guard().ok_or(ENODEV)?;
+    guard.registration_data_with(|reg| handler(&guard, reg))
+}
+
+/// The entry of an ioctl in the driver's table. The device stays registered while a `registered`
+/// handler runs. A `free` one calls [`while_registered`] where it needs that.
 ///
 /// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which
 /// does not have ours.
 macro_rules! ioctl {
-    ($ioctl:ident, $argument:ident, $handler:expr) => {{
+    ($ioctl:ident, $argument:ident, registered $handler:expr) => {
+        ioctl!($ioctl, $argument, free |dev, data, file| {
+            let handler: for<'a> fn(
+                &'a AsahiDevice<drm::Registered>,
+                &'a RegistrationData<'_>,
+                &'a mut uapi::$argument,
+                &'a drm::File<AsahiFile>,
+            ) -> Result = $handler;
+            while_registered(dev, |dev, reg| handler(dev, reg, data, file))
+        })
+    };
+    ($ioctl:ident, $argument:ident, free $handler:expr) => {{
         /// # Safety
         ///
         /// Only for DRM, as an entry of this driver's table.
@@ -86,25 +119,21 @@ macro_rules! ioctl {
         ) -> c_int {
             // SAFETY: DRM calls us with a device of this driver's, which lives meanwhile and has
             // been registered.
-            let dev = unsafe { drm::Device::<AsahiDrmDriver, drm::Ioctl>::from_raw(dev) };
-            let Some(guard) = dev.registration_guard() else {
-                return ENODEV.to_errno();
-            };
+            let dev: &IoctlDevice = unsafe { drm::Device::from_raw(dev) };
             // SAFETY: DRM has made room for as many bytes as the number of the ioctl says, which is
             // the argument's size, and no other reference to them exists. Any bytes are valid.
             let data = unsafe { &mut *data.cast::<uapi::$argument>() };
             // SAFETY: DRM calls us with a file of this device's.
             let file = unsafe { drm::File::<AsahiFile>::from_raw(file) };
             let handler: for<'a> fn(
-                &'a AsahiDevice<drm::Registered>,
-                &'a RegistrationData<'_>,
+                &'a IoctlDevice,
                 &'a mut uapi::$argument,
                 &'a drm::File<AsahiFile>,
             ) -> Result = $handler;
-            guard.registration_data_with(|reg| match handler(&guard, reg, data, file) {
+            match handler(dev, data, file) {
                 Ok(()) => 0,
                 Err(e) => e.to_errno(),
-            })
+            }
         }
         DrmIoctlDescriptor {
             cmd: uapi::$ioctl,
@@ -118,25 +147,17 @@ macro_rules! ioctl {
 /// None needs authentication on the primary node, as with panthor and xe: a client reaches nothing
 /// there that is not its own, or that the render node would not give it.
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
-    ioctl!(IOCTL_GET_PARAMS, GetParams, AsahiFile::get_params),
-    ioctl!(IOCTL_GET_TIME, GetTime, AsahiFile::get_time),
-    ioctl!(IOCTL_VM_CREATE, VmCreate, AsahiFile::vm_create),
-    ioctl!(IOCTL_VM_DESTROY, VmDestroy, AsahiFile::vm_destroy),
-    ioctl!(IOCTL_VM_BIND, VmBind, AsahiFile::vm_bind),
-    ioctl!(IOCTL_GEM_CREATE, GemCreate, AsahiFile::gem_create),
-    ioctl!(
-        IOCTL_GEM_MMAP_OFFSET,
-        GemMmapOffset,
-        AsahiFile::gem_mmap_offset
-    ),
-    ioctl!(
-        IOCTL_GEM_BIND_OBJECT,
-        GemBindObject,
-        AsahiFile::gem_bind_object
-    ),
-    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, AsahiFile::queue_create),
-    ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, AsahiFile::queue_destroy),
-    ioctl!(IOCTL_SUBMIT, Submit, AsahiFile::submit),
+    ioctl!(IOCTL_GET_PARAMS, GetParams, free AsahiFile::get_params),
+    ioctl!(IOCTL_GET_TIME, GetTime, registered AsahiFile::get_time),
+    ioctl!(IOCTL_VM_CREATE, VmCreate, registered AsahiFile::vm_create),
+    ioctl!(IOCTL_VM_DESTROY, VmDestroy, registered AsahiFile::vm_destroy),
+    ioctl!(IOCTL_VM_BIND, VmBind, free AsahiFile::vm_bind),
+    ioctl!(IOCTL_GEM_CREATE, GemCreate, registered AsahiFile::gem_create),
+    ioctl!(IOCTL_GEM_MMAP_OFFSET, GemMmapOffset, registered AsahiFile::gem_mmap_offset),
+    ioctl!(IOCTL_GEM_BIND_OBJECT, GemBindObject, free AsahiFile::gem_bind_object),
+    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, registered AsahiFile::queue_create),
+    ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, registered AsahiFile::queue_destroy),
+    ioctl!(IOCTL_SUBMIT, Submit, free AsahiFile::submit),
 ]);
 
 /// Returns `table` after checking, at compile time, that every ioctl is at its index.

@@ -98,9 +98,9 @@ fn check_dma(dev: &Device<Bound>) -> Result {
 
 /// The queues of a GPU, which are closed on drop.
 ///
-/// The unregistration of the device waits for the ioctls that run. One of them may wait for room in
-/// a queue, which depends on jobs and fences that may take any time. Closing the queues ends such
-/// waits.
+/// A submit may wait for room in a queue, which depends on jobs and fences that may take any time.
+/// Closing the queues ends such waits, and refuses the jobs of submits that have been prepared and
+/// not committed.
 struct OpenQueues(Arc<Gpu>);
 
 impl Drop for OpenQueues {

@@ -119,6 +119,17 @@ bool asahi_first_mapping(struct drm_gpuvm *gpuvm, struct drm_gem_object *obj, u6
 	return false;
 }
 
+bool asahi_range_cuts(struct drm_gpuvm *gpuvm, u64 start, u64 end);
+
+/* Whether the first or the last address is of a mapping that begins before, or ends behind. */
+bool asahi_range_cuts(struct drm_gpuvm *gpuvm, u64 start, u64 end)
+{
+	struct drm_gpuva *first = drm_gpuva_find_first(gpuvm, start, 1);
+	struct drm_gpuva *last = drm_gpuva_find_first(gpuvm, end - 1, 1);
+
+	return (first && first->va.addr < start) || (last && last->va.addr + last->va.range > end);
+}
+
 /*
  * DRM
  */
@@ -199,6 +210,24 @@ static int asahi_gem_mmap(struct drm_gem_object *obj, struct vm_area_struct *vma
 {
 	return drm_gem_is_imported(obj) ? drm_gem_shmem_object_mmap(obj, vma) :
 					  asahi_gem_charge_and_mmap(obj, vma);
+}
+
+/* Whether an object has pages, of its own or of another device's. */
+bool asahi_gem_has_pages(struct drm_gem_object *obj);
+
+bool asahi_gem_has_pages(struct drm_gem_object *obj)
+{
+	/* Not under the lock: somebody else may allocate them at the same time. */
+	return drm_gem_is_imported(obj) || READ_ONCE(to_drm_gem_shmem_obj(obj)->pages);
+}
+
+/* In gem.rs: an importer is about to pin the object; asahi_gem_pin_locked() does it. */
+int asahi_gem_pin(struct drm_gem_object *obj);
+int asahi_gem_pin_locked(struct drm_gem_object *obj);
+
+int asahi_gem_pin_locked(struct drm_gem_object *obj)
+{
+	return drm_gem_shmem_object_pin(obj);
 }
 
 /*
@@ -282,15 +311,22 @@ static vm_fault_t asahi_gem_pfn_mkwrite(struct vm_fault *vmf)
 	return 0;
 }
 
+/* In gem.rs: the object's memory counts as pinned from now on, and has a place to be mapped at. */
+int asahi_gem_charge_for_export(struct drm_gem_object *obj);
+
 /*
  * An object that is private to a VM shares the reservations of the VM: it may not leave it. Called
- * for the object that is exported, which is never one that was imported.
+ * for the object that is exported, which is never one that was imported. It gets the place that it
+ * is mapped at, so that faults find the same start for all mappings, those of the dma-buf included.
  */
 static struct dma_buf *asahi_gem_export(struct drm_gem_object *obj, int flags)
 {
+	int ret;
+
 	if (obj->resv != &obj->_resv)
 		return ERR_PTR(-EINVAL);
-	return drm_gem_prime_export(obj, flags);
+	ret = asahi_gem_charge_for_export(obj);
+	return ret ? ERR_PTR(ret) : drm_gem_prime_export(obj, flags);
 }
 
 /*
@@ -301,10 +337,10 @@ static struct drm_gem_object_funcs asahi_gem_funcs;
 static struct vm_operations_struct asahi_gem_vm_ops;
 static DEFINE_MUTEX(asahi_gem_funcs_lock);
 
-int asahi_gem_extend(struct drm_gem_object *obj);
+void asahi_gem_extend(struct drm_gem_object *obj);
 
 /* The caller has just created the object and holds the only reference to it. */
-int asahi_gem_extend(struct drm_gem_object *obj)
+void asahi_gem_extend(struct drm_gem_object *obj)
 {
 	scoped_guard(mutex, &asahi_gem_funcs_lock) {
 		if (!asahi_gem_funcs.mmap) {
@@ -315,12 +351,29 @@ int asahi_gem_extend(struct drm_gem_object *obj)
 			asahi_gem_funcs = *obj->funcs;
 			asahi_gem_funcs.vm_ops = &asahi_gem_vm_ops;
 			asahi_gem_funcs.export = asahi_gem_export;
+			asahi_gem_funcs.pin = asahi_gem_pin;
 			asahi_gem_funcs.mmap = asahi_gem_mmap;
 		}
 	}
 	obj->funcs = &asahi_gem_funcs;
-	/* Now, so that faults find the same start for all mappings, those of a dma-buf included. */
-	return drm_gem_create_mmap_offset(obj);
+	/* drm_gem_shmem_init() has made one, and the object may be half as large as all of them. */
+	drm_gem_free_mmap_offset(obj);
+}
+
+/* Held from before an object is created that is large, until after it was extended. */
+static DEFINE_MUTEX(asahi_gem_large);
+
+void asahi_gem_large_begin(void);
+void asahi_gem_large_end(void);
+
+void asahi_gem_large_begin(void)
+{
+	mutex_lock(&asahi_gem_large);
+}
+
+void asahi_gem_large_end(void)
+{
+	mutex_unlock(&asahi_gem_large);
 }
 
 /* In file.rs: how long the engines have worked for the client. */

@@ -10,6 +10,7 @@ use crate::{
     ffi,
     file::AsahiFile,
     quota::{
+        Coming,
         Pinned,
         Share,
         OBJECT_BYTES, //
@@ -92,8 +93,10 @@ impl DriverObject for Buffer {
     }
 
     /// Counts another handle of `file`. `ENOSPC` if it has too many.
-    fn open(_object: &Object, file: &drm::File<AsahiFile>) -> Result {
-        file.inner().add_handle()
+    fn open(object: &Object, file: &drm::File<AsahiFile>) -> Result {
+        file.inner().add_handle()?;
+        file.inner().timestamps.lock().open_object(object);
+        Ok(())
     }
 
     /// Ends all mappings of the object in the address spaces of `file`.
@@ -108,6 +111,27 @@ impl DriverObject for Buffer {
             file.inner().unbind_object(object);
         }
         file.inner().remove_handle();
+    }
+}
+
+/// The bytes of an object from which on objects are created one after the other.
+const LARGE: usize = 1 << 30;
+
+/// The turn of a thread that creates a large object.
+struct Turn;
+
+impl Turn {
+    fn new() -> Self {
+        // SAFETY: It may sleep, and holds no turn. The drop ends the turn.
+        unsafe { ffi::asahi_gem_large_begin() };
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        // SAFETY: The turn began with this.
+        unsafe { ffi::asahi_gem_large_end() };
     }
 }
 
@@ -132,13 +156,76 @@ pub(crate) fn create(
         own,
         private_to: root.map(Into::into),
     };
+    // An object has a place to be mapped at until `asahi_gem_extend()` takes it away. Threads that
+    // create very large ones at a time would take all of them.
+    let _turn = (size >= LARGE).then(Turn::new);
     // shmem says so when it has no memory for an inode. Here it means that a limit was met.
     let no_memory = |e| if e == ENOSPC { ENOMEM } else { e };
     let object = Object::new(dev, size, config, args).map_err(no_memory)?;
     // SAFETY: It is an object of this driver, and this is the only reference to it.
-    let ret = unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
-    to_result(ret)?;
+    unsafe { ffi::asahi_gem_extend(IntoGEMObject::as_raw(&*object).cast()) };
     Ok(object)
+}
+
+/// Charges the memory of an object, and returns the place in the device's file where a process maps
+/// it; the same one each time.
+///
+/// The places of all clients' objects are in one range of 1 TiB. An object of up to half of that
+/// can be had for nothing, so one gets a place when its memory counts.
+///
+/// # Errors
+///
+/// `ENOMEM`, also if clients have pinned as much memory as they may.
+pub(crate) fn mmap_offset(object: &Object) -> Result<u64> {
+    let raw = IntoGEMObject::as_raw(object).cast();
+    // SAFETY: The object is valid. What was imported has pages that somebody else counts.
+    if unsafe { !ffi::asahi_imported_pages(raw).is_null() } {
+        return object.create_mmap_offset();
+    }
+    let mut held = object.held.lock();
+    held.charged(object, || object.create_mmap_offset())
+}
+
+/// Charges the memory of an object, and exports it. Whoever imports it may pin its pages.
+///
+/// # Safety
+///
+/// `raw` is an object of this driver's that was not imported.
+#[no_mangle]
+unsafe extern "C" fn asahi_gem_charge_for_export(raw: *mut c_void) -> c_int {
+    // SAFETY: `raw` is an object of this driver by the safety requirements.
+    let object: &Object = unsafe { IntoGEMObject::from_raw(raw.cast()) };
+    mmap_offset(object).map_or_else(|e| e.to_errno(), |_| 0)
+}
+
+/// Pins the pages of an object for an importer.
+///
+/// # Safety
+///
+/// `raw` is an object of this driver's that was not imported, and its reservations are locked.
+#[no_mangle]
+unsafe extern "C" fn asahi_gem_pin(raw: *mut c_void) -> c_int {
+    // SAFETY: `raw` is an object of this driver by the safety requirements.
+    let object: &Object = unsafe { IntoGEMObject::from_raw(raw.cast()) };
+    // The charge is there since the export.
+    let pinned = coming(object).and_then(|_coming| {
+        // SAFETY: By the safety requirements.
+        to_result(unsafe { ffi::asahi_gem_pin_locked(raw) })
+    });
+    pinned.map_or_else(|e| e.to_errno(), |()| 0)
+}
+
+/// Notes that the pages of `object` are about to be allocated; `None` if it has them.
+///
+/// # Errors
+///
+/// `ENOMEM` if the machine would have too little left.
+fn coming(object: &Object) -> Result<Option<Coming>> {
+    // SAFETY: It is an object of this driver.
+    if unsafe { ffi::asahi_gem_has_pages(IntoGEMObject::as_raw(object).cast()) } {
+        return Ok(None);
+    }
+    Coming::new(size(object)).map(Some)
 }
 
 /// Charges the memory of an object, and maps it in a process. It cannot be reclaimed from then on.
@@ -150,7 +237,7 @@ pub(crate) fn create(
 unsafe extern "C" fn asahi_gem_charge_and_mmap(raw: *mut c_void, vma: *mut c_void) -> c_int {
     // SAFETY: `raw` is an object of this driver by the safety requirements.
     let object: &Object = unsafe { IntoGEMObject::from_raw(raw.cast()) };
-    let mapped = object.held.lock().charged(size(object), || {
+    let mapped = object.held.lock().charged(object, || {
         // SAFETY: `vma` is where a process is about to have the object, by the safety requirements.
         to_result(unsafe { ffi::asahi_gem_mmap_charged(raw, vma) })
     });
@@ -189,21 +276,28 @@ pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Ob
 }
 
 impl Held {
-    /// Has `allocate` allocate the object's `size` bytes. They are charged from before that until
-    /// the object is freed. If there is no charge yet and `allocate` fails, there is none
-    /// afterwards either.
+    /// Has `allocate` allocate the pages of `object`, which this is of, or give it what they can be
+    /// allocated by. They are charged from before that until the object is freed. If there is no
+    /// charge yet and `allocate` fails, there is none afterwards either.
     ///
     /// # Errors
     ///
     /// `ENOMEM` if clients have pinned as much memory as they may, or the machine has too little;
     /// and those of `allocate`.
-    fn charged<T>(&mut self, size: u64, allocate: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.charge.is_some() {
-            return allocate();
-        }
-        let (charge, _coming) = Pinned::reserve(size, Share::Clients)?;
+    fn charged<T>(
+        &mut self,
+        object: &Object,
+        allocate: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let new = match &self.charge {
+            Some(_) => None,
+            None => Some(Pinned::count(size(object), Share::Clients)?),
+        };
+        let _coming = coming(object)?;
         let allocated = allocate()?;
-        self.charge = Some(charge);
+        if new.is_some() {
+            self.charge = new;
+        }
         Ok(allocated)
     }
 }
@@ -216,7 +310,7 @@ fn table<'a>(object: &'a Object, dev: &'a Device<Bound>) -> Result<&'a SGTable> 
         return object.sg_table(dev);
     }
     let raw = IntoGEMObject::as_raw(object).cast();
-    let table = held.charged(size(object), || {
+    let table = held.charged(object, || {
         // `sg_table()` of 7.3 keeps the pages for good if it has made the table and then has no
         // memory to keep that. So it finds one.
         // SAFETY: It is an object of this driver with pages of its own, and has no table. The lock

@@ -96,6 +96,7 @@ struct Parts {
     uat: Arc<Uat>,
     heaps: Heaps,
     deferred: Arc<DeferredDropQueue>,
+    vms: Arc<DeferredDropQueue>,
     closing: Arc<DeferredDropQueue>,
     // Dropped before the parts that it uses.
     suspend: SuspendNotifier,
@@ -232,6 +233,7 @@ impl Parts {
 
         let heaps = Heaps::new(&uat, abi)?;
         let deferred = DeferredDropQueue::new()?;
+        let vms = DeferredDropQueue::new()?;
         let closing = DeferredDropQueue::new()?;
         let control_page = ControlPage::new(&uat)?;
         let (io, mut mappings) = map_io(&uat, chip)?;
@@ -266,6 +268,7 @@ impl Parts {
             uat,
             heaps,
             deferred,
+            vms,
             closing,
             suspend,
             firmware,
@@ -358,6 +361,12 @@ impl Gpu {
     /// Returns the worker that frees what tasks may not free themselves.
     pub(crate) fn deferred(&self) -> &Arc<DeferredDropQueue> {
         &self.parts.deferred
+    }
+
+    /// Returns the worker that drops address spaces. It does nothing else, as one with very many
+    /// mappings takes long, and jobs of other clients would not be freed meanwhile.
+    pub(crate) fn vms(&self) -> &Arc<DeferredDropQueue> {
+        &self.parts.vms
     }
 
     /// Returns the worker that closes the queues of closed files. It does nothing else, as each

@@ -166,6 +166,7 @@ impl Queue {
             firmware,
             heaps,
             deferred: gpu.deferred(),
+            vms: gpu.vms(),
             vm: &vm,
             context,
             queues: Queues::new(compute, render_cell.clone())?,

@@ -25,11 +25,11 @@
 //! Memory that the GPU can reach cannot be reclaimed, and is not part of any process's RSS. So the
 //! OOM killer would choose another process. If it does choose the client, the memory comes back
 //! later than the killer waits. Therefore such memory has a limit, as TTM has one for its drivers.
-//! The limit is the size of the heap that userspace offers to programs. Buffer objects, page
-//! tables, heaps and the kernel's allocations for each object of a client count towards it. That
-//! bounds a client that opens many files as well. The heaps have a reserve: queues and jobs get the
-//! driver's memory that they need, also when buffers and the scenes of large renders have taken the
-//! rest.
+//! The limit is the size of the heap that userspace offers to programs. Buffer objects that are
+//! bound, exported or about to be mapped, page tables, heaps and the kernel's allocations for each
+//! object of a client count towards it. That bounds a client that opens many files as well. The
+//! heaps have a reserve: queues and jobs get the driver's memory that they need, also when buffers
+//! and the scenes of large renders have taken the rest.
 //!
 //! That limit does not say how much memory other programs have left. So an allocation for a client
 //! also fails if less than a sixteenth of the machine's memory would be available after it. What is
@@ -205,11 +205,16 @@ impl<Q: Deref<Target = Quota>> Charge<Q> {
     ///
     /// Any.
     pub(crate) fn new(quota: Q, amount: u64, limit: u64) -> Option<Self> {
-        let used = quota.0.fetch_add(amount, Relaxed);
-        // INVARIANT: The amount has just been added. If it exceeds the limit it is taken back at
-        // once. Another caller may be refused in between, as if it had come after a success.
-        let charge = Self { quota, amount };
-        (used.checked_add(amount)? <= limit).then_some(charge)
+        let mut used = quota.0.load(Relaxed);
+        loop {
+            // What is refused is never added: others would be refused meanwhile.
+            let sum = used.checked_add(amount).filter(|&sum| sum <= limit)?;
+            match quota.0.cmpxchg(used, sum, Relaxed) {
+                // INVARIANT: The amount has just been added.
+                Ok(_) => return Some(Self { quota, amount }),
+                Err(now) => used = now,
+            }
+        }
     }
 }
 

@@ -58,17 +58,23 @@ pub(crate) struct Timestamps {
     _drm: ARef<AsahiDevice>,
 }
 
-impl Timestamps {
-    /// Maps `size` bytes from `offset` on of `object`. `share` is the client's. May wait for jobs
-    /// of the client to complete.
+/// Part of a buffer object, and as many addresses to map it at.
+pub(crate) struct Place {
+    object: ARef<Object>,
+    offset: u64,
+    size: u64,
+    addresses: Addresses,
+}
+
+impl Place {
+    /// Takes `size` addresses of `share`, which is the client's, for what is at `offset` in
+    /// `object`. May wait for jobs of the client to complete.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the object has no such pages, `ENOMEM`, and those of [`Share::take`].
+    /// `EINVAL` if the object has no such pages, and those of [`Share::take`].
     pub(crate) fn new(
-        drm: &AsahiDevice,
         gpu: &Gpu,
-        dev: &Device<Bound>,
         object: ARef<Object>,
         offset: u64,
         size: u64,
@@ -78,8 +84,34 @@ impl Timestamps {
         if range.end > gem::size(&object) {
             return Err(EINVAL);
         }
+        Ok(Self {
+            addresses: share.take(size, gpu)?,
+            object,
+            offset,
+            size,
+        })
+    }
+}
+
+impl Timestamps {
+    /// Maps what `place` says.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`, and those of [`PinnedPages::new`].
+    pub(crate) fn new(
+        drm: &AsahiDevice,
+        dev: &Device<Bound>,
+        gpu: &Gpu,
+        place: Place,
+    ) -> Result<Self> {
+        let Place {
+            object,
+            offset,
+            size,
+            addresses,
+        } = place;
         let uat = gpu.uat();
-        let addresses = share.take(size, gpu)?;
         let pages = PinnedPages::new(&object, dev)?;
         let mapping = KernelMapping::of_client(
             uat,
@@ -210,6 +242,14 @@ impl Handles<Arc<Timestamps>> {
         let first = self.in_object(object).next();
         if let (false, Some(first)) = (counted, first) {
             first.counts.store(true, Relaxed);
+        }
+    }
+
+    /// Notes that the client has a handle of `object` again, for which that counts.
+    pub(crate) fn open_object(&self, object: &Object) {
+        for timestamps in self.in_object(object) {
+            timestamps.closed.store(false, Relaxed);
+            timestamps.counts.store(false, Relaxed);
         }
     }
 

@@ -72,7 +72,8 @@ use kernel::{
     sync::{
         aref::ARef,
         Arc,
-        Mutex, //
+        Mutex,
+        MutexGuard, //
     }, //
 };
 
@@ -182,13 +183,27 @@ impl Vm {
         &self.space
     }
 
-    /// Ends what is bound in `range`.
+    /// Ends what is bound in `range`. Takes memory only if part of a mapping stays.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM` if there is none for that part.
     pub(crate) fn unbind(&self, range: Range<u64>) -> Result {
-        self.unbind_by(range, Step::new(None)?)
+        let gpuvm = self.gpuvm.lock();
+        if !cuts(&gpuvm, &range) {
+            return self.unbind_by(gpuvm, range, Step::without_spares());
+        }
+        drop(gpuvm);
+        let step = Step::new(None)?;
+        self.unbind_by(self.gpuvm.lock(), range, step)
     }
 
-    fn unbind_by(&self, range: Range<u64>, mut step: Step<'_>) -> Result {
-        let mut gpuvm = self.gpuvm.lock();
+    fn unbind_by(
+        &self,
+        mut gpuvm: MutexGuard<'_, UniqueRefGpuVm<Mappings>>,
+        range: Range<u64>,
+        mut step: Step<'_>,
+    ) -> Result {
         // `drm_gpuvm` does not take a range that touches the driver's.
         let below = range.start..range.end.min(self.kernel_range.start);
         let above = range.start.max(self.kernel_range.end)..range.end;
@@ -267,11 +282,18 @@ impl Vm {
 impl PinnedDrop for Vm {
     fn drop(self: Pin<&mut Self>) {
         // No mapping is split, so the call allocates nothing.
-        if let Err(e) = self.unbind_by(USER_START..USER_END, Step::without_spares()) {
+        let gpuvm = self.gpuvm.lock();
+        if let Err(e) = self.unbind_by(gpuvm, USER_START..USER_END, Step::without_spares()) {
             pr_err!("a VM could not be emptied: {e:?}\n");
         }
         self.space.unmap(DUMMY_PAGE..DUMMY_PAGE + PAGE_SIZE);
     }
+}
+
+/// Returns whether a mapping in `gpuvm` is partly in `range` and partly not.
+fn cuts(gpuvm: &UniqueRefGpuVm<Mappings>, range: &Range<u64>) -> bool {
+    // SAFETY: It is valid, and a unique reference is the lock that keeps its mappings as they are.
+    unsafe { ffi::asahi_range_cuts(gpuvm.as_raw().cast(), range.start, range.end) }
 }
 
 /// Returns the addresses of the first mapping of `object` in `gpuvm`, if there is one.

@@ -126,6 +126,7 @@ impl Parts {
     /// of a queue.
     fn end(&self) -> bool {
         self.closing.close();
+        self.vms.close();
         self.deferred.close();
         let sleeps = self.put_to_sleep();
         if let Err(e) = self.executor.shutdown() {

@@ -3,7 +3,11 @@
 //! The ioctls that create buffer objects and make them known, to the process or the firmware.
 
 use crate::{
-    device::RegistrationData,
+    device::{
+        while_registered,
+        IoctlDevice,
+        RegistrationData, //
+    },
     file::{
         is_still_open,
         must_be_zero,
@@ -12,7 +16,10 @@ use crate::{
         RegisteredDevice, //
     },
     gem,
-    timestamps::Timestamps,
+    timestamps::{
+        Place,
+        Timestamps, //
+    },
     uapi, //
 };
 use kernel::{
@@ -51,13 +58,13 @@ impl AsahiFile {
         file: &File,
     ) -> Result {
         must_be_zero(&[data.flags.into()])?;
-        data.offset = gem::lookup(file, data.handle)?.create_mmap_offset()?;
+        let object = gem::lookup(file, data.handle)?;
+        data.offset = gem::mmap_offset(&object)?;
         Ok(())
     }
 
     pub(crate) fn gem_bind_object(
-        dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
+        dev: &IoctlDevice,
         data: &mut uapi::GemBindObject,
         file: &File,
     ) -> Result {
@@ -71,9 +78,11 @@ impl AsahiFile {
                 let object = gem::lookup(file, data.handle)?;
                 let bound = object.clone();
                 this.timestamps.lock().check_room()?;
+                let gpu = while_registered(dev, |_, reg| Ok(reg.gpu.clone()))?;
                 let share = &this.timestamp_share;
-                let (gpu, offset, range) = (&reg.gpu, data.offset, data.range);
-                let mapped = Timestamps::new(dev, gpu, reg.dev(), object, offset, range, share)?;
+                let place = Place::new(&gpu, object, data.offset, data.range, share)?;
+                let mapped =
+                    while_registered(dev, |dev, reg| Timestamps::new(dev, reg.dev(), &gpu, place))?;
                 let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
                 // A close of the handle before the insertion has not seen it. It is marked here.

@@ -4,7 +4,11 @@
 
 use crate::{
     bind::KERNEL_MIN_SIZE,
-    device::RegistrationData,
+    device::{
+        while_registered,
+        IoctlDevice,
+        RegistrationData, //
+    },
     ffi,
     file::{
         must_be_zero,
@@ -38,15 +42,16 @@ const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
 impl AsahiFile {
     pub(crate) fn get_params(
-        _dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
+        dev: &IoctlDevice,
         data: &mut uapi::GetParams,
         _file: &File,
     ) -> Result {
         must_be_zero(&[data.param_group.into(), data.pad.into()])?;
-        // Userspace treats a GPU that returns parameters as usable.
-        reg.gpu.firmware().crash().check()?;
-        let params = params(&reg.gpu);
+        let params = while_registered(dev, |_, reg| {
+            // Userspace treats a GPU that returns parameters as usable.
+            reg.gpu.firmware().crash().check()?;
+            Ok(params(&reg.gpu))
+        })?;
         let bytes = params.as_bytes();
         let size = bytes
             .len()

@@ -9,6 +9,10 @@
 //! ```
 //!
 //! Everything above the line leaves no trace when it fails.
+//!
+//! Only what takes the GPU's memory needs a device that is registered. Behind it the submit may
+//! wait for room in the queue, and the device may go: then the queue is closed, and refuses the
+//! commit.
 
 use super::sync_records::{
     count_leaves,
@@ -16,12 +20,14 @@ use super::sync_records::{
     FEW, //
 };
 use crate::{
-    device::RegistrationData,
+    device::{
+        while_registered,
+        IoctlDevice, //
+    },
     file::{
         must_be_zero,
         AsahiFile,
-        File,
-        RegisteredDevice, //
+        File, //
     },
     job::{
         command::{
@@ -76,23 +82,20 @@ const MAX_BUFFER: usize = 1 << 20;
 const SHORT_BUFFER: usize = 256;
 
 impl AsahiFile {
-    pub(crate) fn submit(
-        _dev: &RegisteredDevice,
-        _reg: &RegistrationData<'_>,
-        data: &mut uapi::Submit,
-        file: &File,
-    ) -> Result {
+    pub(crate) fn submit(dev: &IoctlDevice, data: &mut uapi::Submit, file: &File) -> Result {
         must_be_zero(&[data.flags.into(), data.pad.into()])?;
         let queue = file.inner().queue(data.queue_id)?;
-        submit(&queue, file, data)
+        submit(dev, &queue, file, data)
     }
 }
 
 /// Reads, checks and prepares what `request` says, and commits it to `queue`.
-fn submit(queue: &Queue, file: &File, request: &Submit) -> Result {
+fn submit(dev: &IoctlDevice, queue: &Queue, file: &File, request: &Submit) -> Result {
     queue.gpu().firmware().crash().check()?;
 
-    let job = read_commands(request, |buffer| plan(queue, file, buffer))?;
+    let job = read_commands(request, |buffer| {
+        while_registered(dev, |_, _| plan(queue, file, buffer))
+    })?;
 
     let mut records = SyncRecords::new(request)?;
     let waits = records.waits(file, request.in_sync_count)?;

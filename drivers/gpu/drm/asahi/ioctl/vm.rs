@@ -8,7 +8,11 @@ use crate::{
         Operation,
         Request, //
     },
-    device::RegistrationData,
+    device::{
+        while_registered,
+        IoctlDevice,
+        RegistrationData, //
+    },
     ffi,
     file::{
         is_still_open,
@@ -59,8 +63,7 @@ impl AsahiFile {
     }
 
     pub(crate) fn vm_bind(
-        _dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
+        dev: &IoctlDevice,
         data: &mut uapi::VmBind,
         file: &File,
     ) -> Result {
@@ -75,7 +78,7 @@ impl AsahiFile {
         }
         let vm = file.inner().vm(data.vm_id)?;
         for index in 0..u64::from(data.num_binds) {
-            // There may be up to 2^32 operations.
+            // There may be up to 2^32 operations, and the device may go in between.
             // SAFETY: It looks at the current process only.
             if unsafe { ffi::asahi_killed() } {
                 return Err(EINTR);
@@ -84,7 +87,8 @@ impl AsahiFile {
                 .userptr
                 .checked_add(index * u64::from(data.stride))
                 .ok_or(EFAULT)?;
-            Self::bind_one(reg, &vm, &read_bind_op(at, data.stride)?, file)?;
+            let op = read_bind_op(at, data.stride)?;
+            while_registered(dev, |_, reg| Self::bind_one(reg, &vm, &op, file))?;
         }
         Ok(())
     }

@@ -87,7 +87,9 @@ pub(crate) struct QueueRing {
     heaps: Heaps,
     /// The VM; `None` only while the ring is dropped. Jobs in flight need its memory.
     vm: Option<KBox<DeferredDrop<Arc<Vm>>>>,
+    /// The worker that drops the jobs, and that which drops the VM.
     deferred: Arc<DeferredDropQueue>,
+    vms: Arc<DeferredDropQueue>,
     context: Context,
     queues: Queues,
     /// Whether the firmware knows the context, which it does from the first job on.
@@ -115,6 +117,7 @@ pub(crate) struct RingParts<'a> {
     pub(crate) firmware: &'a Arc<Firmware>,
     pub(crate) heaps: &'a Heaps,
     pub(crate) deferred: &'a Arc<DeferredDropQueue>,
+    pub(crate) vms: &'a Arc<DeferredDropQueue>,
     /// The VM of the queue's jobs.
     pub(crate) vm: &'a Arc<Vm>,
     pub(crate) context: Context,
@@ -137,6 +140,7 @@ impl QueueRing {
             heaps: parts.heaps.clone(),
             vm: Some(DeferredDrop::new(parts.vm.clone())?),
             deferred: parts.deferred.clone(),
+            vms: parts.vms.clone(),
             context: parts.context,
             queues: parts.queues,
             is_known: false,
@@ -367,7 +371,7 @@ impl Drop for QueueRing {
     fn drop(&mut self) {
         self.quiesced();
         if let Some(vm) = self.vm.take() {
-            self.deferred.queue(vm);
+            self.vms.queue(vm);
         }
     }
 }
