@@ -203,6 +203,7 @@ machine_cleanup() {
 		cp "$RUN"/console.log "$RUN"/{emulator.log,stats.json,gsp.log,gsp.json} "$LOG_DIR/" 2>/dev/null || true
 	fi
 	rm -rf "$RUN"
+	[ -z "${INTERRUPTED:-}" ] || end_interrupted
 	exit "$status"
 }
 
