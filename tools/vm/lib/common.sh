@@ -22,6 +22,12 @@ die() {
 	exit 1
 }
 
+# whole_number OPTION VALUE
+whole_number() {
+	[[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1: \"$2\" is not a whole number from 1 on"
+}
+whole_number ASAHI_JOBS "$JOBS"
+
 # hash FILE-OR-TEXT…: one short hash of files' contents and of words.
 hash_of() {
 	local input

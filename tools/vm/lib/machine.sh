@@ -111,11 +111,6 @@ parse_options() {
 	fi
 }
 
-# whole_number OPTION VALUE
-whole_number() {
-	[[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1: \"$2\" is not a whole number from 1 on"
-}
-
 # Makes the directory of captures, before anything is built. It is mounted in the toolchain root where it is outside, so it cannot be what
 # that root is made of.
 capture_directory() {
