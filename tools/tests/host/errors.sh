@@ -125,6 +125,25 @@ no_key() {
 ends "a step without a key" 1 '^error: .*made-up' no_key
 true_that "it has no directory" [ ! -e "$tree/cache/made-up-" ]
 
+# What steps do, in which "set -e" does not hold either.
+half_root() {
+	in_made_up
+	INIT=$tree/no-init
+	make_image() { : >"$1"; }
+	half() { mkdir -p "$1/root/usr/bin" && finish_guest_root "$1"; }
+	step half-root 1 half
+}
+ends "a guest's root without what it begins with" 1 'no-init' half_root
+half_config() {
+	in_made_up
+	FLAVOUR=plain SOURCE_DIR=$tree ROOT_DIR=$tree
+	kernel_make() { [[ $* != *allnoconfig* ]]; }
+	check_config() { :; }
+	in_root() { :; }
+	step half-kernel 1 build_kernel
+}
+ends "a kernel whose configuration does not begin" 1 'kernel configuration failed' half_config
+
 # A step that Ctrl-C interrupts, as a terminal sends it: to all of a group, in which what runs in the background does not hear it.
 # interrupted NAME SCRIPT: the script, which says in the file "at" when it is at it, ends with status 130, with all that it has
 # started, and leaves the step's lock.

@@ -13,26 +13,7 @@ MEDIA_PACKAGES=ffmpeg,gstreamer1.0-tools,gstreamer1.0-plugins-base,gstreamer1.0-
 # Tests of a library for OpenCL.
 BLAS_PACKAGES=clblast-tests
 
-# build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already. Scripts of packages
-# do not run: in-guest does what they would have done.
-build_laid_over() {
-	logged "guest $2" "$1/log" '^(Get:|Unpacking)' 400 \
-		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$3" \
-		"--aptopt=APT::Default-Release \"$SUITE-backports\""
-	(
-		cd "$1/root/usr" || exit
-		find . ! -type d -printf '%P\0' | while IFS= read -r -d '' file; do
-			if [ -e "$GUEST_ROOT/usr/$file" ] || [ -L "$GUEST_ROOT/usr/$file" ]; then rm -f "$file"; fi
-		done
-		rm -rf share/doc share/man share/locale
-		find . -mindepth 1 -type d -empty -delete
-	)
-	logged "guest $2 image" "$1/log" '^' 100 \
-		make_image "$1/image.new" "$1/root/usr"
-	rm -rf "$1/root"
-	mv "$1/image.new" "$1/image"
-}
-
+# Scripts of packages do not run: in-guest does what they would have done.
 build_programs() {
 	build_laid_over "$1" programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
 }
