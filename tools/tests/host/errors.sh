@@ -197,7 +197,7 @@ interrupted "a script that another has started" '
 
 # In a directory that the root does not have.
 elsewhere() {
-	cd "$outside"
+	cd "$outside" || exit
 	in_root "$(toolchain)" true
 	echo "ends well"
 }
@@ -205,7 +205,7 @@ outside=$(mktemp -d)
 ends "a command of the toolchain's from elsewhere" 0 '^ends well$' elsewhere
 rm -rf "$outside"
 here_too() {
-	cd "$tree"
+	cd "$tree" || exit
 	in_root "$(toolchain)" pwd
 }
 ends "one from here" 0 "^$tree\$" here_too

@@ -320,7 +320,7 @@ machine_ends() {
 			exec "$@"
 		}
 		machine_command() {
-			cd "$RUN"
+			cd "$RUN" || exit
 			bash -c "$AGX" >"$RUN/emulator.out" 2>&1 &
 			EMULATOR_PID=$!
 			bash -c "$GSP" >"$RUN/gsp.out" 2>&1 &

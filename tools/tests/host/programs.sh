@@ -45,19 +45,19 @@ runs() {
 	fi
 }
 same='pass\tpass\tone\t1 of 9\npass\tdiffers\ttwo\t4 of 9\npass\tpass\tChromium three\t\n'
-printf "$same" >"$tree/build/drawn"
+printf %b "$same" >"$tree/build/drawn"
 runs "all is run again" 0 '^pass\tpass\tone\t1 of 9$' 0 run "$LOGS/stock.1"
 runs "a directory that has results keeps them" 0 '^pass\tpass\tone\t1 of 9$' 0 run "$LOGS/stock.1"
 runs "what is recorded is not run again" 0 '^pass\tpass\tone\t0 of 9$' 0 run --continue "$LOGS/stock.2"
 runs "a machine that fails" 1 "^error: the machine's status is 124" 124 run "$LOGS/stock.3"
 runs "its results are there" 1 '^pass\tpass\tone\t1 of 9$' 124 run "$LOGS/stock.3"
-printf "${same/pass\\tpass\\tone/pass\\tcrash\\tone}" >"$tree/build/drawn"
+printf %b "${same/pass\\tpass\\tone/pass\\tcrash\\tone}" >"$tree/build/drawn"
 runs "a result that is another" 1 '^error: one: pass, crash; recorded are pass, pass$' 0 run "$LOGS/stock.4"
-printf "${same/pass\\tdiffers\\ttwo/pass\\tpass\\ttwo}" >"$tree/build/drawn"
+printf %b "${same/pass\\tdiffers\\ttwo/pass\\tpass\\ttwo}" >"$tree/build/drawn"
 runs "one that is better is another, too" 1 '^error: two: pass, pass; recorded are pass, differs$' 0 run "$LOGS/stock.5"
-printf "${same/three/four}" >"$tree/build/drawn"
+printf %b "${same/three/four}" >"$tree/build/drawn"
 runs "one that is new is none" 0 '^pass\tpass\tChromium four\t$' 0 run "$LOGS/stock.6"
-printf "${same/pass\\tpass\\tChromium/pass\\tcrash\\tChromium}" >"$tree/build/drawn"
+printf %b "${same/pass\\tpass\\tChromium/pass\\tcrash\\tChromium}" >"$tree/build/drawn"
 runs "those of the browser" 1 '^error: Chromium three: pass, crash' 0 webgl/run "$LOGS/stock.7"
 runs "those of filters, of which there are none" 1 '^error: .* no result' 0 media/run "$LOGS/stock.8"
 runs "no directory" 1 '^error: usage: run ' 0 run

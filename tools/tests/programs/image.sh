@@ -108,6 +108,9 @@ arguments() {
 		START=(--continue)
 		shift
 	}
-	[ $# = 1 ] && [[ $1 != -* ]] || die "usage: run [--continue] DIR"
+	case $#-${1:-} in
+	1-[!-]*) ;;
+	*) die "usage: run [--continue] DIR" ;;
+	esac
 	DIR=$1
 }

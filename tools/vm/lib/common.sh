@@ -79,8 +79,7 @@ end_started() {
 		new=
 		find_started
 		for pid in "${STARTED[@]}"; do
-			[ -z "${seen[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null || continue
-			seen[$pid]=1 new=1
+			if [ -z "${seen[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null; then seen[$pid]=1 new=1; fi
 		done
 	done
 	while
