@@ -107,6 +107,13 @@ says "takes that of the suite" '^named: done before$'
 says "and what passed before" '^good: done before$'
 rm "$tree/tools/tests/host/named.sh"
 
+# Files that git cannot list: their hash would be that of any tree.
+if command -v git >/dev/null; then
+	echo junk >"$tree/.git/index"
+	runs "a tree whose files cannot be listed" 1 "error: the files of this tree cannot be listed" --host good
+	rm "$tree/.git/index"
+fi
+
 # A tier that there is not.
 made_up named 'pass eight' tset
 for options in '' --all '--host named' '--host amed' '--host good'; do
