@@ -159,7 +159,7 @@ interrupted() {
 	pid=$!
 	until [ -s "$dir/at" ] || [ $((left -= 1)) = 0 ]; do timeout 0.1 tail --pid=$pid -f /dev/null || true; done
 	kill -INT -- -$pid
-	timeout 30 tail --pid=$pid -f /dev/null || {
+	timeout 100 tail --pid=$pid -f /dev/null || {
 		late=", late"
 		kill -KILL -- -$pid
 	}
@@ -191,6 +191,9 @@ interrupted "a build" '
 	}
 	dir=$(built)
 	echo "not interrupted: $dir"'
+interrupted "a step that hears nothing else" '
+	deaf() { logged "a deaf command" "$DIR/log" "^" 100 bash -c "trap \"\" TERM INT; echo at >\"$DIR/at\"; while :; do sleep 1; done"; }
+	dir=$(step made-up 1 deaf); echo "not interrupted: $dir"'
 interrupted "a script that another has started" '
 	printf "%s\n" "set -euo pipefail" ". \"$1/tools/vm/lib/common.sh\"" "$(declare -f long)" "dir=\$(step made-up 1 long)" >"$DIR/inner"
 	bash "$DIR/inner" || echo "not interrupted: $?"'

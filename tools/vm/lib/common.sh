@@ -73,7 +73,7 @@ is_running() {
 # Ends all processes that this one has started, however far down. They are stopped first, so that none starts another that nobody
 # knows of. The first signal may be lost on one that does not run its own program yet. What they start to tidy up with has time, too.
 end_started() {
-	local pid new=1 left=200 alive
+	local pid new=1 until=$((SECONDS + 15)) alive
 	local -A seen=()
 	while [ -n "$new" ]; do
 		new=
@@ -83,7 +83,7 @@ end_started() {
 		done
 	done
 	while
-		if [ $((left -= 1)) -gt 0 ]; then
+		if [ $SECONDS -lt $until ]; then
 			kill -TERM "${!seen[@]}" 2>/dev/null || true
 			kill -CONT "${!seen[@]}" 2>/dev/null || true
 		else
@@ -104,7 +104,8 @@ end_started() {
 # Ctrl-C ends this script and all that it has started: what runs in the background does not hear it by itself. A script that has to end
 # in another way sets a trap of its own.
 interrupted() {
-	trap '' INT TERM
+	# Not ignored: so would what is started from here on, as "timeout" is.
+	trap : INT TERM
 	INTERRUPTED=1
 	end_started
 	end_interrupted
