@@ -72,7 +72,7 @@ lints "no list of lines that may be long" 1 '^lint: widths of lines: FAILED$' no
 cp "$here/long-lines" "$tree/tools/tests/"
 printf 'code\n' >"$tree/drivers/b.c"
 lints "a file without a licence" 1 '^lint: licence headers: FAILED$' nothing
-printf '// SPDX-License-Identifier: MIT\n// Who reads this\n' >"$tree/drivers/b.c"
+printf '// SPDX-License-Identifier: MIT\n// %s reads this\n' Who >"$tree/drivers/b.c"
 lints "a sentence" 1 '^lint: wording: FAILED$' nothing
 printf '// SPDX-License-Identifier: MIT\n//%0100d\n' 0 >"$tree/drivers/b.c"
 lints "a long line" 1 '^lint: widths of lines: FAILED$' nothing
