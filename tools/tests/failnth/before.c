@@ -22,6 +22,19 @@ static int count_lines(const char *path, const char *text)
 	return lines;
 }
 
+/* Waits until @done(@of) is true, for so long as what ends by itself may take. Whether it is. */
+static bool wait_for(bool (*done)(const void *of), const void *of)
+{
+	struct timespec pause = { .tv_nsec = 5000000 };
+
+	for (int i = 0; i < BEFORE_SECONDS * 200; i++) {
+		if (done(of))
+			return true;
+		nanosleep(&pause, NULL);
+	}
+	return false;
+}
+
 struct rest read_rest(void)
 {
 	return (struct rest){
@@ -31,18 +44,17 @@ struct rest read_rest(void)
 	};
 }
 
+static bool has_rest(const void *of)
+{
+	const struct rest *before = of;
+	struct rest now = read_rest();
+
+	return now.tasks <= before->tasks && now.attached == before->attached;
+}
+
 bool rest_is_back(struct rest before)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
-
-	for (int i = 0; i < BEFORE_SECONDS * 100; i++) {
-		struct rest now = read_rest();
-
-		if (now.tasks <= before.tasks && now.attached == before.attached)
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
+	return wait_for(has_rest, &before);
 }
 
 void read_fdinfo(int fd, char *all, size_t size)
@@ -61,17 +73,29 @@ void read_fdinfo(int fd, char *all, size_t size)
 	fclose(file);
 }
 
+/* A file, and what its fdinfo has said and says. */
+struct fdinfo {
+	int fd;
+	const char *before;
+	char *now;
+	size_t size;
+};
+
+static bool has_fdinfo(const void *of)
+{
+	const struct fdinfo *info = of;
+
+	read_fdinfo(info->fd, info->now, info->size);
+	return !strcmp(info->before, info->now);
+}
+
 bool fdinfo_is_back(int fd, const char *before)
 {
-	struct timespec pause = { .tv_nsec = 10000000 };
 	char now[1024];
+	struct fdinfo info = { fd, before, now, sizeof(now) };
 
-	for (int i = 0; i < BEFORE_SECONDS * 100; i++) {
-		read_fdinfo(fd, now, sizeof(now));
-		if (!strcmp(before, now))
-			return true;
-		nanosleep(&pause, NULL);
-	}
+	if (wait_for(has_fdinfo, &info))
+		return true;
 	printf("# before:\n%s# now:\n%s", before, now);
 	return false;
 }
@@ -87,16 +111,14 @@ long long pinned(void)
 	return kib << 10;
 }
 
+static bool has_released(const void *most)
+{
+	return pinned() <= *(const long long *)most;
+}
+
 bool is_released(long long most)
 {
-	struct timespec pause = { .tv_nsec = 5000000 };
-
-	for (int i = 0; i < BEFORE_SECONDS * 200; i++) {
-		if (pinned() <= most)
-			return true;
-		nanosleep(&pause, NULL);
-	}
-	return false;
+	return wait_for(has_released, &most);
 }
 
 /* A line of the file's fdinfo, in bytes. */
@@ -122,18 +144,29 @@ struct held read_held(int fd)
 	};
 }
 
+/* A file, and what was held and is. */
+struct holding {
+	int fd;
+	struct held before, *now;
+};
+
+static bool has_held(const void *of)
+{
+	const struct holding *holding = of;
+	struct held before = holding->before, now = read_held(holding->fd);
+
+	*holding->now = now;
+	return now.total == before.total &&
+	       now.pinned - before.pinned <= now.resident - before.resident;
+}
+
 bool held_is_back(int fd, struct held before)
 {
-	struct timespec pause = { .tv_nsec = 5000000 };
 	struct held now;
+	struct holding holding = { fd, before, &now };
 
-	for (int i = 0; i < BEFORE_SECONDS * 200; i++) {
-		now = read_held(fd);
-		if (now.total == before.total &&
-		    now.pinned - before.pinned <= now.resident - before.resident)
-			return true;
-		nanosleep(&pause, NULL);
-	}
+	if (wait_for(has_held, &holding))
+		return true;
 	printf("# buffers %lld, %lld of it there; %lld pinned; then %lld, %lld; %lld\n",
 	       before.total, before.resident, before.pinned, now.total, now.resident, now.pinned);
 	return false;

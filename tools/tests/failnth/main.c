@@ -103,6 +103,33 @@ static void check_call(const struct call *call, struct state *s)
 				 (!call->counted || *call->counted));
 }
 
+/* All of them; the last need udmabuf. */
+static const struct call *const all_calls[] = {
+	calls, sync_calls, submit_calls, object_calls, wait_calls, page_calls,
+};
+
+static bool has_call(const struct call *all, const char *name)
+{
+	for (; all->name; all++)
+		if (!strcmp(all->name, name))
+			return true;
+	return false;
+}
+
+/* Whether @name is that of a call, or of something else that can be asked for. */
+static bool is_known(const char *name)
+{
+	static const char *const others[] = { "binds", "copies", "garbage", "device" };
+
+	for (size_t i = 0; i < sizeof(all_calls) / sizeof(*all_calls); i++)
+		if (has_call(all_calls[i], name))
+			return true;
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (!strcmp(others[i], name))
+			return true;
+	return false;
+}
+
 static void check_all(const struct call *all, struct state *s, const char *name)
 {
 	for (size_t i = 0; all[i].name; i++)
@@ -116,6 +143,10 @@ int main(int argc, char **argv)
 	struct state state;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (argc > 2 || (name && !is_known(name))) {
+		fprintf(stderr, "fail-nth: no call is named \"%s\"\n", argv[argc - 1]);
+		return 2;
+	}
 	fail_nth_init();
 	if (name && !strcmp(name, "device")) {
 		check_device();
@@ -132,7 +163,7 @@ int main(int argc, char **argv)
 	check_all(wait_calls, &state, name);
 	if (pages_init(&state))
 		check_all(page_calls, &state, name);
-	else if (!name)
+	else if (!name || has_call(page_calls, name))
 		skip("calls with a process's pages", "the kernel has no udmabuf");
 	if (!name || !strcmp(name, "binds"))
 		check_binds();

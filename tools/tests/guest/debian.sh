@@ -13,10 +13,8 @@
 # Modules that "make modules" refuses are not installed.
 debian_modules() {
 	local headers tools
-	headers=$(debian_headers)/build
-	tools=$(debian_tools)
-	vendor
-	in_debian_root "$tools" make -C "$REPO" modules KDIR="$headers" CORE=1 SAMPLES=1 CROSS_COMPILE=aarch64-linux-gnu-
+	headers=$(debian_headers) && tools=$(debian_tools) && vendor || return 1
+	in_debian_root "$tools" make -C "$REPO" modules KDIR="$headers/build" CORE=1 SAMPLES=1 CROSS_COMPILE=aarch64-linux-gnu-
 }
 
 debian=$LOGS/debian.kernel

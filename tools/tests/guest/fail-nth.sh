@@ -6,6 +6,8 @@
 # The debug code of DMA turns itself off when it has no memory, which is a complaint elsewhere.
 # shellcheck disable=SC2154
 guest_tap fail-nth --timeout 1800 --kernel-options dma_debug=off --share "$programs" --modules "kasync jobqueue agxemu_bridge asahi vgem" -- sh -c '
+	/mnt/share/fail-nth nonesuch >/tmp/said 2>&1
+	if [ $? = 2 ] && grep -q "no call is named \"nonesuch\"" /tmp/said; then echo ok an unknown name; else echo not ok an unknown name; fi
 	/mnt/share/fail-nth
 	# What is out of memory says so to its caller, not to the log, and what frees needs none.
 	if dmesg | grep -E "asahi_buffer_alloc|could not be (emptied|unbound)"; then echo not ok the log; else echo ok the log; fi'

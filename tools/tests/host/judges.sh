@@ -285,3 +285,70 @@ late_disk | complains "no complaint is what is left out" no
 { late_disk; link_names fail-nth/93; } | complains "nor are all kinds" no
 link_names rmmod/93 | complains "a complaint is what is not" yes
 late_disk 'BUG: KASAN: slab-use-after-free in made_up+0x1/0x2' | complains "or comes in the midst" yes
+
+# A filter that is not there, and no room for what it leaves.
+complains_unfiltered() {
+	local REPO=$LOGS/judged/tree filter
+	mkdir -p "$REPO/tools/vm/lib"
+	cp "$here"/../vm/lib/*.awk "$REPO/tools/vm/lib/"
+	for filter in kcsan others kunit; do
+		mv "$REPO/tools/vm/lib/$filter.awk" "$REPO/tools/vm/lib/$filter.gone"
+		printf 'BUG: KASAN: made up\n' | complains "a log without the filter $filter is not taken for clean" yes
+		echo nothing | complains "nor is one in which there is nothing: $filter" yes
+		mv "$REPO/tools/vm/lib/$filter.gone" "$REPO/tools/vm/lib/$filter.awk"
+	done
+	rm -r "$REPO"
+}
+complains_unfiltered
+rm -f "$LOGS/judged/judged.log"
+ln -s /dev/full "$LOGS/judged/judged.log"
+link_names rmmod/93 | complains "a log for which there is no room" yes
+rm "$LOGS/judged/judged.log"
+
+# machine_ends NAME STATUS PATTERN COMMAND-STATUS AGXEMU GSPEMU: a machine whose command ends with COMMAND-STATUS, and whose emulators are
+# these commands of the shell, ends with STATUS and says PATTERN. What the emulators say is kept.
+machine_ends() {
+	local name=$1 want=$2 pattern=$3 status=0 kept=$LOGS/judged/kept
+	rm -rf "$kept"
+	(
+		RUN=$LOGS/judged/run LOG_DIR=$kept CAPTURE='' TIMEOUT=60 SHARE='' QEMU_ROOT='' PREPARED=1 PATIENCE=4 OF=$4 AGX=$5 GSP=$6
+		rm -rf "$RUN"
+		mkdir -p "$RUN/rig"
+		trap machine_cleanup EXIT
+		exec_in_root() {
+			shift
+			exec "$@"
+		}
+		machine_command() {
+			cd "$RUN" || exit
+			bash -c "$AGX" >"$RUN/emulator.out" 2>&1 &
+			EMULATOR_PID=$!
+			bash -c "$GSP" >"$RUN/gsp.out" 2>&1 &
+			GSP_PID=$!
+			QEMU=(bash -c "echo up >console.log; echo out >output; echo $OF >rig/status")
+			[ "$OF" != none ] || QEMU=(bash -c "echo no such device >&2; exit 1")
+			[ "$OF" != unready ] || return 3
+		}
+		machine_exec
+	) >"$RIG_LOG" 2>&1 </dev/null &
+	wait $! || status=$?
+	if [ $status = "$want" ] && grep -qE "$pattern" "$RIG_LOG" && [ -e "$kept/emulator.out" ] && [ -e "$kept/gsp.out" ]; then
+		pass "judges: $name"
+	else
+		fail "judges: $name: status $status, not $want"
+		cat "$RIG_LOG" >&2
+	fi
+}
+machine_ends "emulators that end well" 0 '^out$' 0 true true
+machine_ends "and have nothing to do with the command's status" 7 '^out$' 7 true true
+machine_ends "an emulator that ends with an error" 127 '^error: the emulator ended with status 3' 0 'echo made up; exit 3' true
+machine_ends "its words are quoted" 127 '^made up$' 0 'echo made up; exit 3' true
+machine_ends "one that a signal ends" 127 '^error: the emulator ended with status 139' 7 'kill -SEGV $$' true
+machine_ends "one that does not end" 127 '^error: the emulator does not end by itself' 0 'sleep 100' true
+machine_ends "nor when it is told to" 127 '^error: the emulator does not end by itself' 0 'trap "" TERM; while :; do sleep 1; done' true
+machine_ends "a GSP that ends with an error" 127 "^error: the GSP's emulator ended with status 3" 0 true 'exit 3'
+machine_ends "a GSP that does not end" 127 "^error: the GSP's emulator does not end by itself" 0 true 'sleep 100'
+machine_ends "the GPU that does not come up is the cause" 123 '^error: the emulator ended' 123 'exit 3' true
+machine_ends "a QEMU that does not start, for which an emulator waits" 127 '^no such device$' none 'sleep 100' true
+if grep -q 'by itself' "$RIG_LOG"; then fail "judges: it is not the emulator's fault"; else pass "judges: it is not the emulator's fault"; fi
+machine_ends "a command of the rig's own that fails" 127 '^error: .*\(status 3\)' unready true true

@@ -32,10 +32,11 @@ captures() {
 # A checkout whose modules do not build: an old one must not be taken for it.
 broken_modules() {
 	local tree=$LOGS/broken status=0
-	mkdir -p "$tree"/tools "$tree"/build/{vendor,modules-plain}
+	mkdir -p "$tree"/{tools,rust} "$tree"/build/{vendor,modules-plain}
 	cp -r "$here/../vm" "$tree/tools/"
+	cp "$REPO/rust/Cargo.lock" "$tree/rust/"
 	echo '$(error broken)' >"$tree/Kbuild"
-	hash_of "$tree/rust/Cargo.lock" >"$tree/build/vendor/.key"
+	vendor_key >"$tree/build/vendor/.key"
 	cp "$(modules plain)/kasync.ko" "$tree/build/modules-plain/"
 	ASAHI_BUILT='' "$tree/tools/vm/vm" exec --no-emu --modules kasync -- true >"$RIG_LOG" 2>&1 </dev/null || status=$?
 	judge "does not go on with modules that do not build" $status 122 'the modules do not build'
@@ -274,7 +275,7 @@ end_tests() {
 	timeout 300 bash -c '
 		set -euo pipefail
 		. "$1"
-		RUN=$2 LOG_DIR="" PREPARED=1
+		RUN=$2 LOG_DIR="" PREPARED=1 JUDGED=1
 		trap machine_cleanup EXIT
 		mkdir -p "$RUN"
 		mkfifo "$RUN/up" "$RUN/pause"

@@ -78,7 +78,7 @@ says "the table has the other tree" '^good +1 +0 +1 .* tree [0-9a-f]{16}; two: n
 says "but not that of this run" '^other +1 +0 +0 +[0-9.]+ +[0-9.]+$' "$tree/tools/tests/results/test-all.txt"
 rm "$tree/tools/tests/host/other.sh"
 made_up slow 'cp "$here/results/test-all.txt" "$REPO/build/part"; pass seven' all
-ASAHI_JOBS=0 runs "while a run goes on" 0 "4 passed, 0 failed, 1 skipped" --all --keep
+ASAHI_JOBS=1 runs "while a run goes on" 0 "4 passed, 0 failed, 1 skipped" --all --keep
 says "the summary has what has ended" '^good +1 ' "$tree/build/part"
 says "and what has not" '^slow .* not run yet$' "$tree/build/part"
 rm "$tree/tools/tests/host/slow.sh"
@@ -93,6 +93,99 @@ runs "the suite alone, on the same tree" 0 "1 passed, 0 failed" --all --keep --h
 runs "its result counts in the whole run" 0 "4 passed, 0 failed, 1 skipped" --all --keep
 says "which takes it as it is" '^named: done before$'
 rm "$tree/tools/tests/host/named.sh"
+
+# After a whole run that has come to its end, with and without KEEP=1.
+made_up named 'pass "eight anew"' all
+runs "a whole run" 0 "4 passed, 0 failed, 1 skipped" --all
+runs "a suite after it, by its name" 0 "1 passed, 0 failed" --all --host named
+runs "the next whole run" 0 "4 passed, 0 failed, 1 skipped" --all
+says "takes that result" '^named: done before$'
+says "and no other" '^ok: one$'
+runs "the suite by its name again" 0 "1 passed, 0 failed" --all --host named
+runs "the next whole run, which keeps what passed" 0 "4 passed, 0 failed, 1 skipped" --all --keep
+says "takes that of the suite" '^named: done before$'
+says "and what passed before" '^good: done before$'
+rm "$tree/tools/tests/host/named.sh"
+
+# Files that git cannot list: their hash would be that of any tree.
+if command -v git >/dev/null; then
+	echo junk >"$tree/.git/index"
+	runs "a tree whose files cannot be listed" 1 "error: the files of this tree cannot be listed" --host good
+	rm "$tree/.git/index"
+fi
+
+# A tier that there is not.
+made_up named 'pass eight' tset
+for options in '' --all '--host named' '--host amed' '--host good'; do
+	# shellcheck disable=SC2086
+	runs "a tier that there is not: ${options:-all}" 1 "error: $tree/tools/tests/host/named.sh: there is no tier \"tset\"" $options
+done
+rm "$tree/tools/tests/host/named.sh"
+
+# Suites side by side: as many as are asked for.
+for name in 1 2 3; do
+	made_up "beside-$name" '
+		exec 9>>"$REPO/build/count.lock"
+		change() { flock 9; echo $(($(cat "$REPO/build/count") + $1)) >"$REPO/build/count"; cat "$REPO/build/count" >>"$REPO/build/counts"; flock -u 9; }
+		change 1
+		timeout 2 tail -f /dev/null || true
+		change -1
+		pass beside' none
+done
+for jobs in 1 2; do
+	echo 0 >"$tree/build/count"
+	rm -f "$tree/build/counts"
+	ASAHI_JOBS=$jobs runs "three suites, $jobs at a time" 0 "3 passed, 0 failed" --host beside
+	if [ "$(sort -n "$tree/build/counts" | tail -n 1)" = $jobs ]; then
+		pass "tiers: that many run at a time"
+	else
+		fail "tiers: $(sort -n "$tree/build/counts" | tail -n 1) run at a time, not $jobs"
+	fi
+done
+for jobs in 0 x; do
+	ASAHI_JOBS=$jobs runs "a number of jobs that is none: $jobs" 1 "error: ASAHI_JOBS: \"$jobs\" is not a whole number from 1 on" --list
+done
+rm "$tree"/tools/tests/host/beside-*.sh
+
+# What ends the runner ends the suites: an error of its own, and Ctrl-C, which comes to its group.
+made_up long 'echo $BASHPID >"$REPO/build/long"; exec sleep 600' none
+ended() {
+	local pid
+	pid=$(cat "$tree/build/long")
+	rm "$tree/build/long"
+	if [ -d "/proc/$pid" ] && ! grep -qs '^State:.Z' "/proc/$pid/status"; then
+		fail "tiers: $1"
+		kill -KILL "$pid"
+	else
+		pass "tiers: $1"
+	fi
+	if flock -n "$tree/build/tests.lock" true; then pass "tiers: and the lock"; else fail "tiers: and the lock"; fi
+}
+setsid env --default-signal=INT "$tree/tools/tests/run" --host long >"$LOGS/tiers.log" 2>&1 </dev/null &
+runner=$! status=0
+until [ -s "$tree/build/long" ]; do timeout 0.1 tail --pid=$runner -f /dev/null || true; done
+kill -INT -- -$runner
+wait $runner || status=$?
+if [ $status = 130 ]; then pass "tiers: Ctrl-C has its status"; else fail "tiers: Ctrl-C: status $status"; fi
+ended "no suite goes on after it"
+sed -i 's/tier: none/tier: test/' "$tree/tools/tests/host/long.sh"
+# A suite of a shared machine that asks for one of its own, which is seen when suites of the host run.
+printf '# SPDX-License-Identifier: MIT OR Apache-2.0\n# machine: shared\n%s\n' \
+	'until [ -s "$REPO/build/long" ]; do timeout 0.1 tail -f /dev/null || true; done; guest_tap odd --processors 4 -- true' \
+	>"$tree/tools/tests/guest/odd.sh"
+cp "$tree/tools/vm/lib/build.sh" "$LOGS/tiers-build.sh"
+printf '%s() { echo "$REPO/build"; }\n' toolchain kernel modules guest_image sysroot emulator guest_programs >>"$tree/tools/vm/lib/build.sh"
+runs "an error of the runner's own" 1 "error: odd: --processors needs a machine of its own"
+ended "no suite goes on after that"
+mv "$LOGS/tiers-build.sh" "$tree/tools/vm/lib/build.sh"
+rm "$tree/tools/tests/guest/odd.sh" "$tree/tools/tests/host/long.sh"
+
+# Suites that are run once more, of which one has a command that fails.
+printf '# SPDX-License-Identifier: MIT OR Apache-2.0\n# tier: none\nfalse\npass eleven\n' >"$tree/tools/tests/guest/halts.sh"
+made_up anew '. "$here/lib/again.sh"; again "of-another kind" --some-kernel halts' none
+runs "a suite that is run again and halts" 1 "0 passed, 1 failed" --host anew
+says "is said to" '^failed in anew: of-another kind: halts ends early$'
+rm "$tree/tools/tests/host/anew.sh" "$tree/tools/tests/guest/halts.sh"
 
 # Pieces of a suite.
 made_up rounds '[ $piece = one-two ] || fail nine; pass "piece $piece"' all
@@ -201,7 +294,7 @@ fi
 rm "$tree/tools/tests/guest/shared-c.sh"
 printf 'single 20\nshared-bare 30\nshared-gpu 10\n' >"$LOGS/tiers-durations-test"
 rm "$tree/build/events"
-ASAHI_JOBS=0 runs "suites in another order" 0 "12 passed, 0 failed"
+ASAHI_JOBS=1 runs "suites in another order" 0 "12 passed, 0 failed"
 order "what took long comes first" '^machine: .*/shared-bare' '^machine: .*/single' '^machine: .*/shared-gpu'
 says "it is kept how long they took" '^shared-bare [0-9]+$' "$LOGS/tiers-durations-test"
 touch "$tree/build/killed"
@@ -261,5 +354,8 @@ says "on-chip: and of the other" '^t6021  13.5     rounds-three +test +debug +[0
 on_chip "a suite without an AGX" 0 "plain: no machine of it has an AGX, so it says nothing of t6021" t6021 plain
 if grep -q '^t6021  13.5     plain ' "$kept"; then fail "tiers: on-chip: no row of that"; else pass "tiers: on-chip: no row of that"; fi
 on_chip "one of them" 0 "ok: piece three on t6021" t6021 rounds-three
+printf 'false\npass eleven\n' >>"$tree/tools/tests/guest/plain.sh"
+on_chip "a suite that halts" 1 "plain came to no end" t6021 plain
+on_chip "the same with another after it" 1 "ok: piece three on t6021" t6021 plain rounds-three
 unset ASAHI_BUILT
 rm -rf "$tree"

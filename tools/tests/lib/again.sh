@@ -18,6 +18,7 @@ again() {
 		read -r suite piece <<<"$1"
 		shift
 		rm -f "$LOGS/$label/counts"
+		# In the background, as "set -e" holds there.
 		(
 			# Suites may ask which kernel it is.
 			# shellcheck disable=SC2034
@@ -35,11 +36,12 @@ again() {
 			say "$label: $suite $piece"
 			# shellcheck disable=SC1090
 			. "$here/guest/$suite.sh"
-			printf '%s %s %s\n' "$passed" "$failed" "$skipped" >"$LOGS/counts"
 			printf '%s' "$reasons" >"$LOGS/reasons"
 			printf '%s' "$failures" >"$LOGS/failures"
-		) || true
-		if read -r passed failed skipped <"$LOGS/$label/counts"; then
+			printf '%s %s %s\n' "$passed" "$failed" "$skipped" >"$LOGS/counts"
+		) </dev/null &
+		wait $! || true
+		if [ -e "$LOGS/$label/counts" ] && read -r passed failed skipped <"$LOGS/$label/counts"; then
 			reasons=$(cat "$LOGS/$label/reasons")$'\n'
 			failures=$(cat "$LOGS/$label/failures")$'\n'
 		else

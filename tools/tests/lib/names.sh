@@ -38,4 +38,5 @@ name_suites() {
 		[ -z "${script[$suite]:-}" ] || die "there are two suites $suite"
 		script[$suite]=$file piece_of[$suite]=$piece
 	done < <(for dir in "$@"; do list "$dir"; done)
+	wait $!
 }

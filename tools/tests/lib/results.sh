@@ -17,6 +17,7 @@ tree_key() {
 	else
 		mapfile -d '' -t files < <(cd "$REPO" && find . -name build -prune -o -name target -prune -o -type f -print0)
 	fi
+	wait $! || die "the files of this tree cannot be listed"
 	(
 		cd "$REPO" || exit
 		printf '%s\0' "${files[@]}" | grep -zv '^\(\./\)\?tools/tests/results/' | sort -zu |

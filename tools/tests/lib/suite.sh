@@ -68,9 +68,7 @@ cargo_suite() {
 	root=$(toolchain)
 	mkdir -p "$target"
 	(
-		flock 9
-		cd "$REPO/$dir"
-		of_this_checkout "$target"
+		flock 9 && cd "$REPO/$dir" && of_this_checkout "$target" || exit 1
 		in_root "$root" "${CARGO_ENV[@]}" cargo test --locked --no-fail-fast --target-dir "$target" "$@"
 	) >"$LOGS/$name.log" 2>&1 9>"$target/lock" || status=$?
 	count_cargo "cargo test in $dir" "$LOGS/$name.log" $status $start

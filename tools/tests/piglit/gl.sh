@@ -37,9 +37,7 @@ NATIVE_PACKAGES+=,libgl1-mesa-dri,libegl-mesa0,libegl1,libgl1,libgles2,libglx-me
 
 build_piglit_host() {
 	bootstrap "$1/root" extract amd64 "$NATIVE_PACKAGES" "--aptopt=APT::Default-Release \"$SUITE-backports\"" >"$1/log" 2>&1 || return 1
-	merge_usr "$1/root"
-	ln -s mawk "$1/root/usr/bin/awk"
-	mkdir -p "$1/root/mnt/share"
+	merge_usr "$1/root" && ln -s mawk "$1/root/usr/bin/awk" && mkdir -p "$1/root/mnt/share"
 }
 
 # piglit_gl_runner: the runner for this machine.

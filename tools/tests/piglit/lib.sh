@@ -26,10 +26,9 @@ unpack_piglit() {
 	for package in "$1"/*.deb; do
 		dpkg-deb -x "$package" "$1/root" || return 1
 	done
-	rm -r "$1"/*.deb "$apt"
-	# These clear a window that they then do not look at, which would be a render job.
-	find "$1/root/$LIBRARIES/piglit/generated_tests" -name 'cs-*.shader_test' -exec sed -i '/^clear/d' {} +
-	find "$1/root" -name '*.shader_test' -print0 |
+	# The first clear a window that they then do not look at, which would be a render job.
+	rm -r "$1"/*.deb "$apt" && find "$1/root/$LIBRARIES/piglit/generated_tests" -name 'cs-*.shader_test' -exec sed -i '/^clear/d' {} + &&
+		find "$1/root" -name '*.shader_test' -print0 |
 		{ xargs -0 grep -L --null '^\[compute shader\]' || true; } | xargs -0 -r rm
 }
 

@@ -13,26 +13,7 @@ MEDIA_PACKAGES=ffmpeg,gstreamer1.0-tools,gstreamer1.0-plugins-base,gstreamer1.0-
 # Tests of a library for OpenCL.
 BLAS_PACKAGES=clblast-tests
 
-# build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already. Scripts of packages
-# do not run: in-guest does what they would have done.
-build_laid_over() {
-	logged "guest $2" "$1/log" '^(Get:|Unpacking)' 400 \
-		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$3" \
-		"--aptopt=APT::Default-Release \"$SUITE-backports\""
-	(
-		cd "$1/root/usr" || exit
-		find . ! -type d -printf '%P\0' | while IFS= read -r -d '' file; do
-			if [ -e "$GUEST_ROOT/usr/$file" ] || [ -L "$GUEST_ROOT/usr/$file" ]; then rm -f "$file"; fi
-		done
-		rm -rf share/doc share/man share/locale
-		find . -mindepth 1 -type d -empty -delete
-	)
-	logged "guest $2 image" "$1/log" '^' 100 \
-		make_image "$1/image.new" "$1/root/usr"
-	rm -rf "$1/root"
-	mv "$1/image.new" "$1/image"
-}
-
+# Scripts of packages do not run: in-guest does what they would have done.
 build_programs() {
 	build_laid_over "$1" programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
 }
@@ -75,19 +56,61 @@ blas_image() {
 	laid_over blas "$BLAS_PACKAGES"
 }
 
-# run_programs DIR NAME SECONDS VARIABLES OPTIONS FILE…: runs in-guest, the first FILE, over image NAME. DIR keeps results and pictures, and
-# starts with the recorded results: what has one there is not run again. VARIABLES are the guest's, OPTIONS those of "vm exec".
+# run_programs [--continue] DIR NAME SECONDS VARIABLES OPTIONS FILE…: runs in-guest, the first FILE, over image NAME. DIR keeps results and
+# pictures; what has a result there is not run again. With --continue it starts with the recorded results. VARIABLES are the guest's,
+# OPTIONS those of "vm exec". Sets MACHINE to the machine's status.
 run_programs() {
-	local dir=$1 name=$2 seconds=$3 variables=$4 options=$5 programs image
+	local started='' dir name seconds variables options programs image
+	[ "$1" != --continue ] || {
+		started=1
+		shift
+	}
+	dir=$1 name=$2 seconds=$3 variables=$4 options=$5
 	shift 5
 	mkdir -p "$dir"
-	[ -e "$dir/results" ] || grep -v '^#' "$REPO/tools/tests/results/programs.txt" >"$dir/results"
+	[ -z "$started" ] || [ -e "$dir/results" ] || sed '/^#/d' "$RECORDED" >"$dir/results"
 	programs=$(guest_programs)
 	image=$("${name}_image")
 	ln -f "$image" "$dir/$name.image" 2>/dev/null || cp "$image" "$dir/$name.image"
 	cp "$@" "$REPO/tools/tests/programs/over.sh" "$programs"/{libframes.so,compare-pictures} "$dir/"
+	MACHINE=0
 	# shellcheck disable=SC2086
 	"$REPO/tools/vm/vm" exec --plain-kernel $options --memory 3072 --log "$dir" --timeout "$seconds" --share "$dir" \
-		-- env $variables bash "/mnt/share/${1##*/}" >"$dir/output" 2>&1 ||
-		say "the machine's status is $?: the end of $dir/output is"$'\n'"$(tail -n 5 "$dir/output")"
+		-- env $variables bash "/mnt/share/${1##*/}" >"$dir/output" 2>&1 || MACHINE=$?
+}
+
+RECORDED=$REPO/tools/tests/results/programs.txt
+
+# end_programs DIR PATTERN: prints the results of run_programs whose lines match. Fails if the machine has, or if a program has another
+# result, with llvmpipe or with asahi, than the recorded one. One that is new has none.
+end_programs() {
+	local failed=0
+	grep -E "$2" "$1/results" || {
+		say "error: there is no result"
+		failed=1
+	}
+	awk -F '\t' '
+		FNR == NR { if (!/^#/) recorded[$3] = $1 ", " $2; next }
+		$3 in recorded && recorded[$3] != $1 ", " $2 { print "error: " $3 ": " $1 ", " $2 "; recorded are " recorded[$3]; bad = 1 }
+		END { exit bad }' "$RECORDED" "$1/results" >&2 || failed=1
+	[ "$MACHINE" = 0 ] || {
+		say "error: the machine's status is $MACHINE. The end of $1/output is"
+		tail -n 5 "$1/output" >&2
+		failed=1
+	}
+	return $failed
+}
+
+# arguments ARGUMENT…, those of the script: sets START to the options of run_programs, and DIR.
+arguments() {
+	START=()
+	[ "${1:-}" != --continue ] || {
+		START=(--continue)
+		shift
+	}
+	case $#-${1:-} in
+	1-[!-]*) ;;
+	*) die "usage: run [--continue] DIR" ;;
+	esac
+	DIR=$1
 }

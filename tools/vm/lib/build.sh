@@ -13,14 +13,13 @@ vendor() {
 
 # vendor_copy DIR
 vendor_copy() {
-	local from
-	from=$(step vendor "$(vendor_key)" vendor_crates)
-	cp -r "$from/crates" "$1"
+	local key from
+	key=$(vendor_key) && from=$(step vendor "$key" vendor_crates) && cp -r "$from/crates" "$1"
 }
 
 vendor_crates() {
-	rm -rf "$1/crates"
-	cargo_vendor "$1/crates" in_root "$(toolchain)"
+	local root
+	root=$(toolchain) && rm -rf "$1/crates" && cargo_vendor "$1/crates" in_root "$root"
 }
 
 # modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64, and
@@ -34,8 +33,11 @@ modules() {
 	out=$source/build/modules-$flavour
 	mkdir -p "$out"
 	(
-		flock 9
-		vendor
+		flock 9 || exit 1
+		vendor || {
+			say "error: the crates that the modules are made of are not there"
+			exit 1
+		}
 		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH="$(kernel_arch "$flavour")" M="$source" MO="$out" -j"$JOBS" \
 			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" NOVA="${ASAHI_NOVA:-}" "${core[@]}" "$@" modules >"$out/log" 2>&1 || {
 			say "error: the modules do not build. From $out/log:"
@@ -62,10 +64,11 @@ processor_level() {
 of_this_checkout() {
 	local target=$1 root names name
 	[ "$(cat "$target/.checkout" 2>/dev/null)" != "$PWD" ] || return 0
-	root=$(toolchain)
-	names=$(in_root "$root" cargo metadata --no-deps --locked --format-version 1 | grep -o '"name":"[^"]*","version"' | cut -d'"' -f4)
+	root=$(toolchain) &&
+		names=$(in_root "$root" cargo metadata --no-deps --locked --format-version 1 | grep -o '"name":"[^"]*","version"' | cut -d'"' -f4) ||
+		return 1
 	for name in $names; do
-		find "$target" -path '*/.fingerprint/*' -prune -name "$name-*" -exec rm -r {} +
+		find "$target" -path '*/.fingerprint/*' -prune -name "$name-*" -exec rm -r {} + || return 1
 	done
 	printf '%s\n' "$PWD" >"$target/.checkout"
 }
@@ -83,15 +86,14 @@ emulator() {
 	root=$(toolchain)
 	mkdir -p "$target" "$REPO/build"
 	(
-		flock 9
-		cd "$REPO/tools/agxemu"
-		of_this_checkout "$target"
+		# "set -e" does not hold here.
+		flock 9 && cd "$REPO/tools/agxemu" && of_this_checkout "$target" || exit 1
 		in_root "$root" env ${level:+RUSTFLAGS="-C target-cpu=$level"} \
-			cargo build --quiet --release --locked "${only[@]}" --target-dir "$target" >&2
+			cargo build --quiet --release --locked "${only[@]}" --target-dir "$target" >&2 || exit 1
 		for program in "${programs[@]}"; do
 			cmp -s "$target/release/$program" "$REPO/build/$program" && continue
-			cp "$target/release/$program" "$REPO/build/$program.new"
-			mv "$REPO/build/$program.new" "$REPO/build/$program"
+			cp "$target/release/$program" "$REPO/build/$program.new" &&
+				mv "$REPO/build/$program.new" "$REPO/build/$program" || exit 1
 		done
 	) 9>"$target/lock" || die "the emulator does not build"
 	printf '%s\n' "$REPO/build/agxemu"

@@ -22,6 +22,12 @@ die() {
 	exit 1
 }
 
+# whole_number OPTION VALUE
+whole_number() {
+	[[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1: \"$2\" is not a whole number from 1 on"
+}
+whole_number ASAHI_JOBS "$JOBS"
+
 # hash FILE-OR-TEXT…: one short hash of files' contents and of words.
 hash_of() {
 	local input
@@ -33,6 +39,85 @@ hash_of() {
 		fi
 	done | sha256sum | cut -c1-16
 }
+
+# await SECONDS PID: waits for a process to end. False if it goes on. Not in the foreground, where a shell hears no signal.
+await() {
+	timeout "$1" tail --pid="$2" -f /dev/null &
+	wait $!
+}
+
+# Sets STARTED to the processes that this one has started, and that these have, and so on.
+find_started() {
+	local stat line pid state above ours=$BASHPID
+	local -A parent=()
+	STARTED=()
+	for stat in /proc/[0-9]*/stat; do
+		read -r line 2>/dev/null <"$stat" || continue
+		# The name, which may have anything in it, is in parentheses. A zombie has ended.
+		read -r state above _ <<<"${line##*) }"
+		[ "$state" = Z ] || parent[${line%% *}]=$above
+	done
+	for pid in "${!parent[@]}"; do
+		above=${parent[$pid]}
+		while [ "$above" != $ours ] && [ -n "${parent[$above]:-}" ]; do above=${parent[$above]}; done
+		[ "$above" != $ours ] || STARTED+=("$pid")
+	done
+}
+
+# is_running PID: whether the process has not ended. A zombie has.
+is_running() {
+	local line
+	read -r line 2>/dev/null <"/proc/$1/stat" && [[ ${line##*) } != Z* ]]
+}
+
+# Ends all processes that this one has started, however far down. They are stopped first, so that none starts another that nobody
+# knows of. The first signal may be lost on one that does not run its own program yet. What they start to tidy up with has time, too.
+end_started() {
+	local pid new=1 until=$((SECONDS + 15)) alive
+	local -A seen=()
+	while [ -n "$new" ]; do
+		new=
+		find_started
+		for pid in "${STARTED[@]}"; do
+			if [ -z "${seen[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null; then seen[$pid]=1 new=1; fi
+		done
+	done
+	while
+		if [ $SECONDS -lt $until ]; then
+			kill -TERM "${!seen[@]}" 2>/dev/null || true
+			kill -CONT "${!seen[@]}" 2>/dev/null || true
+		else
+			kill -KILL "${!seen[@]}" "${STARTED[@]}" 2>/dev/null || true
+		fi
+		find_started
+		alive=("${STARTED[@]}")
+		for pid in "${!seen[@]}"; do
+			if is_running "$pid"; then alive+=("$pid"); else unset "seen[$pid]"; fi
+		done
+		[ ${#alive[@]} != 0 ]
+	do
+		timeout 0.1 tail --pid="${alive[0]}" -f /dev/null || true
+	done
+	wait 2>/dev/null || true
+}
+
+# Ctrl-C ends this script and all that it has started: what runs in the background does not hear it by itself. A script that has to end
+# in another way sets a trap of its own.
+interrupted() {
+	# Not ignored: so would what is started from here on, as "timeout" is.
+	trap : INT TERM
+	INTERRUPTED=1
+	end_started
+	end_interrupted
+}
+
+# Ends this shell by the signal itself: another shell that waits for it does not act upon a signal that this one seems to have dealt with.
+end_interrupted() {
+	trap - INT
+	kill -INT $BASHPID
+	exit 130
+}
+trap interrupted INT
 
 clock() {
 	printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
@@ -51,7 +136,7 @@ watch_log() {
 			last=$count shown=$SECONDS
 		fi
 		# Ends early with the command: there is no event for a line in a file.
-		timeout 5 tail --pid="$pid" -f /dev/null || true
+		await 5 "$pid" || true
 	done
 }
 
@@ -69,6 +154,8 @@ logged() {
 	local name=$1 log=$2 pattern=$3 total=$4 pid
 	shift 4
 	mkdir -p "$(dirname "$log")"
+	# In a shell of step's, which does not have those of the script.
+	trap interrupted INT
 	"$@" >>"$log" 2>&1 </dev/null &
 	pid=$!
 	watch_log "$name" "$log" "$pattern" "$total" "$pid"
@@ -84,6 +171,8 @@ logged() {
 # hold in it.
 step() {
 	local name=$1 dir=$CACHE/$1-$2
+	# That of a file that is not there.
+	[ -n "$2" ] || die "nothing says what $name is made of"
 	mkdir -p "$dir"
 	if [ ! -e "$dir/.done" ]; then
 		(
@@ -100,8 +189,8 @@ step() {
 	printf '%s\n' "$dir"
 }
 
-# in_root ROOT COMMAND…: runs a command in the toolchain root, in the current directory. Repository and
-# cache are where they are outside.
+# in_root ROOT COMMAND…: runs a command in the toolchain root, in the current directory, or in / if the root does not have that.
+# Repository and cache are where they are outside.
 in_root() {
 	(exec_in_root "$@")
 }
@@ -125,6 +214,7 @@ exec_in_root() {
 		done <<<"$MOUNTS"
 		mount -t proc proc "$ROOT/proc"
 		cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf" 2>/dev/null || true
+		[ -d "$ROOT$PWD" ] || cd /
 		exec chroot "$ROOT" /usr/bin/env -i -C "$PWD" \
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" \
 			CARGO_HOME="$ASAHI_CARGO_HOME" CARGO_TERM_COLOR=never \

@@ -52,8 +52,7 @@ DEBIAN_MAKE=(ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- "LOCALVERSION=${DEBIAN_
 
 build_debian_headers() {
 	local headers=$TOOLS/kernel/usr/src/linux-headers-$DEBIAN_RELEASE
-	mkdir -p "$1/build"
-	cp "$headers/.config" "$1/build/"
+	mkdir -p "$1/build" && cp "$headers/.config" "$1/build/" || return 1
 	logged "headers of Debian's kernel" "$1/log" '^  (CC|RUSTC|AS|HOSTCC|GEN|BINDGEN|UPD|EXPORTS)' 150 \
 		in_debian_root "$TOOLS" bash -exc '
 			cd "$1"
@@ -74,9 +73,9 @@ debian_headers() {
 # A root file system for the first moments: the modules that the guest's own is reached by, in the order in which they need each other.
 build_debian_boot() {
 	local file n=100 modules=$TOOLS/kernel/usr/lib/modules guest
-	guest=$(dirname "$(guest_image)")/root
-	rm -rf "$1/initrd.d"
-	mkdir -p "$1"/initrd.d/{modules,proc,sys,dev,mnt} "$1/arch/arm64/boot"
+	guest=$(guest_image) || return 1
+	guest=$(dirname "$guest")/root
+	rm -rf "$1/initrd.d" && mkdir -p "$1"/initrd.d/{modules,proc,sys,dev,mnt} "$1/arch/arm64/boot" || return 1
 	# Newer packages have all in /usr.
 	[ -e "$modules/$DEBIAN_RELEASE" ] || modules=$TOOLS/kernel/lib/modules
 	in_root "$ROOT_DIR" depmod -b "${modules%/lib/modules}" "$DEBIAN_RELEASE" || return 1
@@ -89,11 +88,10 @@ build_debian_boot() {
 		*) cp "$file" "$1/initrd.d/modules/$n-$(basename "$file")" ;;
 		esac || return 1
 	done < <(for file in $DEBIAN_MODULES; do
-		in_root "$ROOT_DIR" modprobe -d "${modules%/lib/modules}" -S "$DEBIAN_RELEASE" --show-depends "$file"
+		in_root "$ROOT_DIR" modprobe -d "${modules%/lib/modules}" -S "$DEBIAN_RELEASE" --show-depends "$file" || exit 1
 	done | sed -nE 's/^insmod ([^ ]+).*/\1/p' | awk '!seen[$0]++')
-	[ "$n" != 100 ] || return 1
-	cp "$guest/usr/bin/busybox" "$1/initrd.d/"
-	cp "$REPO/tools/vm/guest/initrd" "$1/initrd.d/init"
+	wait $! && [ "$n" != 100 ] || return 1
+	cp "$guest/usr/bin/busybox" "$1/initrd.d/" && cp "$REPO/tools/vm/guest/initrd" "$1/initrd.d/init" || return 1
 	(cd "$1/initrd.d" && in_root "$ROOT_DIR" sh -c 'find . | cpio -o -H newc -R 0:0 --quiet') >"$1/initrd" || return 1
 	file=$(find "$TOOLS/kernel" -name "vmlinuz*" -type f -print -quit)
 	cp "$file" "$1/arch/arm64/boot/Image"

@@ -17,7 +17,7 @@ APPLETS="awk cmp clear diff find free gzip gunzip zcat hexdump less more nc sh t
 link_applets() {
 	local applet
 	for applet in $APPLETS; do
-		[ -e "$1/usr/bin/$applet" ] || [ -e "$1/usr/sbin/$applet" ] || ln -s busybox "$1/usr/bin/$applet"
+		[ -e "$1/usr/bin/$applet" ] || [ -e "$1/usr/sbin/$applet" ] || ln -s busybox "$1/usr/bin/$applet" || return 1
 	done
 	ln -sf bash "$1/usr/bin/sh"
 }
@@ -39,10 +39,8 @@ build_guest_root() {
 
 # finish_guest_root DIR: makes the image of what was unpacked in DIR/root.
 finish_guest_root() {
-	merge_usr "$1/root"
-	mkdir -p "$1"/root/{proc,sys,dev,run,tmp,mnt/share,mnt/rig,mnt/overlay}
-	link_applets "$1/root"
-	install -m755 "$INIT" "$1/root/init"
+	merge_usr "$1/root" && mkdir -p "$1"/root/{proc,sys,dev,run,tmp,mnt/share,mnt/rig,mnt/overlay} && link_applets "$1/root" &&
+		install -m755 "$INIT" "$1/root/init" || return 1
 	logged "guest image" "$1/log" '^' 100 \
 		make_image "$1/image.new" "$1/root"
 	mv "$1/image.new" "$1/image"
@@ -70,22 +68,30 @@ guest_image() {
 	printf '%s\n' "$dir/image"
 }
 
-# The packages with all that they need, without what the guest's root has already.
-build_graphics() {
-	logged "guest graphics" "$1/log" '^(Get:|Unpacking)' 250 \
-		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$GRAPHICS_PACKAGES" \
+# build_laid_over DIR NAME PACKAGES: the packages with all that they need, without what the guest's root has already, as an image that is
+# laid over its /usr. Scripts of packages do not run.
+build_laid_over() {
+	logged "guest $2" "$1/log" '^(Get:|Unpacking)' 400 \
+		bootstrap "$1/root" extract arm64 "$GUEST_PACKAGES,$3" \
 		"--aptopt=APT::Default-Release \"$SUITE-backports\""
-	(
-		cd "$1/root/usr" || exit
-		find . ! -type d -printf '%P\0' | while IFS= read -r -d '' file; do
-			if [ -e "$GUEST_ROOT/usr/$file" ] || [ -L "$GUEST_ROOT/usr/$file" ]; then rm -f "$file"; fi
-		done
-		find . -mindepth 1 -type d -empty -delete
-	)
-	logged "guest graphics image" "$1/log" '^' 100 \
+	less_than "$1/root/usr" "$GUEST_ROOT/usr" || return 1
+	logged "guest $2 image" "$1/log" '^' 100 \
 		make_image "$1/image.new" "$1/root/usr"
-	rm -rf "$1/root"
-	mv "$1/image.new" "$1/image"
+	rm -rf "$1/root" && mv "$1/image.new" "$1/image"
+}
+
+# less_than DIR OTHER: removes what OTHER has from DIR, and what nobody reads in a guest.
+less_than() {
+	local file
+	(cd "$1" && find . ! -type d -printf '%P\0') >"$1.files" || return 1
+	while IFS= read -r -d '' file; do
+		if [ -e "$2/$file" ] || [ -L "$2/$file" ]; then rm -f "$1/$file" || return 1; fi
+	done <"$1.files"
+	rm -rf "$1.files" "$1"/share/{doc,man,locale} && find "$1" -mindepth 1 -type d -empty -delete
+}
+
+build_graphics() {
+	build_laid_over "$1" graphics "$GRAPHICS_PACKAGES"
 }
 
 # The image that the guest lays over its /usr, of programs that draw.

@@ -69,20 +69,19 @@ kernel_make() {
 
 build_kernel() {
 	local out=$1/build fragments
-	mkdir -p "$out"
+	mkdir -p "$out" || return 1
 	mapfile -t fragments < <(kernel_fragments "$FLAVOUR")
 	configure() {
-		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" allnoconfig
-		(
-			cd "$SOURCE_DIR" || exit
-			in_root "$ROOT_DIR" scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" \
-				"${fragments[@]}"
-		)
-		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" olddefconfig
-		check_config "$out/.config" "${fragments[@]}"
+		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" allnoconfig &&
+			(
+				cd "$SOURCE_DIR" &&
+					in_root "$ROOT_DIR" scripts/kconfig/merge_config.sh -m -O "$out" "$out/.config" "${fragments[@]}"
+			) &&
+			kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" olddefconfig &&
+			check_config "$out/.config" "${fragments[@]}"
 	}
 	[ -e "$1/.configured" ] || logged "kernel configuration" "$1/log" '^' 300 configure
-	touch "$1/.configured"
+	touch "$1/.configured" || return 1
 	logged "kernel ($FLAVOUR)" "$1/log" '^  (CC|RUSTC|AS|LD|AR) ' 1500 \
 		kernel_make "$ROOT_DIR" "$SOURCE_DIR" "$out" "$(basename "$(kernel_image "$FLAVOUR")")" modules
 	# Guest programs are compiled against those of one flavour.

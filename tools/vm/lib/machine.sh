@@ -111,11 +111,6 @@ parse_options() {
 	fi
 }
 
-# whole_number OPTION VALUE
-whole_number() {
-	[[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1: \"$2\" is not a whole number from 1 on"
-}
-
 # Makes the directory of captures, before anything is built. It is mounted in the toolchain root where it is outside, so it cannot be what
 # that root is made of.
 capture_directory() {
@@ -192,17 +187,29 @@ end_children() {
 	wait 2>/dev/null || true
 }
 
+# machine_exit STATUS: what the machine is judged by. A script that ends otherwise has failed itself.
+machine_exit() {
+	JUDGED=1
+	exit "$1"
+}
+
 machine_cleanup() {
 	local status=$?
 	trap - EXIT
-	[ -n "${PREPARED:-}" ] || [ $status != 1 ] || status=122
+	if [ -z "${PREPARED:-}" ]; then
+		[ $status != 1 ] || status=122
+	elif [ -z "${JUDGED:-}" ] && [ $status -lt 128 ]; then
+		say "error: a command of the runner's own has failed (status $status)"
+		status=127
+	fi
 	end_children
 	[ -z "${TERMINAL:-}" ] || stty "$TERMINAL" <&3 || true
 	if [ -n "$LOG_DIR" ]; then
 		mkdir -p "$LOG_DIR"
-		cp "$RUN"/console.log "$RUN"/{emulator.log,stats.json,gsp.log,gsp.json} "$LOG_DIR/" 2>/dev/null || true
+		cp "$RUN"/console.log "$RUN"/{emulator.log,emulator.out,stats.json,gsp.log,gsp.out,gsp.json} "$LOG_DIR/" 2>/dev/null || true
 	fi
 	rm -rf "$RUN"
+	[ -z "${INTERRUPTED:-}" ] || end_interrupted
 	exit "$status"
 }
 
@@ -220,7 +227,10 @@ machine_tree() {
 		EMULATOR_REGIONS+=(--region "$(printf '%s=0x%x,0x%x' "${region%:*}" $at $size)")
 	done
 	in_root "$ROOT" qemu-system-aarch64 -M "$QEMU_MACHINE,dumpdtb=$RUN/qemu.dtb" \
-		-cpu max -smp "$1" -m "$MEMORY_MIB" -display none 2>/dev/null
+		-cpu max -smp "$1" -m "$MEMORY_MIB" -display none 2>"$RUN/tree.log" || {
+		cat "$RUN/tree.log" >&2
+		return 1
+	}
 	in_root "$ROOT" dtc -q -I dtb -O dts -o "$RUN/tree.dts" "$RUN/qemu.dtb"
 	printf '/ { reserved-memory { #address-cells = <2>; #size-cells = <2>; ranges; %s }; };\n' \
 		"$nodes" >>"$RUN/tree.dts"
@@ -253,31 +263,49 @@ machine_await_socket() {
 		if ! kill -0 "$1" 2>/dev/null || [ $((left -= 1)) = 0 ]; then
 			say "error: the emulator does not start:"
 			cat "$3" >&2
-			exit 127
+			machine_exit 127
 		fi
-		timeout 0.1 tail --pid="$1" -f /dev/null || true
+		await 0.1 "$1" || true
 	done
 }
 
-# The emulator ends when QEMU hangs up, and writes its statistics and what is left of its captures then. If QEMU never called,
-# it waits. False if captures were cut off.
-machine_end_emulator() {
+# How long an emulator has to end, when QEMU has hung up.
+PATIENCE=120
+
+# machine_end_emulators: they end when QEMU hangs up, and write their statistics and what is left of captures then. False if one does not,
+# or not well.
+machine_end_emulators() {
+	local failed=0
 	if [ -n "${GSP_PID:-}" ]; then
-		timeout 120 tail --pid="$GSP_PID" -f /dev/null || say "the GSP does not end by itself"
+		machine_end "the GSP's emulator" "$GSP_PID" "$PATIENCE" "$RUN/gsp.out" || failed=1
+		GSP_PID=
 	fi
-	[ -n "${EMULATOR_PID:-}" ] || return 0
-	local patience=120 status=0
-	[ -z "$CAPTURE" ] || patience=600
-	if ! timeout $patience tail --pid="$EMULATOR_PID" -f /dev/null; then
-		say "the emulator does not end by itself, is stopped"
-		kill "$EMULATOR_PID" 2>/dev/null || true
-		[ -z "$CAPTURE" ] || status=1
-	fi
-	# What it says at its end is of captures, if it was to take any.
-	wait "$EMULATOR_PID" || [ -z "$CAPTURE" ] || status=1
-	[ -z "$CAPTURE" ] || grep -E '^agxemu: (the captures|[0-9]+ of [0-9]+ captures)' "$RUN/emulator.out" >&2 || true
+	[ -n "${EMULATOR_PID:-}" ] || return $failed
+	# What is left of captures may be much.
+	[ -z "$CAPTURE" ] || PATIENCE=600
+	machine_end "the emulator" "$EMULATOR_PID" "$PATIENCE" "$RUN/emulator.out" || failed=1
 	EMULATOR_PID=
-	return $status
+	if [ -n "$CAPTURE" ]; then
+		grep -E '^agxemu: (the captures|[0-9]+ of [0-9]+ captures)' "$RUN/emulator.out" >&2 || true
+		[ $failed = 0 ] || say "error: the captures in $CAPTURE are not complete"
+	fi
+	return $failed
+}
+
+# machine_end NAME PID SECONDS OUTPUT
+machine_end() {
+	local status=0
+	if await "$3" "$2"; then
+		wait "$2" || status=$?
+		[ $status != 0 ] || return 0
+		say "error: $1 ended with status $status. The end of what it has said:"
+	else
+		say "error: $1 does not end by itself in $3 s, and is stopped. The end of what it has said:"
+		kill "$2" 2>/dev/null || true
+		await 10 "$2" || kill -KILL "$2" 2>/dev/null || true
+	fi
+	tail -n 20 "$4" >&2
+	return 1
 }
 
 # machine_command INTERACTIVE: sets QEMU to the command line.
@@ -351,14 +379,23 @@ machine_command() {
 	fi
 }
 
-# Quotes what the kernel complained about. True if it did. Data races between functions of the kernel itself, which it has some of
-# by its own strict rules, are left out and counted.
+# Quotes what the kernel complained about. True if it did, or if nobody can tell. Data races between functions of the kernel itself, which
+# it has some of by its own strict rules, are left out and counted.
 machine_complaints() {
+	local found=0
 	[ -e "$RUN/console.log" ] || return 1
 	COMPLAINTS=$COMPLAINTS awk -f "$REPO/tools/vm/lib/kcsan.awk" "$RUN/console.log" |
 		COMPLAINTS=$COMPLAINTS awk -f "$REPO/tools/vm/lib/others.awk" |
-		awk -f "$REPO/tools/vm/lib/kunit.awk" >"$RUN/judged.log"
-	grep -qE "$COMPLAINTS" "$RUN/judged.log" || return 1
+		awk -f "$REPO/tools/vm/lib/kunit.awk" >"$RUN/judged.log" || found=2
+	[ $found != 0 ] || grep -qE "$COMPLAINTS" "$RUN/judged.log" || found=$?
+	case $found in
+	0) ;;
+	1) return 1 ;;
+	*)
+		say "error: the kernel's log cannot be judged"
+		return 0
+		;;
+	esac
 	say "error: the kernel complained:"
 	# "head" may end before "grep" does, which is no failure.
 	grep -E -A25 "$COMPLAINTS" "$RUN/judged.log" | head -n 80 >&2 || true
@@ -382,31 +419,29 @@ machine_exec() {
 	done
 	wait "$OUTPUT_PID" || true
 	OUTPUT_PID=
-	local captured=0
-	machine_end_emulator || captured=1
+	local failed=0
+	# If it has not started, nobody has called the emulators, which wait.
+	[ $qemu != 0 ] && [ ! -s "$RUN/console.log" ] || machine_end_emulators || failed=1
 
-	machine_complaints && exit 125
+	! machine_complaints || machine_exit 125
 	if [ $qemu = 124 ]; then
 		say "error: $TIMEOUT seconds are over. The end of the console:"
 		tail -n 20 "$RUN/console.log" >&2
-		exit 124
+		machine_exit 124
 	fi
-	if [ ! -e "$RUN/rig/status" ]; then
+	if [ ! -s "$RUN/rig/status" ]; then
 		say "error: the machine stopped before the command did (QEMU: $qemu). The end of the console:"
 		tail -n 20 "$RUN/qemu.log" "$RUN/console.log" >&2 || true
-		exit 127
+		machine_exit 127
 	fi
 	local status
 	status=$(cat "$RUN/rig/status")
 	case $status in
 	123) grep -E 'rig: |asahi .*gpu: ' "$RUN/console.log" >&2 || true ;;
 	126) grep 'rig: ' "$RUN/console.log" >&2 || true ;;
+	*) [ $failed = 0 ] || machine_exit 127 ;;
 	esac
-	if [ $captured != 0 ]; then
-		say "error: the captures in $CAPTURE are not complete"
-		[ "$status" != 0 ] || exit 127
-	fi
-	exit "$status"
+	machine_exit "$status"
 }
 
 machine_shell() {
@@ -428,6 +463,7 @@ machine_shell() {
 	machine_complaints || true
 	[ $qemu = 0 ] || {
 		say "error: QEMU ends with status $qemu"
-		exit 127
+		machine_exit 127
 	}
+	machine_exit 0
 }

@@ -45,22 +45,21 @@ apt_options() {
 bootstrap() {
 	local dir=$1 variant=$2 arch=$3 packages=$4 uri
 	shift 4
-	uri=$(mirror)
+	uri=$(mirror) || return 1
 	local options=() sources=("deb $uri $SUITE main")
 	[ "$SUITE" = unstable ] || sources+=("deb $uri $SUITE-backports main")
 	mapfile -t options < <(apt_options)
 	rm -rf "$dir.new"
 	mmdebstrap --verbose --mode=root --variant="$variant" --architectures="$arch" --include="$packages" \
 		"${options[@]}" "$@" "$SUITE" "$dir.new" "${sources[@]}" || return 1
-	rm -rf "$dir"
-	mv "$dir.new" "$dir"
+	rm -rf "$dir" && mv "$dir.new" "$dir"
 }
 
 # A directory and its link, where packages that were only unpacked have not made it.
 merge_usr() {
 	local dir
 	for dir in bin sbin lib; do
-		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir"
+		[ -e "$1/$dir" ] || ln -s "usr/$dir" "$1/$dir" || return 1
 	done
 	# The dynamic linker of x86-64.
 	[ ! -d "$1/usr/lib64" ] || [ -e "$1/lib64" ] || ln -s usr/lib64 "$1/lib64"

@@ -29,8 +29,7 @@ QEMU_X86_PACKAGES=qemu-system-x86,coreutils
 build_qemu_x86() {
 	logged "QEMU for x86_64" "$1/log" '^(Get:|Unpacking)' 150 \
 		bootstrap "$1/root" extract amd64 "$QEMU_X86_PACKAGES" "--aptopt=APT::Default-Release \"$SUITE-backports\""
-	merge_usr "$1/root"
-	mkdir -p "$1"/root/{proc,sys,dev,etc,root,tmp}
+	merge_usr "$1/root" && mkdir -p "$1"/root/{proc,sys,dev,etc,root,tmp}
 }
 
 # The directory of a root with qemu-system-x86_64.

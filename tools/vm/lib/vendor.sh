@@ -10,6 +10,12 @@ vendor_key() {
 	sha256sum <"$REPO/rust/Cargo.lock" | cut -c1-16
 }
 
+# Whether they are all there: the key comes last.
+vendor_is_there() {
+	local key
+	key=$(vendor_key) && [ -n "$key" ] && [ "$(cat "$VENDOR/.key" 2>/dev/null)" = "$key" ]
+}
+
 # cargo_vendor DIR COMMAND…: has cargo fetch them into DIR, by COMMAND… if that has to come before.
 cargo_vendor() {
 	local dir=$1
@@ -20,17 +26,14 @@ cargo_vendor() {
 # vendored_by COMMAND…: COMMAND… DIR makes the directory $VENDOR, if it does not have them yet.
 vendored_by() {
 	local key
-	key=$(vendor_key)
-	[ "$(cat "$VENDOR/.key" 2>/dev/null)" != "$key" ] || return 0
-	rm -rf "$VENDOR"
-	mkdir -p "$REPO/build"
-	"$@" "$VENDOR"
-	printf '%s\n' "$key" >"$VENDOR/.key"
+	! vendor_is_there || return 0
+	# Nor does "set -e" hold where callers look at what this returns.
+	key=$(vendor_key) && [ -n "$key" ] && rm -rf "$VENDOR" && mkdir -p "$REPO/build" && "$@" "$VENDOR" && printf '%s\n' "$key" >"$VENDOR/.key"
 }
 
 # vendored_here: makes it with this machine's cargo.
 vendored_here() {
-	command -v cargo >/dev/null || [ "$(cat "$VENDOR/.key" 2>/dev/null)" = "$(vendor_key)" ] ||
+	command -v cargo >/dev/null || vendor_is_there ||
 		die "cargo is needed, to fetch the two crates that Cargo.lock names"
 	vendored_by cargo_vendor
 }
