@@ -285,7 +285,7 @@ impl Controller {
     /// has ended in any case.
     pub(crate) async fn reset(&self) -> Result<(), (&'static str, Error)> {
         self.stop().await.map_err(|e| ("stop", e))?;
-        // Trouble of the time before is over. Who asks for a reset from here on gets another.
+        // Trouble of the time before is over. A request from here on gets another reset.
         select(self.trouble.notified(), ready(())).await;
         let up = self.come_up().await;
         if up.is_err() {
