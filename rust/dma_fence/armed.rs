@@ -109,19 +109,31 @@ impl Drop for Armed {
     #[inline(always)]
     fn drop(&mut self) {
         // SAFETY: By the type invariant the fence is armed, and its reference is passed on.
-        unsafe { orphan(self.0, FenceSet::default()) };
+        unsafe { orphan(self.0) };
     }
 }
 
-/// Orphans a fence, which does not signal before `dependencies` have, and says so. Out of line, and
-/// by value, so that a fence that is not dropped need not be in memory.
+/// Orphans a fence without dependencies, and says so. Out of line, and by value, so that a fence
+/// that is not dropped need not be in memory.
 ///
 /// # Safety
 ///
 /// The requirements of [`Armed::new`], and `fence` must not be used again.
 #[cold]
 #[inline(never)]
-unsafe fn orphan(fence: NonNull<OwnFence>, dependencies: FenceSet) {
+unsafe fn orphan(fence: NonNull<OwnFence>) {
+    // SAFETY: By the safety requirements.
+    unsafe { orphan_depending(fence, FenceSet::default()) };
+}
+
+/// Orphans a fence, which does not signal before `dependencies` have, and says so. As [`orphan`].
+///
+/// # Safety
+///
+/// The requirements of [`orphan`].
+#[cold]
+#[inline(never)]
+unsafe fn orphan_depending(fence: NonNull<OwnFence>, dependencies: FenceSet) {
     // SAFETY: By the safety requirements the fence is armed, and its context is valid until the
     // fence was orphaned.
     unsafe {
@@ -202,11 +214,18 @@ impl PendingFence {
 impl Drop for PendingFence {
     #[inline(always)]
     fn drop(&mut self) {
-        // SAFETY: Neither field is used again. By the type invariant of `Armed` the fence is armed,
-        // and its reference is passed on.
-        unsafe {
-            let armed = ManuallyDrop::take(&mut self.armed);
-            orphan(armed.into_raw(), ManuallyDrop::take(&mut self.dependencies));
+        // SAFETY: Neither field is used again.
+        let (armed, dependencies) = unsafe {
+            (
+                ManuallyDrop::take(&mut self.armed),
+                ManuallyDrop::take(&mut self.dependencies),
+            )
+        };
+        if dependencies.is_empty() {
+            drop(armed);
+        } else {
+            // SAFETY: By the type invariant the fence is armed, and its reference is passed on.
+            unsafe { orphan_depending(armed.into_raw(), dependencies) };
         }
     }
 }

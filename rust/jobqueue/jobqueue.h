@@ -103,14 +103,14 @@ struct jobqueue_ops {
 	 *
 	 * Returns one of:
 	 *
-	 * - the number of milliseconds, less than 2^30, for which @job may go on. Jobs are submitted
-	 *   meanwhile. There is no further call if it has completed by then. The jobs behind it have
-	 *   their own time limit;
+	 * - the number of milliseconds, less than 2^30, for which @job may go on. Jobs are
+	 *   submitted meanwhile. There is no further call if it has completed by then. The jobs
+	 *   behind it have their own time limit;
 	 * - jobqueue_deciding(), if the ring is being reset, or the driver does not know yet;
 	 * - 0 if the ring was reset, does not access memory of its jobs any more, and accepts jobs
 	 *   again;
-	 * - if @job was NULL in the first call, an errno with which the job that cannot be submitted
-	 *   is cancelled.
+	 * - if @job was NULL in the first call, an errno with which the job that cannot be
+	 *   submitted is cancelled.
 	 */
 	int (*timed_out)(void *ring, struct jobqueue_job *job, unsigned int n);
 

@@ -113,8 +113,10 @@ impl Flags {
         self.flags & GONE != 0
     }
 
-    /// Returns whether the queue is parked and not closed, so that no job of it may end.
-    #[inline]
+    /// Returns whether the queue is parked and not closed, so that no job of it may end. Out of
+    /// line, since it is asked for jobs that do not run.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn holds(self) -> bool {
         self.is_parked() && !self.is_closed()
     }

@@ -96,7 +96,9 @@ impl CQueue {
         // SAFETY: By the safety requirements nothing else accesses these two fields any more, and
         // the queue is dropped once. The module waits for the callback before it is unloaded.
         unsafe {
-            ManuallyDrop::drop(&mut *(&raw mut (*this).queue));
+            (&raw mut (*this).queue)
+                .cast::<JobQueue<CRing>>()
+                .drop_in_place();
             bindings::call_rcu((&raw mut (*this).rcu).cast(), Some(free));
         }
     }
@@ -110,7 +112,7 @@ impl CQueue {
         enter_window();
         // SAFETY: By the safety requirements the queue was put after the beginning of the section,
         // if at all, so it is not freed before the end. Only `queue` is dropped before that.
-        unsafe { (*(&raw const (*this).shared)).waker.wake() };
+        unsafe { (*this).shared.waker.wake() };
     }
 }
 

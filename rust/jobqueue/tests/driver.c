@@ -21,7 +21,7 @@ struct test_ring {
 	bool committed, asked;
 	/* A reset is under way, and a job was submitted meanwhile. */
 	bool resetting, early;
-	/* The job with which @timed_out was called the first time, and whether it was so later on. */
+	/* The job of the first call of @timed_out, and whether a later one had another. */
 	struct jobqueue_job *late;
 	bool other;
 	unsigned int retired;
@@ -157,7 +157,7 @@ static struct window {
 	struct test_ring ring;
 	struct jobqueue_job job;
 	bool completes;
-	/* A thread is about to wake the queue, which was put meanwhile, while the thread was there. */
+	/* A thread is about to wake the queue, which was put while the thread was there. */
 	struct completion open;
 	bool put, seen;
 } *window;
