@@ -97,8 +97,8 @@ pub(crate) fn while_registered<T>(
 /// The kernel's `declare_drm_ioctls!` takes the types of the arguments from its `uapi` crate, which
 /// does not have ours.
 macro_rules! ioctl {
-    ($ioctl:ident, $argument:ident, registered $handler:expr) => {
-        ioctl!($ioctl, $argument, free |dev, data, file| {
+    ($ioctl:ident, $argument:ident, registered: $handler:expr) => {
+        ioctl!($ioctl, $argument, free: |dev, data, file| {
             let handler: for<'a> fn(
                 &'a AsahiDevice<drm::Registered>,
                 &'a RegistrationData<'_>,
@@ -108,7 +108,7 @@ macro_rules! ioctl {
             while_registered(dev, |dev, reg| handler(dev, reg, data, file))
         })
     };
-    ($ioctl:ident, $argument:ident, free $handler:expr) => {{
+    ($ioctl:ident, $argument:ident, free: $handler:expr) => {{
         /// # Safety
         ///
         /// Only for DRM, as an entry of this driver's table.
@@ -147,17 +147,17 @@ macro_rules! ioctl {
 /// None needs authentication on the primary node, as with panthor and xe: a client reaches nothing
 /// there that is not its own, or that the render node would not give it.
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
-    ioctl!(IOCTL_GET_PARAMS, GetParams, free AsahiFile::get_params),
-    ioctl!(IOCTL_GET_TIME, GetTime, registered AsahiFile::get_time),
-    ioctl!(IOCTL_VM_CREATE, VmCreate, registered AsahiFile::vm_create),
-    ioctl!(IOCTL_VM_DESTROY, VmDestroy, registered AsahiFile::vm_destroy),
-    ioctl!(IOCTL_VM_BIND, VmBind, free AsahiFile::vm_bind),
-    ioctl!(IOCTL_GEM_CREATE, GemCreate, registered AsahiFile::gem_create),
-    ioctl!(IOCTL_GEM_MMAP_OFFSET, GemMmapOffset, registered AsahiFile::gem_mmap_offset),
-    ioctl!(IOCTL_GEM_BIND_OBJECT, GemBindObject, free AsahiFile::gem_bind_object),
-    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, registered AsahiFile::queue_create),
-    ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, registered AsahiFile::queue_destroy),
-    ioctl!(IOCTL_SUBMIT, Submit, free AsahiFile::submit),
+    ioctl!(IOCTL_GET_PARAMS, GetParams, free: AsahiFile::get_params),
+    ioctl!(IOCTL_GET_TIME, GetTime, registered: AsahiFile::get_time),
+    ioctl!(IOCTL_VM_CREATE, VmCreate, registered: AsahiFile::vm_create),
+    ioctl!(IOCTL_VM_DESTROY, VmDestroy, registered: AsahiFile::vm_destroy),
+    ioctl!(IOCTL_VM_BIND, VmBind, free: AsahiFile::vm_bind),
+    ioctl!(IOCTL_GEM_CREATE, GemCreate, registered: AsahiFile::gem_create),
+    ioctl!(IOCTL_GEM_MMAP_OFFSET, GemMmapOffset, registered: AsahiFile::gem_mmap_offset),
+    ioctl!(IOCTL_GEM_BIND_OBJECT, GemBindObject, free: AsahiFile::gem_bind_object),
+    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, registered: AsahiFile::queue_create),
+    ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, registered: AsahiFile::queue_destroy),
+    ioctl!(IOCTL_SUBMIT, Submit, free: AsahiFile::submit),
 ]);
 
 /// Returns `table` after checking, at compile time, that every ioctl is at its index.

@@ -284,11 +284,7 @@ impl Held {
     ///
     /// `ENOMEM` if clients have pinned as much memory as they may, or the machine has too little;
     /// and those of `allocate`.
-    fn charged<T>(
-        &mut self,
-        object: &Object,
-        allocate: impl FnOnce() -> Result<T>,
-    ) -> Result<T> {
+    fn charged<T>(&mut self, object: &Object, allocate: impl FnOnce() -> Result<T>) -> Result<T> {
         let new = match &self.charge {
             Some(_) => None,
             None => Some(Pinned::count(size(object), Share::Clients)?),

@@ -62,11 +62,7 @@ impl AsahiFile {
         Ok(())
     }
 
-    pub(crate) fn vm_bind(
-        dev: &IoctlDevice,
-        data: &mut uapi::VmBind,
-        file: &File,
-    ) -> Result {
+    pub(crate) fn vm_bind(dev: &IoctlDevice, data: &mut uapi::VmBind, file: &File) -> Result {
         must_be_zero(&[data.pad.into()])?;
         if data.stride == 0 {
             return Err(EINVAL);
