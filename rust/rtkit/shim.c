@@ -140,8 +140,8 @@ static void rtkit_devm_close(void *data)
  * and the library's own worker sends like that. This one never touches the interrupt. What it
  * costs: while the FIFO is full it spins with interrupts off, for the microseconds until the
  * coprocessor takes a message, or for half a second if that never takes another one. The latter
- * happens once after each boot, since none is sent afterwards (@deaf), and the driver gives it up in
- * @send_failed. It happens here, in a thread of the kernel's, and in none of a user's.
+ * happens once after each boot, since none is sent afterwards (@deaf), and the driver gives it up
+ * in @send_failed. It happens here, in a thread of the kernel's, and in none of a user's.
  *
  * The thread is a real-time one, as that of drm/msm is for the same purpose: it needs a few hundred
  * instructions for what a job and all fences behind it wait for. Under PREEMPT_LAZY a workqueue's
@@ -167,7 +167,7 @@ static void rtkit_ring_work(struct kthread_work *work)
 		ret = apple_rtkit_send_message(r->rtk, m->endpoint, m->message, NULL, true);
 		if (!ret)
 			continue;
-		/* The library refuses to send if it stopped meanwhile, which is no failure of sending. */
+		/* If it stopped meanwhile, the library refused to send: that is no failure. */
 		if (apple_rtkit_is_running(r->rtk)) {
 			WRITE_ONCE(r->deaf, true);
 			r->send_failed(r->cookie, ret);

@@ -9,10 +9,22 @@ use core::ffi::CStr;
 pub trait CStrExt {
     /// Returns a C pointer to the string.
     fn as_char_ptr(&self) -> *const c_char;
+
+    /// Returns the string at `ptr`.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a C string that lives for `'a`.
+    unsafe fn from_char_ptr<'a>(ptr: *const c_char) -> &'a Self;
 }
 
 impl CStrExt for CStr {
     fn as_char_ptr(&self) -> *const c_char {
         self.as_ptr().cast()
+    }
+
+    unsafe fn from_char_ptr<'a>(ptr: *const c_char) -> &'a Self {
+        // SAFETY: By the safety requirements.
+        unsafe { CStr::from_ptr(ptr.cast()) }
     }
 }

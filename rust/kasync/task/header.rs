@@ -23,10 +23,7 @@ use crate::{
 };
 use core::{
     cell::UnsafeCell,
-    ffi::{
-        c_char,
-        CStr, //
-    },
+    ffi::CStr,
     panic::Location,
     ptr::NonNull,
     task::{
@@ -34,9 +31,13 @@ use core::{
         Waker, //
     }, //
 };
-use kernel::time::{
-    Instant,
-    Monotonic, //
+use kernel::{
+    ffi::c_char,
+    str::CStrExt as _,
+    time::{
+        Instant,
+        Monotonic, //
+    }, //
 };
 
 /// The functions that depend on the type of the future.
@@ -200,12 +201,12 @@ pub(super) struct NameCell(StatCounter);
 impl NameCell {
     pub(super) fn new(name: &'static CStr) -> Self {
         // INVARIANT: The string is static.
-        Self(StatCounter::new(name.as_ptr() as usize as u64))
+        Self(StatCounter::new(name.as_char_ptr() as usize as u64))
     }
 
     fn set(&self, name: &'static CStr) {
         // INVARIANT: The string is static.
-        self.0.set(name.as_ptr() as usize as u64);
+        self.0.set(name.as_char_ptr() as usize as u64);
     }
 
     /// Returns the name.
@@ -218,7 +219,7 @@ impl NameCell {
         let name = self.0.get() as usize as *const c_char;
         // SAFETY: By the type invariant it is a C string, and stays so as long as the safety
         // requirements say.
-        unsafe { CStr::from_ptr(name) }
+        unsafe { CStr::from_char_ptr(name) }
     }
 }
 

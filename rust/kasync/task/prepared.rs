@@ -49,7 +49,8 @@ use kernel::{
 ///
 /// It counts as a task of its scope: joining the scope waits until it was started and has ended, or
 /// was dropped. Dropping it drops the future, in a signalling section, as a worker would. If the
-/// caller may not sleep, a worker does so. Forgetting it leaks the future, and a join of the scope never ends.
+/// caller may not sleep, a worker does so. Forgetting it leaks the future, and a join of the scope
+/// never ends.
 ///
 /// # Context
 ///
@@ -156,8 +157,8 @@ where
         task.state.get_ref();
         task.note_start();
         task.state.start();
-        // SAFETY: In an RCU section that was entered before the task was started, with the reference
-        // taken above.
+        // SAFETY: In an RCU section that was entered before the task was started, with the
+        // reference taken above.
         if !unsafe { schedule(task) } {
             // SAFETY: The reference taken above was not passed on.
             unsafe { put(header) };
