@@ -253,7 +253,7 @@ impl Ring for MockRing {
     ) -> Poll<HwDone> {
         job.mock.note_call(true);
         job.mock.waker.register(cx);
-        let mut state = job.mock.state.lock();
+        let state = job.mock.state.lock();
         if state.done >= job.id {
             let timeline = state.stray.unwrap_or(timeline);
             // SAFETY: There is no hardware.

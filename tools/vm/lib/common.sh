@@ -70,24 +70,32 @@ is_running() {
 	read -r line 2>/dev/null <"/proc/$1/stat" && [[ ${line##*) } != Z* ]]
 }
 
-# Ends all processes that this one has started, however far down. They are stopped first, so that none starts another that nobody
-# knows of. The first signal may be lost on one that does not run its own program yet. What they start to tidy up with has time, too.
-end_started() {
-	local pid new=1 until=$((SECONDS + 15)) alive
-	local -A seen=()
+# Stops all processes that this one has started, and notes them in "seen" of end_started.
+stop_started() {
+	local pid new=1
+	local -A stopped=()
 	while [ -n "$new" ]; do
 		new=
 		find_started
 		for pid in "${STARTED[@]}"; do
-			if [ -z "${seen[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null; then seen[$pid]=1 new=1; fi
+			if [ -z "${stopped[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null; then stopped[$pid]=1 seen[$pid]=1 new=1; fi
 		done
 	done
+}
+
+# Ends all processes that this one has started, however far down. They are stopped first, so that none starts another that nobody
+# knows of. The first signal may be lost on one that does not run its own program yet. What they start to tidy up with has time, too.
+end_started() {
+	local pid until=$((SECONDS + 15)) alive
+	local -A seen=()
+	stop_started
 	while
 		if [ $SECONDS -lt $until ]; then
 			kill -TERM "${!seen[@]}" 2>/dev/null || true
 			kill -CONT "${!seen[@]}" 2>/dev/null || true
 		else
-			kill -KILL "${!seen[@]}" "${STARTED[@]}" 2>/dev/null || true
+			stop_started
+			kill -KILL "${!seen[@]}" 2>/dev/null || true
 		fi
 		find_started
 		alive=("${STARTED[@]}")
