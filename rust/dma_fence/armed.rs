@@ -266,7 +266,7 @@ const _: () = assert!(align_of::<OwnFence>() > EARLY);
 ///
 /// # Invariants
 ///
-/// The address of a fence as in [`Armed`], plus [`EARLY`] if the job was submitted before its
+/// The address of a fence as in `Armed`, plus `EARLY` if the job was submitted before its
 /// dependencies had signalled. Then the fence keeps them.
 #[must_use = "others may wait for the fence"]
 pub struct InFlightFence(NonNull<OwnFence>);

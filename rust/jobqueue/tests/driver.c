@@ -80,7 +80,7 @@ static const struct jobqueue_ops ring_ops = {
 static struct jobqueue *create(struct jobqueue_device *device, struct test_ring *ring,
 			       unsigned int timeout_ms)
 {
-	static struct jobqueue_names names = { .driver = "test", .ring = "c" };
+	static struct jobqueue_names names = { .driver = "test", .ring = "queue" };
 	struct jobqueue_config config = {
 		.names = &names,
 		.credits = 2,
