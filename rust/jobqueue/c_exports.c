@@ -34,7 +34,7 @@ EXPORT_SYMBOL_GPL(jobqueue_test_window);
 void jobqueue_enter_window(void);
 void jobqueue_enter_window(void)
 {
-	void (*test)(void) = READ_ONCE(jobqueue_test_window);
+	typeof(jobqueue_test_window) test = READ_ONCE(jobqueue_test_window);
 
 	if (test)
 		test();

@@ -133,7 +133,7 @@ struct jobqueue_ops {
 };
 
 /* private: see jobqueue_deciding() */
-#define JOBQUEUE_DECIDING	(1 << 30)
+#define JOBQUEUE_DECIDING	0x40000000
 
 /**
  * jobqueue_deciding() - have &jobqueue_ops.timed_out called again before it decides

@@ -200,7 +200,7 @@ int jobqueue_test_c_window(bool completes)
 	struct dma_fence *fence;
 	int line = 0;
 
-	window = kzalloc(sizeof(*window), GFP_KERNEL);
+	window = kzalloc_obj(*window);
 	if (IS_ERR(device) || !window) {
 		line = __LINE__;
 		goto out;

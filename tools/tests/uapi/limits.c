@@ -201,7 +201,8 @@ static void check_large_space(void)
 	now = charged();
 	printf("# %lld ms; of %lld KiB %lld are still pinned\n", (long long)(now_ms() - begun),
 	       most - before, now - before);
-	check_true("before a large address space has been freed", now - before > (most - before) / 8);
+	check_true("before a large address space has been freed",
+		   now - before > (most - before) / 8);
 	context_fini(&large);
 	context_fini(&other);
 }

@@ -73,12 +73,12 @@ is_running() {
 # Stops all processes that this one has started, and notes them in "seen" of end_started.
 stop_started() {
 	local pid new=1
-	local -A stopped=()
+	local -A halted=()
 	while [ -n "$new" ]; do
 		new=
 		find_started
 		for pid in "${STARTED[@]}"; do
-			if [ -z "${stopped[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null; then stopped[$pid]=1 seen[$pid]=1 new=1; fi
+			if [ -z "${halted[$pid]:-}" ] && kill -STOP "$pid" 2>/dev/null; then halted[$pid]=1 seen[$pid]=1 new=1; fi
 		done
 	done
 }

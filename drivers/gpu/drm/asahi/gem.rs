@@ -186,7 +186,7 @@ pub(crate) fn mmap_offset(object: &Object) -> Result<u64> {
     held.charged(object, || object.create_mmap_offset())
 }
 
-/// Charges the memory of an object, and exports it. Whoever imports it may pin its pages.
+/// Charges the memory of an object, and exports it. Importers may pin its pages.
 ///
 /// # Safety
 ///
