@@ -73,6 +73,12 @@ static float between(struct bench *bench, float low, float high)
 	return low + (high - low) * (below(bench, 1 << 20) / (float)(1 << 20));
 }
 
+/* A limit of levels, in sixty-fourths: the GPU's descriptors of samplers have no finer ones. */
+static float limit_below(struct bench *bench, uint32_t levels)
+{
+	return below(bench, 64 * levels) / 64.f;
+}
+
 /* Finite values, and small ones. */
 static void random_texel(struct bench *bench, const struct format *format, uint8_t *texel)
 {
@@ -206,7 +212,7 @@ static void choose_sampler(struct bench *bench, struct test *test, bool linear)
 		.mipLodBias = below(bench, 3) ? 0 : between(bench, -2, 2),
 		.compareEnable = test->picture.format->depth,
 		.compareOp = below(bench, 8),
-		.minLod = below(bench, 3) ? 0 : between(bench, 0, 3),
+		.minLod = below(bench, 3) ? 0 : limit_below(bench, 3),
 		.maxLod = VK_LOD_CLAMP_NONE,
 		.borderColor = colours[below(bench, COUNT(colours) - !custom)],
 	};
@@ -220,7 +226,7 @@ static void choose_sampler(struct bench *bench, struct test *test, bool linear)
 		sampler->pNext = &test->border;
 	}
 	if (!below(bench, 3))
-		sampler->maxLod = sampler->minLod + between(bench, 0, 3);
+		sampler->maxLod = sampler->minLod + limit_below(bench, 3);
 	/* The GPU's own opaque black is red here; Mesa replaces it where custom ones may be. */
 	if (test->picture.format->format == VK_FORMAT_R4G4B4A4_UNORM_PACK16 &&
 	    sampler->borderColor == VK_BORDER_COLOR_FLOAT_OPAQUE_BLACK && !custom)
