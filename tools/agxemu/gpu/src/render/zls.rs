@@ -99,6 +99,7 @@ impl Surfaces {
                 mipmapped: false,
                 page_aligned: true,
                 depth: 1,
+                named: 1,
             };
             let metadata = bit(zls.control, twiddled + 1).then(|| {
                 let stride = (u64::from(plane.comp_stride >> 14) + 1) * 128;

@@ -138,6 +138,7 @@ impl Image {
             mipmapped: last_level > 0 || b.flag(102),
             page_aligned: !linear && b.flag(126),
             depth: if is_3d { layers } else { 1 },
+            named: last_level + 1,
         };
         let metadata = (b.flag(103) && !linear && !sparse && codec.compressed.is_none())
             .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes(), 16));
@@ -199,6 +200,7 @@ impl Image {
             mipmapped: levels > 1 || b.flag(58),
             page_aligned: !linear && b.flag(124),
             depth: if is_3d { layers } else { 1 },
+            named: levels,
         };
         let metadata = (b.flag(59) && !linear)
             .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes(), levels));

@@ -44,6 +44,9 @@ pub struct Shape {
     pub page_aligned: bool,
     /// Number of depth slices, which make for more levels in a 3D image.
     pub depth: u32,
+    /// Number of levels that are named. A view of a 3D image as one of layers, which has no depth,
+    /// names levels that its width and height have not: theirs follow the others.
+    pub named: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -83,6 +86,11 @@ impl Shape {
         }
     }
 
+    /// Returns the levels that have a place.
+    fn levels(&self) -> std::ops::Range<u32> {
+        0..self.count().max(self.named)
+    }
+
     /// Works the places out.
     pub fn layout(&self) -> Layout {
         let mut out = Layout {
@@ -116,10 +124,11 @@ impl Shape {
         [self.width.div_ceil(width), self.height.div_ceil(height)]
     }
 
+    /// Returns the end of the levels that a layer has room for, as [`Self::tiled`] does.
     fn twiddled(&self, levels: &mut [Level; MAX_LEVELS]) -> u64 {
         let [first_width, first_height] = self.blocks();
-        let mut at = 0;
-        for (l, level) in (0..self.count()).zip(levels) {
+        let (mut at, mut end) = (0, 0);
+        for (l, level) in self.levels().zip(levels) {
             let room = |size: u32| u64::from(minify(size.next_power_of_two(), l));
             let side = |size: u32| match self.is_compressed() {
                 true => minify(size.next_power_of_two(), l),
@@ -134,8 +143,11 @@ impl Shape {
             };
             let size = room(first_width) * room(first_height) * self.bytes;
             at = (at + size).next_multiple_of(LINE);
+            if l < self.count() {
+                end = at;
+            }
         }
-        at
+        end
     }
 
     fn tiled(&self, levels: &mut [Level; MAX_LEVELS]) -> u64 {
@@ -151,8 +163,8 @@ impl Shape {
         let small = (0..32).find(|&l| !fits(l)).unwrap_or(32);
         let columns = u64::from(first_width.div_ceil(largest[0]));
         let rows = u64::from(first_height.div_ceil(largest[1]));
-        let mut at = 0;
-        for (l, level) in (0..self.count()).zip(levels) {
+        let (mut at, mut end) = (0, 0);
+        for (l, level) in self.levels().zip(levels) {
             let mut row = minify(self.width, l).div_ceil(self.block[0]);
             let (tile, size) = if l < small {
                 let left = columns & ((1 << l) - 1) != 0;
@@ -184,8 +196,11 @@ impl Shape {
                 tiles_per_row: u64::from(row.div_ceil(tile[0])),
             };
             at = (at + size).next_multiple_of(LINE);
+            if l < self.count() {
+                end = at;
+            }
         }
-        at
+        end
     }
 }
 

@@ -14,6 +14,7 @@ fn shape(order: Order, bytes: u64, width: u32, height: u32) -> Shape {
         mipmapped: true,
         page_aligned: true,
         depth: 1,
+        named: 1,
     }
 }
 
@@ -101,6 +102,19 @@ fn levels_of_a_tiled_image() {
     assert_eq!(layout.offset(0, 0, 64), 0x10000);
     assert_eq!(layout.offset(0, 3, 5), (0b100111) * 4);
     assert_eq!(layout.layer % 0x4000, 0);
+}
+
+#[test]
+fn levels_of_a_3d_image_that_is_seen_as_layers() {
+    for order in [Order::Tiled, Order::Twiddled] {
+        let flat = shape(order, 1, 4, 1);
+        let deep = Shape { depth: 10, ..flat }.layout();
+        let layers = Shape { named: 4, ..flat }.layout();
+        let starts = [0, 1, 2, 3].map(|level| layers.offset(level, 0, 0));
+        assert_eq!(starts, [0, 128, 256, 384]);
+        assert_eq!(starts, [0, 1, 2, 3].map(|level| deep.offset(level, 0, 0)));
+        assert_eq!(layers.layer(), flat.layout().layer());
+    }
 }
 
 #[test]
