@@ -85,13 +85,13 @@ fn is_cube(dimension: u64) -> bool {
 const D3: u64 = 5;
 
 impl Shape {
-    /// Returns the metadata at `address`, of at most `levels` levels. Where descriptors do not say
-    /// how many an image has, that it has all of them is inferred.
-    fn metadata(&self, address: u64, samples: u32, bytes: usize, levels: u32) -> Metadata {
-        let levels = if self.mipmapped { levels } else { 1 };
+    /// Returns the metadata at `address`. It has room for all levels, like the texels, however many
+    /// the descriptor names: that is inferred from what drivers allocate.
+    fn metadata(&self, address: u64, samples: u32, bytes: usize) -> Metadata {
         let count = self.width.max(self.height).ilog2() + 1;
+        let levels = if self.mipmapped { count } else { 1 };
         let size = [self.width, self.height];
-        Metadata::new(address, size, samples, bytes, levels.min(count))
+        Metadata::new(address, size, samples, bytes, levels)
     }
 }
 
@@ -141,7 +141,7 @@ impl Image {
             named: last_level + 1,
         };
         let metadata = (b.flag(103) && !linear && !sparse && codec.compressed.is_none())
-            .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes(), 16));
+            .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes()));
         Ok(Self {
             address: b.get(66, 101) << 4,
             codec,
@@ -203,7 +203,7 @@ impl Image {
             named: levels,
         };
         let metadata = (b.flag(59) && !linear)
-            .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes(), levels));
+            .then(|| shape.metadata(b.get(128, 191) << 4, samples, codec.bytes()));
         Ok(Self {
             address: b.get(64, 99) << 4,
             codec,

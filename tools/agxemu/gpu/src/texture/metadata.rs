@@ -65,23 +65,27 @@ impl Metadata {
             2 => [0, 1],
             _ => [0, 0],
         };
-        let mut size = [width << stretch[0], height << stretch[1]];
-        size = size.map(|n| n.next_multiple_of(SIDE));
+        let stretched = |pixels: [u32; 2]| [pixels[0] << stretch[0], pixels[1] << stretch[1]];
+        let smaller = stretched([width, height]).into_iter().fold(u32::MAX, u32::min);
+        // The room of a level goes by sizes that are rounded up, its squares by its own size.
+        let mut room = stretched([width, height]).map(|n| n.next_multiple_of(SIDE));
+        let larger = room[0].max(room[1]);
         let mut out = [Level::default(); MAX_LEVELS];
         let mut at = 0;
-        for level in out.iter_mut().take(levels as usize) {
-            if size.iter().all(|&n| n < SIDE) {
+        for (l, level) in (0..levels).zip(&mut out) {
+            if larger >> l < SIDE {
                 break;
             }
-            let squares = size.map(|n| n.div_ceil(SIDE));
+            let squares = stretched([width, height].map(|n| (n >> l).max(1)));
+            let squares = squares.map(|n| n.div_ceil(SIDE));
             *level = Level {
                 offset: at,
                 bits: squares[0].min(squares[1]).next_power_of_two().ilog2(),
-                used: size.iter().all(|&n| n >= SIDE),
+                used: smaller >> l >= SIDE,
             };
-            let padded = size.map(|n| u64::from(n.next_power_of_two().div_ceil(SIDE)));
+            let padded = room.map(|n| u64::from(n.next_power_of_two().div_ceil(SIDE)));
             at += (padded[0] * padded[1] * 8).next_multiple_of(128);
-            size = size.map(|n| n.div_ceil(2));
+            room = room.map(|n| n.div_ceil(2));
         }
         let (raw, solid) = match bytes {
             1 => (0x1f, 0x60),
@@ -196,6 +200,42 @@ mod tests {
         assert_eq!(metadata.entry(1, 0, 16, 0), Some(136));
         assert_eq!(metadata.entry(2, 0, 0, 0), None);
         assert_eq!(metadata.layer, 3 * 128);
+    }
+
+    /// Returns which of the squares of a level, row by row, has which eight bytes.
+    fn indices(size: [u32; 2], level: u32) -> Vec<u64> {
+        let metadata = Metadata::new(0, size, 1, 4, 9);
+        let start = metadata.levels[level as usize].offset;
+        let [columns, rows] = size.map(|n| (n >> level).div_ceil(SIDE));
+        (0..rows)
+            .flat_map(|y| (0..columns).map(move |x| [x * SIDE, y * SIDE]))
+            .map(|[x, y]| (metadata.entry(level, 0, x, y).expect("an entry") - start) / 8)
+            .collect()
+    }
+
+    #[test]
+    fn squares_of_a_level_go_by_its_own_size() {
+        // 16x64: one column. Half of 48x128, which 33x128 is rounded up to, has two.
+        assert_eq!(indices([33, 128], 1), [0, 1, 2, 3]);
+        // 128x32: eight columns of two.
+        let rows = [[0, 1, 4, 5, 8, 9, 12, 13], [2, 3, 6, 7, 10, 11, 14, 15]];
+        assert_eq!(indices([256, 65], 1), rows.as_flattened());
+        assert_eq!(indices([256, 65], 2), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn room_ends_with_the_last_level_that_is_rounded_down_to_a_square() {
+        let layer = |size| Metadata::new(0, size, 1, 4, 10).layer;
+        // 64², 32², 16², 8², 4², 2² squares; the next level has fewer than 16 texels.
+        assert_eq!(layer([1000, 1000]), 43776);
+        assert_eq!(layer([1024, 1024]), 43776 + 128);
+    }
+
+    #[test]
+    fn a_level_has_codes_if_the_image_is_large_enough_for_it() {
+        // 15x15, though half of 32 is a square.
+        assert_eq!(Metadata::new(0, [31, 31], 1, 4, 5).entry(1, 0, 0, 0), None);
+        assert!(Metadata::new(0, [32, 32], 1, 4, 6).entry(1, 0, 0, 0).is_some());
     }
 
     #[test]

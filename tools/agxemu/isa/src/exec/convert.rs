@@ -2,8 +2,8 @@
 
 //! Kernels that convert between integers and floats.
 //!
-//! Values out of range go to the nearest integer and NaN to zero; what hardware does with them is
-//! not documented.
+//! Values out of range go to the nearest integer and NaN to zero. That is inferred: no document
+//! says what hardware does with them.
 
 use super::float::{flush, rint};
 use super::kernel::kernels;

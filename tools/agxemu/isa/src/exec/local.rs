@@ -19,6 +19,8 @@ fn range(va: u64, size: usize, length: usize) -> Option<std::ops::Range<usize>> 
     (end <= length).then_some(start..end)
 }
 
+/// Returns the fault of an access outside of threadgroup memory. That it ends the job, rather than
+/// read zero, is inferred.
 fn outside(lane: usize, address: u64) -> Box<FaultKind> {
     let lane = lane as u8;
     Box::new(FaultKind::Local { lane, address })

@@ -65,7 +65,7 @@ impl ReduceOp {
 
 impl Group {
     /// Reduces to `self.out`; with `prefix`, what the lower lanes give. Floats are taken lane after
-    /// lane from the lowest; the order of the hardware is not documented.
+    /// lane from the lowest: that order is inferred.
     pub(super) fn reduce(
         &mut self,
         shared: &Shared,

@@ -213,8 +213,7 @@ impl Group {
                 if self.launched == 0 {
                     return Ok(Flow::Done);
                 }
-                // Whether hardware lets the other lanes go on is not documented; compilers count
-                // on it.
+                // That hardware lets the other lanes go on is inferred: compilers count on it.
                 self.set_exec(0);
             }
             Op::Trap => return Err(Box::new(FaultKind::Trap)),
