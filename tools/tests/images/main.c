@@ -16,7 +16,7 @@
 
 #include "images.h"
 
-#define STAGE_SIZE (16u << 20)
+#define STAGE_SIZE (32u << 20)
 
 static void first_layouts(struct round *round)
 {

@@ -90,6 +90,10 @@ static VkImageCreateInfo choose(struct picture *picture, struct random *random)
 					     1 + below(random, 9) };
 	else if (one_in(random, 2))
 		info.arrayLayers = 1 + below(random, 5);
+	/* Much longer than high, or higher than long: levels have one column of squares, or row. */
+	if (info.imageType == VK_IMAGE_TYPE_2D && one_in(random, 4))
+		*(one_in(random, 2) ? &info.extent.width : &info.extent.height) +=
+			below(random, 230);
 	if (one_in(random, 8))
 		info.extent.width = 8 * format->width;
 	while (largest < MAX_LEVELS && ((info.extent.width | info.extent.height) >> largest ||
