@@ -214,7 +214,7 @@ impl Format {
         match (self, wide) {
             (Self::Unorm8, true) => each(values, |v| Self::Unorm8.pack(v, 0, true)),
             (Self::Unorm8, false) => each(values, |v| Self::Unorm8.pack(v, 0, false)),
-            (Self::F16, true) => each(values, half::narrow),
+            (Self::F16, true) => each(values, half::texel),
             _ => each(values, |v| self.pack(v, channel, wide)),
         }
     }
@@ -249,7 +249,7 @@ impl Format {
         if wide {
             bits
         } else {
-            half::narrow(bits)
+            half::texel(bits)
         }
     }
 
@@ -258,7 +258,7 @@ impl Format {
     pub fn pack(self, value: u32, channel: u32, wide: bool) -> u32 {
         let float = f32::from_bits(if wide { value } else { half::widen(value) });
         match self {
-            Self::F16 if wide => half::narrow(value),
+            Self::F16 if wide => half::texel(value),
             Self::Srgba8 if channel < 3 => to_srgb(float),
             Self::Unorm8 | Self::Srgba8 => unorm(float, 255),
             Self::Snorm8 => snorm(float, 127) & 0xff,

@@ -66,6 +66,17 @@ pub fn narrow(x: u32) -> u32 {
     (half | x >> 16 & 0x8000) & !nan | NAN & nan
 }
 
+/// Returns the half float that a texel becomes: the nearest, or a NaN with the same sign and upper
+/// bits. A pass that loads an attachment and stores it again leaves every half float as it was,
+/// which the APIs demand; that hardware does it like this is inferred.
+#[inline(always)]
+pub fn texel(x: u32) -> u32 {
+    let bits = x >> 13 & 0x3ff;
+    let quiet = if bits == 0 { 0x200 } else { 0 };
+    let nan = if f32::from_bits(x).is_nan() { !0 } else { 0 };
+    (x >> 16 & 0x8000 | 0x7c00 | bits | quiet) & nan | narrow(x) & !nan
+}
+
 /// Returns the half float next to it towards zero.
 #[inline(always)]
 pub fn narrow_to_zero(x: u32) -> u32 {
@@ -157,4 +168,19 @@ kernels! {
     single_fma<SAT: bool, HALF: bool> |a, b, c, _, k| {
         single::<SAT, HALF>(product(a, b, k) + source(c, 2, k, k.xor[2]))
     };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texels_keep_their_bits() {
+        for half in 0..=0xffff {
+            assert_eq!(texel(widen(half)), half, "{half:#x}");
+        }
+        // A NaN whose upper bits are zero stays one.
+        assert_eq!(texel(0xff80_0001), 0xfe00);
+        assert_eq!(texel(1.5f32.to_bits()), 0x3e00);
+    }
 }

@@ -214,7 +214,7 @@ impl Group {
                 if !t.dst.wide && result.numeric == Numeric::Float {
                     for channel in &mut channels {
                         for value in channel {
-                            *value = half::narrow(*value);
+                            *value = half::texel(*value);
                         }
                     }
                 }
@@ -226,7 +226,7 @@ impl Group {
                     let value = from[lane];
                     // That integers are cut off for 16-bit registers is inferred.
                     to[lane] = match (t.dst.wide, result.numeric) {
-                        (false, Numeric::Float) => half::narrow(value),
+                        (false, Numeric::Float) => half::texel(value),
                         _ => value,
                     };
                 }
