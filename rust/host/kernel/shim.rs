@@ -43,6 +43,9 @@ unsafe extern "C" fn kasync_queue_destroy(wq: *mut workqueue_struct) {
 
 #[no_mangle]
 unsafe extern "C" fn kasync_queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool {
+    if !is_preemption_disabled() {
+        PREEMPTIBLE.with(|count| count.set(count.get() + 1));
+    }
     // SAFETY: The caller says that both are valid until the item has run.
     unsafe { host::work::queue_work(wq, work) }
 }
@@ -78,6 +81,8 @@ extern "C" fn kasync_blocking_thread_id() -> usize {
 std::thread_local! {
     /// The number of times that the thread has disabled preemption.
     static PREEMPT: Cell<i32> = const { Cell::new(0) };
+    /// The number of times that the thread could be preempted when it was about to queue an item.
+    static PREEMPTIBLE: Cell<usize> = const { Cell::new(0) };
 }
 
 #[no_mangle]
@@ -102,6 +107,11 @@ extern "C" fn kasync_blocking_preempt_disable() -> usize {
 /// Returns whether the calling thread has disabled preemption.
 pub fn is_preemption_disabled() -> bool {
     PREEMPT.with(Cell::get) > 0
+}
+
+/// Returns how many times the calling thread could be preempted when it was about to queue an item.
+pub fn queued_preemptible() -> usize {
+    PREEMPTIBLE.with(Cell::get)
 }
 
 /// Taken by a thread that has no slot in the table of those inside of polls.
@@ -130,6 +140,8 @@ unsafe extern "C" fn kasync_lock_init(lock: *mut raw_spinlock_t) {
 unsafe extern "C" fn kasync_lock(lock: *mut raw_spinlock_t) -> usize {
     // SAFETY: The caller says that the lock is valid.
     unsafe { &*lock }.lock();
+    // As are interrupts.
+    kasync_preempt_disable();
     0
 }
 
@@ -137,6 +149,7 @@ unsafe extern "C" fn kasync_lock(lock: *mut raw_spinlock_t) -> usize {
 unsafe extern "C" fn kasync_unlock(lock: *mut raw_spinlock_t, _flags: usize) {
     // SAFETY: The caller says that the lock is valid, and held by it.
     unsafe { (*lock).unlock() }
+    kasync_preempt_enable();
 }
 
 #[no_mangle]

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     batch::Link,
     current::PollContext,
+    thread::NoPreempt,
     trace, //
 };
 use core::{
@@ -43,8 +44,10 @@ pub(crate) unsafe fn wake_listed(header: NonNull<Header>) {
     // As in `wake()`, the section keeps the batch and its queue until the task was added.
     let _rcu = rcu::read_lock();
     trace::wake(task);
+    let _preempt = NoPreempt::new();
     if task.state.list() {
-        // SAFETY: `list()` has set LISTED with a reference, in this RCU section.
+        // SAFETY: `list()` has set LISTED with a reference, in this RCU section, and with
+        // preemption disabled.
         unsafe { put_in(header) };
     }
 }
@@ -67,14 +70,19 @@ pub(super) unsafe fn detach_listed(header: NonNull<Header>) -> Result<(), Snapsh
     trace::wake(task);
     // As in `wake()`, the section keeps the batch and its queue until the task was added.
     let _rcu = rcu::read_lock();
+    let preempt = NoPreempt::new();
     let old = task.state.drop_handle_and_list();
     if !old.can_be_listed() {
         return Err(old);
     }
     // SAFETY: HANDLE and JOIN_WAKER were cleared above, while the task was not complete.
-    drop(unsafe { task.take_join_waker() });
-    // SAFETY: LISTED was set in this section, with the handle's reference.
+    let waker = unsafe { task.take_join_waker() };
+    // SAFETY: LISTED was set in this section, with the handle's reference, and with preemption
+    // disabled.
     unsafe { put_in(header) };
+    drop(preempt);
+    // Only now, as it may be the waker of anything.
+    drop(waker);
     Ok(())
 }
 
@@ -83,7 +91,8 @@ pub(super) unsafe fn detach_listed(header: NonNull<Header>) -> Result<(), Snapsh
 /// # Safety
 ///
 /// The caller must have set LISTED with a reference while the task was not complete, in the current
-/// RCU section.
+/// RCU section. Preemption must have been disabled since before that: other threads leave the wake
+/// to the one that has set LISTED.
 #[inline]
 unsafe fn put_in(header: NonNull<Header>) {
     // SAFETY: The link is a field of a valid header, so it is not null.

@@ -7,6 +7,7 @@ mod common;
 
 use common::{
     manual,
+    poll,
     threaded,
     Count, //
 };
@@ -15,6 +16,10 @@ use kasync::{
     Executor,
     JoinHandle,
     Scope, //
+};
+use kernel::shim::{
+    is_preemption_disabled,
+    queued_preemptible, //
 };
 use std::{
     future::poll_fn,
@@ -26,7 +31,11 @@ use std::{
         Arc,
         Mutex, //
     },
-    task::Poll,
+    task::{
+        Poll,
+        Wake,
+        Waker, //
+    },
     thread, //
 };
 
@@ -134,6 +143,60 @@ fn wakes_and_turns() {
         assert!(task.is_finished());
         task.wake_batched();
         assert_eq!(world.run(), 0);
+    });
+}
+
+/// A waker that checks, when it is dropped, that the thread may be preempted.
+struct Preemptible(Count);
+
+impl Wake for Preemptible {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Preemptible {
+    fn drop(&mut self) {
+        assert!(!is_preemption_disabled());
+        self.0.add();
+    }
+}
+
+/// R1: between the mark that a task is in its batch, by which others know that they need not wake
+/// it, and the wake of the batch's worker, the thread is not preempted. The waker of the
+/// task's handle is dropped outside of that.
+#[test]
+fn marks_are_not_left_alone() {
+    manual(|world, executor| {
+        let (polls, end) = (Count::default(), Arc::new(AtomicBool::new(false)));
+        let scope = executor.root().child(c"s").unwrap();
+        let (one, mut two) = (
+            counting(executor, &polls, &end),
+            counting(executor, &polls, &end),
+        );
+        scope.spawn(c"t", cancelled()).unwrap().detach();
+        world.run();
+        let dropped = Count::default();
+        let waker = Waker::from(Arc::new(Preemptible(dropped.clone())));
+        assert!(poll(std::pin::Pin::new(&mut two), &waker).is_pending());
+        drop(waker);
+
+        let before = queued_preemptible();
+        one.wake_batched();
+        assert_eq!(world.run(), 1);
+        assert_eq!(dropped.get(), 0);
+        two.detach_batched();
+        assert_eq!(dropped.get(), 1);
+        assert_eq!(world.run(), 1);
+        scope.cancel();
+        assert_eq!(world.run(), 1);
+        let left_alone = queued_preemptible() - before;
+        // What takes one step to mark and to queue needs no such care.
+        end.store(true, Ordering::SeqCst);
+        one.wake();
+        let woken = queued_preemptible() - before;
+        executor.root().cancel();
+        world.run();
+        assert_eq!((left_alone, woken), (0, 1));
+        assert!(!is_preemption_disabled());
     });
 }
 
