@@ -176,14 +176,18 @@ void kasync_queue_destroy(struct kasync_queue *queue)
 }
 EXPORT_SYMBOL_GPL(kasync_queue_destroy);
 
-/* The caller keeps @queue valid, as an item that is run may be the last one. */
+/*
+ * The caller keeps @queue valid, as an item that is run may be the last one.
+ *
+ * The thread is woken under the lock. A caller that finds the item pending leaves it to the one that
+ * has added it, which must not be preempted before it has woken the thread.
+ */
 static bool kasync_queue_on_thread(struct kasync_queue *queue, struct work_struct *work)
 {
-	scoped_guard(raw_spinlock_irqsave, &queue->lock) {
-		if (!list_empty(&work->entry))
-			return false;
-		list_add_tail(&work->entry, &queue->pending);
-	}
+	guard(raw_spinlock_irqsave)(&queue->lock);
+	if (!list_empty(&work->entry))
+		return false;
+	list_add_tail(&work->entry, &queue->pending);
 	kthread_queue_work(queue->worker, &queue->run);
 	return true;
 }

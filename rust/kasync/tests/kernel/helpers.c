@@ -84,6 +84,59 @@ void kasync_test_atomic(kasync_test_fn fn, void *data)
 	preempt_enable();
 }
 
+/*
+ * Calls low on this thread, bound to this CPU, again and again, while a thread of real time on the
+ * same CPU takes the processor from it, at any instruction, and calls high that many times.
+ */
+struct preempting {
+	kasync_test_fn high;
+	void *data;
+	int rounds;
+	struct completion done;
+};
+
+static int preempt_others(void *data)
+{
+	struct preempting *p = data;
+	int i;
+
+	for (i = 0; i < p->rounds; i++) {
+		ktime_t wait = ns_to_ktime(20000 + i * 137 % 30000);
+
+		set_current_state(TASK_IDLE);
+		schedule_hrtimeout(&wait, HRTIMER_MODE_REL);
+		p->high(p->data);
+	}
+	complete(&p->done);
+	return 0;
+}
+
+int kasync_test_preempt(kasync_test_fn low, kasync_test_fn high, void *data, int rounds)
+{
+	struct preempting p = { .high = high, .data = data, .rounds = rounds };
+	struct task_struct *thread;
+	int cpu = raw_smp_processor_id();
+
+	init_completion(&p.done);
+	thread = kthread_create(preempt_others, &p, "kasync_test_high");
+	if (IS_ERR(thread))
+		return PTR_ERR(thread);
+	kthread_bind(thread, cpu);
+	/* Above normal threads, and below those of executors. */
+	sched_set_fifo_low(thread);
+	get_task_struct(thread);
+	set_cpus_allowed_ptr(current, cpumask_of(cpu));
+	wake_up_process(thread);
+	while (!completion_done(&p.done)) {
+		low(data);
+		cond_resched();
+	}
+	set_cpus_allowed_ptr(current, cpu_possible_mask);
+	wait_for_completion(&p.done);
+	kthread_stop_put(thread);
+	return 0;
+}
+
 /* Calls fn on all CPUs at once, with interrupts disabled, and waits. */
 static void run_call(void *data)
 {

@@ -13,6 +13,7 @@ int kasync_test_cpu(void);
 int kasync_test_bind(int cpu);
 void kasync_test_irq(kasync_test_fn fn, void *data);
 void kasync_test_atomic(kasync_test_fn fn, void *data);
+int kasync_test_preempt(kasync_test_fn low, kasync_test_fn high, void *data, int rounds);
 void kasync_test_all_cpus(kasync_test_fn fn, void *data);
 void *kasync_test_timer_start(u64 ns, kasync_test_fn fn, void *data);
 void kasync_test_timer_stop(void *timer);

@@ -11,6 +11,7 @@ mod tests {
         counter,
         irq,
         on_processor,
+        preempted,
         processor,
         reached,
         unless_cancelled,
@@ -222,5 +223,47 @@ mod tests {
         executor.shutdown()?;
         check!(ended.is_some() && polls.load(Relaxed) <= 100 * ROUNDS);
         Ok(())
+    }
+
+    /// R1: a thread that wakes a task of a real-time executor loses the processor at any
+    /// instruction. A real-time thread that wakes the same task does not depend on it.
+    #[test]
+    fn wakes_do_not_depend_on_preempted_threads() -> Result {
+        let executor = Executor::with_priority(c"preempts", Priority::Realtime)?;
+        let (polls, wakes, stuck) = (counter()?, counter()?, counter()?);
+        let p = polls.clone();
+        let task = executor.root().spawn(
+            c"woken",
+            unless_cancelled(poll_fn(move |_| {
+                p.fetch_add(1, Full);
+                Poll::<()>::Pending
+            })),
+        )?;
+        reached(&polls, 1)?;
+        preempted(
+            5000,
+            || {
+                task.wake();
+                wakes.fetch_add(1, Full);
+            },
+            || {
+                let before = (polls.load(Relaxed), wakes.load(Relaxed));
+                task.wake();
+                while polls.load(Relaxed) == before.0 {
+                    // The other thread runs again, as the scheduler leaves normal threads a part of
+                    // each second.
+                    if wakes.load(Relaxed) != before.1 {
+                        stuck.fetch_add(1, Full);
+                        break;
+                    }
+                    core::hint::spin_loop();
+                }
+            },
+        )?;
+        let (polls, wakes) = (polls.load(Relaxed), wakes.load(Relaxed));
+        pr_info!("wakes_do_not_depend_on_preempted_threads: {wakes} wakes, {polls} polls\n");
+        check_eq!(stuck.load(Relaxed), 0);
+        drop(task);
+        executor.shutdown()
     }
 }
