@@ -24,6 +24,7 @@ use core::{
     future::Future,
     marker::PhantomData,
     mem::{
+        needs_drop,
         ManuallyDrop,
         MaybeUninit, //
     },
@@ -42,6 +43,10 @@ use core::{
 /// dropped when it ends. The output of a task that has ended is dropped with the handle, or by
 /// another thread if the caller may not sleep. Forgetting the handle leaks the output and the
 /// memory of the task, but has no other effect (H29).
+///
+/// The unloading of a module waits for its tasks, not for their handles. So a handle that another
+/// module keeps must not be awaited or dropped after the task's module has gone, unless the output
+/// has neither a size nor a destructor.
 ///
 /// # Context
 ///
@@ -140,12 +145,15 @@ impl<T> JoinHandle<T> {
             return Poll::Pending;
         }
         let mut output = MaybeUninit::<T>::uninit();
-        // SAFETY: With COMPLETE and HANDLE set, the handle owns the output. It was not taken yet,
-        // and is of type `T`.
-        unsafe {
-            (self.task().vtable.take_output)(self.header, output.as_mut_ptr().cast());
-            Poll::Ready(output.assume_init())
+        // Without a size there is nothing to move, and the module of the task is not asked.
+        if size_of::<T>() != 0 {
+            // SAFETY: With COMPLETE and HANDLE set, the handle owns the output. It was not taken
+            // yet, and is of type `T`.
+            unsafe { (self.task().vtable.take_output)(self.header, output.as_mut_ptr().cast()) };
         }
+        // SAFETY: Moved there above, or of no size: then the task has left one, which passes to the
+        // caller.
+        Poll::Ready(unsafe { output.assume_init() })
     }
 }
 
@@ -204,7 +212,7 @@ impl<T> JoinHandle<T> {
         if !old.is_complete() {
             // SAFETY: HANDLE and JOIN_WAKER were cleared while the task was not complete.
             drop(unsafe { self.task().take_join_waker() });
-        } else if self.site.is_some() {
+        } else if self.site.is_some() && needs_drop::<T>() {
             if deferred::is_needed::<T>() {
                 // SAFETY: With COMPLETE and HANDLE set, the handle owns the output. The handle's
                 // reference is passed on.
@@ -228,3 +236,6 @@ impl<T> Drop for JoinHandle<T> {
         unsafe { self.give_up(old) };
     }
 }
+
+#[cfg(test)]
+mod tests;
