@@ -157,6 +157,9 @@ impl<T> Drop for KBox<T> {
 /// A growable array, from `kmalloc()`.
 pub struct KVec<T>(Vec<T>);
 
+/// A growable array, from `kvmalloc()`.
+pub type KVVec<T> = KVec<T>;
+
 impl<T> KVec<T> {
     /// Creates an empty vector, which has no memory.
     pub const fn new() -> Self {

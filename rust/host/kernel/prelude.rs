@@ -6,6 +6,7 @@ pub use crate::{
     alloc::{
         flags::*,
         KBox,
+        KVVec,
         KVec, //
     },
     error::{
