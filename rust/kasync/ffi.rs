@@ -57,6 +57,7 @@ unsafe extern "C" {
     pub(crate) fn kasync_get_module();
     pub(crate) fn kasync_put_module();
     pub(crate) fn kasync_reaper_start() -> c_int;
+    pub(crate) fn kasync_reaper_flush();
     pub(crate) fn kasync_reaper_stop();
     pub(crate) fn kasync_watch_modules(going: unsafe extern "C" fn(*const c_void)) -> c_int;
     pub(crate) fn kasync_unwatch_modules();

@@ -194,6 +194,12 @@ int kasync_reaper_start(void)
 	return kasync_reaper ? 0 : -ENOMEM;
 }
 
+/* Waits until the executors are closed that were given to it. */
+void kasync_reaper_flush(void)
+{
+	flush_workqueue(kasync_reaper);
+}
+
 void kasync_reaper_stop(void)
 {
 	destroy_workqueue(kasync_reaper);

@@ -33,6 +33,7 @@ void kasync_free_later(void *memory);
 void kasync_get_module(void);
 void kasync_put_module(void);
 int kasync_reaper_start(void);
+void kasync_reaper_flush(void);
 void kasync_reaper_stop(void);
 int kasync_watch_modules(void (*going)(const void *mod));
 void kasync_unwatch_modules(void);

@@ -203,6 +203,11 @@ extern "C" fn kasync_reaper_start() -> c_int {
 }
 
 #[no_mangle]
+extern "C" fn kasync_reaper_flush() {
+    host::run_reaped();
+}
+
+#[no_mangle]
 extern "C" fn kasync_reaper_stop() {
     host::run_reaped();
 }

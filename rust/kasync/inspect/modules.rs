@@ -109,8 +109,17 @@ unsafe fn forget(module: *const c_void) {
 /// `module` must be valid, and its code must not be freed yet, nor its data before a grace period
 /// has passed. May sleep.
 unsafe extern "C" fn going(module: *const c_void) {
+    let mut is_flushed = false;
     // SAFETY: By the safety requirements.
     while let Some(root) = unsafe { user_of(module) } {
+        if !is_flushed {
+            // Executors are closed there whose last handle was dropped where blocking is
+            // impossible: their owners have done what they have to.
+            // SAFETY: Notifiers of modules may sleep.
+            unsafe { ffi::kasync_reaper_flush() };
+            is_flushed = true;
+            continue;
+        }
         api_violation(c"a module goes while tasks run its code; waiting for them");
         root.cancel();
         // No module is unloaded inside a poll.

@@ -83,6 +83,48 @@ fn outputs_are_dropped_before_modules_go() {
     });
 }
 
+/// An executor whose last handle was dropped where blocking is impossible is being closed. Its tasks
+/// are waited for when a module goes, and nobody has broken a rule.
+#[test]
+fn executors_are_closed_before_modules_go() {
+    let world = World::manual();
+    let _entered = world.enter();
+    // SAFETY: Once in this world, and before any executor is made.
+    let watch = unsafe { ModuleWatch::new() }.unwrap();
+    let executor = Executor::new(c"test").unwrap();
+    let ended = Count::default();
+    let output = OnDrop(ended.clone());
+    let task = async move {
+        kasync::cancelled().await;
+        drop(output);
+    };
+    executor.root().spawn(c"t", task).unwrap().detach();
+    world.run();
+    World::atomically(|| drop(executor));
+    assert_eq!(ended.get(), 0);
+    world.module_goes(&Module(0..usize::MAX));
+    assert_eq!(ended.get(), 1);
+    assert_eq!(world.take_api_violations(), Vec::<String>::new());
+    drop(watch);
+    assert_eq!(world.live_allocations(), 0);
+}
+
+/// A module goes whose task an executor that nobody drops has.
+#[test]
+fn executors_that_are_left_are_reported() {
+    watched(|world, executor| {
+        executor
+            .root()
+            .spawn(c"t", kasync::cancelled())
+            .unwrap()
+            .detach();
+        world.run();
+        world.module_goes(&Module(0..usize::MAX));
+        assert_eq!(world.take_api_violations().len(), 1);
+        assert!(executor.root().is_cancelled());
+    });
+}
+
 /// The place at which a task waits is that of a leaf that another module has made. When that goes,
 /// the place is not shown any more; that of another task is.
 #[test]
