@@ -108,7 +108,9 @@ struct jobqueue_ops {
 	 *   behind it have their own time limit;
 	 * - jobqueue_deciding(), if the ring is being reset, or the driver does not know yet;
 	 * - 0 if the ring was reset, does not access memory of its jobs any more, and accepts jobs
-	 *   again;
+	 *   again. No call of jobqueue_complete() for a job in flight is running then, nor will one
+	 *   come: an interrupt handler that makes such calls was waited for, by synchronize_irq()
+	 *   for example. The jobs are retired next;
 	 * - if @job was NULL in the first call, an errno with which the job that cannot be
 	 *   submitted is cancelled.
 	 */
@@ -315,6 +317,9 @@ struct dma_fence *jobqueue_submit(struct jobqueue *queue, struct jobqueue_job *j
  * @queue: the queue; not checked
  * @job: a job in flight; it may have been retired when this returns
  * @error: 0, or an errno for its fence
+ *
+ * Called at most once for each job. The call returns before &jobqueue_ops.timed_out returns 0 while
+ * the job is in flight.
  */
 void jobqueue_complete(struct jobqueue *queue, struct jobqueue_job *job, int error);
 
