@@ -70,6 +70,10 @@ struct jobqueue_job {
  *
  * The queue calls these, one at a time, in fence signalling sections: they must not wait for
  * a fence, nor allocate memory in a way that does. All but @timed_out and @destroy must not sleep.
+ *
+ * Those two must not sleep for what a callback, a completion or a fence of another queue of the
+ * device provides: while one sleeps, the callbacks of the others may have no thread to run. With
+ * &JOBQUEUE_WORKERS_REALTIME there is one thread for all, and under memory pressure one rescuer.
  */
 struct jobqueue_ops {
 	/**
@@ -204,7 +208,8 @@ struct jobqueue_config {
  * @JOBQUEUE_WORKERS_NORMAL: workers with the priority of normal threads
  * @JOBQUEUE_WORKERS_HIGH: workers of a ``WQ_HIGHPRI`` workqueue
  * @JOBQUEUE_WORKERS_REALTIME: one thread with ``SCHED_FIFO``, for devices whose users are real-time
- *	threads themselves
+ *	threads themselves. While &jobqueue_ops.timed_out or &jobqueue_ops.destroy of one queue
+ *	sleeps, all queues of the device stand still
  */
 enum jobqueue_workers {
 	JOBQUEUE_WORKERS_NORMAL,

@@ -2,8 +2,9 @@
 /*
  * What runs the tasks of an executor: a workqueue, or a real-time thread.
  *
- * Fences depend on both. The workqueue is WQ_MEM_RECLAIM: tasks never block, so its one rescuer
- * gives forward progress to all of them. The thread is there from the start.
+ * Fences depend on both. The workqueue is WQ_MEM_RECLAIM. A poll waits for no other task, though the
+ * timed_out() and destroy() of a driver in C may sleep in one, see jobqueue.h. So the queue's one
+ * rescuer gives forward progress to all tasks. The thread is there from the start.
  *
  * All executors share a lockdep map that is taught once to nest inside of the fence signalling map.
  * So a task, or a thread that flushes the queue, may not allocate in a way that waits for fences,
