@@ -6,6 +6,7 @@
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/export.h>
+#include <linux/jump_label.h>
 #include <linux/kconfig.h>
 #include <linux/stddef.h>
 
@@ -25,19 +26,31 @@ static_assert(JOBQUEUE_ERRORS_PROPAGATE == 1);
 static_assert(JOBQUEUE_ERRORS_POISON == 2);
 
 #if IS_ENABLED(CONFIG_KUNIT)
-/* What a test does in jobqueue_complete() and jobqueue_ready(). */
-extern void (*jobqueue_test_window)(void);
-void (*jobqueue_test_window)(void);
+/*
+ * What a test does in jobqueue_complete() and jobqueue_ready(). They call it if the key is enabled,
+ * which costs nothing while it is not.
+ */
+static void (*jobqueue_window)(void);
+extern struct static_key_false jobqueue_window_key;
+struct static_key_false jobqueue_window_key = STATIC_KEY_FALSE_INIT;
+
+void jobqueue_test_window(void (*test)(void));
+void jobqueue_test_window(void (*test)(void))
+{
+	if (test) {
+		WRITE_ONCE(jobqueue_window, test);
+		static_branch_enable(&jobqueue_window_key);
+	} else {
+		static_branch_disable(&jobqueue_window_key);
+	}
+}
 EXPORT_SYMBOL_GPL(jobqueue_test_window);
 
 /* Called by these before their last access to the queue. */
 void jobqueue_enter_window(void);
 void jobqueue_enter_window(void)
 {
-	typeof(jobqueue_test_window) test = READ_ONCE(jobqueue_test_window);
-
-	if (test)
-		test();
+	READ_ONCE(jobqueue_window)();
 }
 #endif
 

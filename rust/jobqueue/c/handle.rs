@@ -132,11 +132,22 @@ unsafe extern "C" fn free(head: *mut bindings::callback_head) {
 fn enter_window() {
     #[cfg(CONFIG_KUNIT)]
     {
+        use kernel::jump_label::static_branch_unlikely;
+
+        /// A `struct static_key_false`, as `static_branch_unlikely!` takes it.
+        #[repr(C)]
+        struct Key {
+            key: bindings::static_key_false,
+        }
         unsafe extern "C" {
+            static jobqueue_window_key: Key;
             fn jobqueue_enter_window();
         }
-        // SAFETY: The function calls what a test has set, in any context.
-        unsafe { jobqueue_enter_window() };
+        // SAFETY: The key is a static of this module, defined in C.
+        if unsafe { static_branch_unlikely!(jobqueue_window_key, Key, key) } {
+            // SAFETY: The function calls what a test has set, in any context.
+            unsafe { jobqueue_enter_window() };
+        }
     }
 }
 

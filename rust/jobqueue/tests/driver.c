@@ -217,10 +217,10 @@ int jobqueue_test_c_window(bool completes)
 		if (IS_ERR(fence) || !wait_for_completion_timeout(&window->ring.submitted, LIMIT))
 			line = __LINE__;
 	}
-	WRITE_ONCE(jobqueue_test_window, wait_in_window);
+	jobqueue_test_window(wait_in_window);
 	if (jobqueue_test_threads(2, in_window, NULL))
 		line = __LINE__;
-	WRITE_ONCE(jobqueue_test_window, NULL);
+	jobqueue_test_window(NULL);
 	/* Where the thread in the window keeps the only processor, nothing can be put meanwhile. */
 	if (num_online_cpus() > 1 && !window->seen)
 		line = __LINE__;

@@ -28,8 +28,8 @@ unsigned int jobqueue_test_c_refuses(void);
 int jobqueue_test_c_reset(void);
 int jobqueue_test_c_window(bool completes);
 
-/* Called in jobqueue_complete() and jobqueue_ready(), of c_exports.c. */
-extern void (*jobqueue_test_window)(void);
+/* Of c_exports.c: has a function called in jobqueue_complete() and jobqueue_ready(). */
+void jobqueue_test_window(void (*test)(void));
 
 /* Whether the code of trace events runs. */
 void jobqueue_test_trace_key(bool on);
