@@ -65,7 +65,10 @@ use core::{
     }, //
 };
 use dma_fence::FenceSignaller;
-use jobs::First;
+use jobs::{
+    is_large,
+    First, //
+};
 use kasync::{
     time::{
         sleep,
@@ -108,6 +111,8 @@ pub(crate) struct Task<R: Ring> {
     /// The error of the first job that has failed, with [`OnError::Poison`].
     poison: Option<Error>,
     deadline: Deadline,
+    /// Whether the job that waits was left to a worker to be traced.
+    is_untraced: bool,
     /// Whether there are jobs that the deadline was not passed on to.
     is_walking: bool,
     /// The number of times that the subject of the time limit has changed.
@@ -153,6 +158,7 @@ impl<R: Ring> Task<R> {
             on_error: config.on_error,
             poison: None,
             deadline: Deadline::new(),
+            is_untraced: false,
             is_walking: false,
             progress: 1,
             alarm: None,
@@ -241,14 +247,18 @@ impl<R: Ring> Task<R> {
 
     /// Submits the job of the committing thread, which calls this with preemption disabled, and
     /// completes the job if the hardware is done with it. Signals no other fence. A job with many
-    /// dependencies is left to a worker, as it takes long to poll and drop them.
+    /// dependencies is left to a worker, as it takes long to poll, trace and drop them.
     #[inline(always)]
     fn poll_inline(&mut self, node: KBox<Node<R>>, alarm: Pin<&mut Sleep>, cx: &mut Context<'_>) {
+        let is_large = is_large(&node);
         if trace::on() {
-            self.trace_queued(&node);
+            self.is_untraced = is_large;
+            if !is_large {
+                self.trace_queued(&node);
+            }
         }
         self.waiting.push(node);
-        if self.first_is_large() {
+        if is_large {
             cx.waker().wake_by_ref();
             return;
         }

@@ -15,11 +15,19 @@ use crate::{
     },
     Ring, //
 };
+use core::mem;
 
 impl<R: Ring> Task<R> {
     /// Adds the jobs that were committed to those that wait, and traces them.
     #[cold]
     pub(super) fn trace_received(&mut self) {
+        // A job that a commit has left here. It is the only one, unless events were disabled since.
+        if mem::take(&mut self.is_untraced) && self.waiting.len() == 1 {
+            if let Some(node) = self.waiting.pop() {
+                self.trace_queued(&node);
+                self.waiting.push(node);
+            }
+        }
         let mut new = WaitList::new();
         self.shared.receive(&mut new);
         while let Some(node) = new.pop() {

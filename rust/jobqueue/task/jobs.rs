@@ -79,15 +79,6 @@ impl<R: Ring> Task<R> {
         }
     }
 
-    /// Returns whether the first job that waits has more dependencies than are polled with
-    /// preemption disabled.
-    #[inline]
-    pub(super) fn first_is_large(&mut self) -> bool {
-        let first = self.waiting.first();
-        let fence = first.and_then(|node| node.pending());
-        fence.is_some_and(|fence| fence.dependencies().len() > FenceSet::AT_ONCE)
-    }
-
     /// Polls the dependencies of the first job that waits, and the readiness of the ring for it.
     #[inline(always)]
     pub(super) fn poll_first(&mut self, flags: Flags, cx: &mut Context<'_>) -> First {
@@ -259,6 +250,13 @@ impl<R: Ring> Task<R> {
 #[inline(never)]
 fn warn_stray() {
     pr_warn_once!("a job was said to have completed on a timeline that is not the queue's\n");
+}
+
+/// Returns whether a job that waits has more dependencies than are polled with preemption disabled.
+#[inline]
+pub(super) fn is_large<R: Ring>(node: &Node<R>) -> bool {
+    let fence = node.pending();
+    fence.is_some_and(|fence| fence.dependencies().len() > FenceSet::AT_ONCE)
 }
 
 /// Calls [`Ring::withdraw`] if the ring was asked for readiness, and was not ready.

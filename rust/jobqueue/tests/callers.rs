@@ -296,6 +296,29 @@ mod tests {
         check_eq!(told, cfg!(CONFIG_LOCKDEP));
         Ok(())
     }
+
+    /// The events of a job with many dependencies, which are as many, come from a worker.
+    #[test]
+    fn many_events_are_left_to_a_worker() -> Result {
+        let bench = unlimited()?;
+        let mut issuer = Issuer::new(FenceSet::AT_ONCE as u32 + 1)?;
+        issuer.signal_rest(Err(EIO));
+        let mut inline = 0;
+        while_traced(|| {
+            (1..=ROUNDS).try_for_each(|id| {
+                bench.mock.count_calls();
+                let fence = bench.commit(Job::new(id), issuer.fences())?;
+                inline += bench.mock.labels().0;
+                bench.mock.complete(id, Ok(()));
+                check_eq!(result(&fence), Ok(()));
+                bench.wait_retired(id as usize)
+            })
+        })?;
+        bench.end()?;
+        check_eq!(inline, 0);
+        settle()
+    }
+
     /// While trace events are enabled, a commit that polls the queue asks its ring for the label,
     /// with preemption disabled: when it receives the job and when it submits it.
     #[test]
