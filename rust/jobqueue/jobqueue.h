@@ -127,7 +127,8 @@ struct jobqueue_ops {
 
 	/**
 	 * @quiesced: Nothing is in flight: releases the resources that the ring shares with other
-	 * rings. Jobs may wait. Optional.
+	 * rings. Jobs may wait. Not called while @timed_out has yet to decide: a reset may need
+	 * what the ring has. Optional.
 	 */
 	void (*quiesced)(void *ring);
 

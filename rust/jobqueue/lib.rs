@@ -122,7 +122,8 @@ pub enum TimeoutAction {
 /// A ring acquires resources that it shares with other rings (slots, ring room) in `poll_ready`, in
 /// the same order as the other rings, and releases them in `quiesced`. So a queue with nothing in
 /// flight holds no shared resource, except while it is getting ready, for which it has a time
-/// limit. Where others wait behind it, it has to leave its place in `withdraw`: that comes while
+/// limit, and until the ring has decided after a time limit has expired, as a reset may need what
+/// it holds. Where others wait behind it, it has to leave its place in `withdraw`: that comes while
 /// jobs are in flight as well, which `quiesced` does not.
 pub trait Ring: Send + 'static {
     /// A job.
