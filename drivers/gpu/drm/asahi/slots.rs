@@ -115,6 +115,8 @@ struct State {
     tables: Tables,
     /// The reasons for which the pool is closed, bits of [`Closing`]: no queue gets slots.
     closed: u8,
+    /// Whether the firmware has crashed: all waiters leave, whether the pool is closed or not.
+    crashed: bool,
     /// The queues that wait, in the order in which they came.
     waiting: List<Waiter>,
 }
@@ -127,7 +129,7 @@ impl State {
 
     /// Returns the waiter whose turn it is.
     fn next(&self) -> Option<Arc<Waiter>> {
-        if self.closed != 0 {
+        if self.closed != 0 && !self.crashed {
             return None;
         }
         self.first()
@@ -201,6 +203,7 @@ impl SlotPool {
                         buffer_requests: [const { None }; BUFFER_SLOTS],
                     },
                     closed: 0,
+                    crashed: false,
                     waiting: List::new(),
                 }),
                 waiting: Atomic::new(0),
@@ -317,9 +320,14 @@ impl SlotPool {
         self.waiting.load(Relaxed) != 0
     }
 
-    /// Wakes the first waiter, which wakes the next one when it leaves.
-    pub(crate) fn wake_first(&self) {
-        self.release(|_| ());
+    /// Wakes the first waiter after a crash of the firmware, which wakes the next one when it
+    /// leaves.
+    pub(crate) fn crashed(&self) {
+        let mut state = self.state.lock();
+        state.crashed = true;
+        let next = state.next();
+        drop(state);
+        wake(next);
     }
 
     /// Removes `waiter` from the list, and returns the waiter to wake, as it may be first now.

@@ -206,7 +206,7 @@ impl Events {
         for slot in &self.slots {
             slot.changed.wake();
         }
-        self.pool.wake_first();
+        self.pool.crashed();
     }
 
     /// Reads the stamps of the slots whose bits are set, as the firmware has flagged them.
