@@ -23,7 +23,11 @@ use kernel::{
 };
 
 /// The value of one waiter in the word.
+#[cfg(not(feature = "loom"))]
 const WAITER: u64 = 1 << 48;
+/// So that models cover what happens when the field is full.
+#[cfg(feature = "loom")]
+const WAITER: u64 = 1 << 62;
 /// The value of one page in the word.
 const PAGE: u64 = 1 << 24;
 /// The value of an empty field of 24 bits. A field is less than this for a moment when several

@@ -50,6 +50,7 @@ pub mod code {
 
     declare_err! {
         E2BIG = 7, "Argument list too long.";
+        EAGAIN = 11, "Try again.";
         ENOMEM = 12, "Out of memory.";
         EBUSY = 16, "Device or resource busy.";
         ENODEV = 19, "No such device.";

@@ -10,6 +10,7 @@ use kasync::{
     block_on,
     sync::oneshot, //
 };
+use kernel::error::code::EAGAIN;
 use loom::{
     cell::UnsafeCell,
     sync::Arc,
@@ -20,6 +21,7 @@ use std::{
     pin::Pin,
     task::{
         Context,
+        Poll,
         Waker, //
     }, //
 };
@@ -194,6 +196,32 @@ fn two_wait() {
         block_on(queue.capacity.take(0)).unwrap().unwrap();
         queue.touch();
         queue.capacity.release(0);
+        other.join().unwrap();
+        queue.has_free(1, 0);
+    });
+}
+
+/// R22: waiters are counted in a field of a word, which has room for three here. One more is refused,
+/// and the count stays right: room that is released meanwhile reaches those that wait.
+#[test]
+fn waiters_are_limited() {
+    model(2, || {
+        let queue = Queue::new(1, 0);
+        assert!(queue.capacity.try_take(0));
+        let mut cx = Context::from_waker(Waker::noop());
+        let mut waiters = [(); 3].map(|()| Box::pin(queue.capacity.take(0)));
+        for waiter in &mut waiters {
+            assert!(waiter.as_mut().poll(&mut cx).is_pending());
+        }
+        let refused = Box::pin(queue.capacity.take(0)).as_mut().poll(&mut cx);
+        assert_eq!(refused, Poll::Ready(Err(EAGAIN)));
+        let q = queue.clone();
+        let other = thread::spawn(move || q.capacity.release(0));
+        for waiter in waiters {
+            block_on(waiter).unwrap().unwrap();
+            queue.touch();
+            queue.capacity.release(0);
+        }
         other.join().unwrap();
         queue.has_free(1, 0);
     });
