@@ -13,7 +13,10 @@ use kernel::{
         flags::GFP_KERNEL,
         KBox, //
     },
-    error::Result,
+    error::{
+        code::EAGAIN,
+        Result, //
+    },
     sync::atomic::{
         Acquire,
         Atomic,
@@ -28,6 +31,8 @@ const WAITER: u64 = 1 << 48;
 /// So that models cover what happens when the field is full.
 #[cfg(feature = "loom")]
 const WAITER: u64 = 1 << 62;
+/// The greatest number of waiters.
+const WAITERS: u64 = u64::MAX / WAITER;
 /// The value of one page in the word.
 const PAGE: u64 = 1 << 24;
 /// The value of an empty field of 24 bits. A field is less than this for a moment when several
@@ -51,7 +56,8 @@ pub(crate) const LIMIT: u32 = 1 << 22;
 ///
 /// Waiters hold `turn` one after the other, in their order. The one that holds it checks the word
 /// whenever room was released (see [`waits`]). While there are waiters, no other caller takes room:
-/// so a job with many pages is not starved by small ones.
+/// so a job with many pages is not starved by small ones. If there are as many waiters as the field
+/// can count, further ones are refused.
 ///
 /// # Invariants
 ///
@@ -152,17 +158,33 @@ impl Capacity {
         false
     }
 
+    /// Counts a waiter.
+    ///
+    /// # Errors
+    ///
+    /// `EAGAIN` if no more can be counted.
+    fn wait(&self) -> Result<Waiter<'_>> {
+        let mut word = self.word.load(Relaxed);
+        while word / WAITER != WAITERS {
+            match self.word.cmpxchg(word, word + WAITER, Full) {
+                Ok(_) => return Ok(Waiter(self)),
+                Err(now) => word = now,
+            }
+        }
+        Err(EAGAIN)
+    }
+
     /// Waits for room for a job with `pages`, and takes it. Cancel safe. May sleep when it is
     /// polled for the first time.
     ///
     /// # Errors
     ///
-    /// `ENODEV` if this module is not initialised, `ENOMEM`.
+    /// `ENODEV` if this module is not initialised, `ENOMEM`, `EAGAIN` if there are as many waiters
+    /// as can be counted.
     pub(crate) async fn take(&self, pages: u32) -> Result {
         let released = waits::of(self)?;
         let turn = self.turn()?;
-        self.word.fetch_add(WAITER, Full);
-        let _waiter = Waiter(self);
+        let _waiter = self.wait()?;
         let _turn = turn.acquire(1).await;
         loop {
             let release = released.notified();

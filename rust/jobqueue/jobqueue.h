@@ -282,7 +282,7 @@ void jobqueue_put(struct jobqueue *queue);
  * put.
  *
  * Return: the prepared job, or an ERR_PTR: then @job is still the driver's. It is that of the first
- * dependency that is one; -EINVAL if one is NULL.
+ * dependency that is one; -EINVAL if one is NULL; -EAGAIN if 65,535 other threads wait for room.
  */
 struct jobqueue_prepared *jobqueue_prepare(struct jobqueue *queue, struct jobqueue_job *job,
 					   unsigned int credits,

@@ -121,6 +121,7 @@ impl<R: Ring> JobQueue<R> {
     /// - `EINVAL` if the job costs more credits or occupies more memory than the queue has.
     /// - `ECANCELED` if the queue's scope is cancelled while this waits.
     /// - `ERESTARTSYS` if a signal becomes pending while this waits.
+    /// - `EAGAIN` if 65,535 other callers wait for room.
     /// - `ENOMEM`.
     ///
     /// It may succeed on a closed queue. Then the commit fails.
