@@ -2,7 +2,7 @@
 /*
  * What runs the tasks of an executor: a workqueue, or a real-time thread.
  *
- * Fences depend on both. The workqueue is WQ_MEM_RECLAIM. A poll waits for no other task, though the
+ * Fences depend on both. The workqueue is WQ_MEM_RECLAIM. A poll waits for no other task, though
  * timed_out() and destroy() of a driver in C may sleep in one, see jobqueue.h. So the queue's one
  * rescuer gives forward progress to all tasks. The thread is there from the start.
  *
@@ -180,8 +180,8 @@ EXPORT_SYMBOL_GPL(kasync_queue_destroy);
 /*
  * The caller keeps @queue valid, as an item that is run may be the last one.
  *
- * The thread is woken under the lock. A caller that finds the item pending leaves it to the one that
- * has added it, which must not be preempted before it has woken the thread.
+ * The thread is woken under the lock. A caller that finds the item pending leaves it to the one
+ * that has added it, which must not be preempted before it has woken the thread.
  */
 static bool kasync_queue_on_thread(struct kasync_queue *queue, struct work_struct *work)
 {
