@@ -88,7 +88,7 @@ impl Listener for Count {
 /// A fence of a set, with its registration.
 pub(crate) struct Entry<S: Source> {
     registration: Registration<S, Count>,
-    /// Whether the set reports the error of the fence.
+    /// True if the set reports the error of the fence.
     pub(crate) reports: bool,
     /// The position of the fence in the caller's list.
     pub(crate) place: u32,

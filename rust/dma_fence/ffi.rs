@@ -21,11 +21,11 @@ use kernel::{
     types::Opaque, //
 };
 
-/// `struct drm_syncobj`.
+/// The C type `struct drm_syncobj`.
 #[repr(transparent)]
 pub(crate) struct DrmSyncobj(Opaque<u8>);
 
-/// `struct dma_fence_chain`.
+/// The C type `struct dma_fence_chain`.
 #[repr(transparent)]
 pub(crate) struct DmaFenceChain(Opaque<u8>);
 

@@ -52,7 +52,7 @@ use ring::{
     WAITING, //
 };
 
-/// `struct jobqueue_names`.
+/// The C type `struct jobqueue_names`.
 #[repr(C)]
 struct RawNames {
     driver: *const c_char,
@@ -60,7 +60,7 @@ struct RawNames {
     _copy: *const c_void,
 }
 
-/// `struct jobqueue_config`.
+/// The C type `struct jobqueue_config`.
 #[repr(C)]
 struct RawConfig {
     names: *mut RawNames,
@@ -82,10 +82,10 @@ const _: () = {
     assert!(core::mem::offset_of!(RawConfig, on_error) == 2 * POINTER + 12);
 };
 
-/// `struct jobqueue_device`.
+/// The C type `struct jobqueue_device`.
 struct CDevice(Executor);
 
-/// `struct jobqueue_prepared`.
+/// The C type `struct jobqueue_prepared`.
 struct CPrepared(Prepared<'static, CRing>);
 
 /// Returns a pointer to the value, or an `ERR_PTR`.

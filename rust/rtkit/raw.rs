@@ -10,7 +10,7 @@ pub(crate) struct RawRtkit {
     _opaque: [u8; 0],
 }
 
-/// `struct apple_rtkit_shmem`.
+/// The C type `struct apple_rtkit_shmem`.
 ///
 /// It has the name that it has in C: RTKit calls functions with a pointer to it, and kCFI compares
 /// the types of such functions by the names of `#[repr(C)]` structures.

@@ -27,13 +27,13 @@ use kernel::{
     time::delay::fsleep, //
 };
 
-/// `struct torture_engine`.
+/// The C type `struct torture_engine`.
 #[repr(C)]
 struct RawEngine {
     _opaque: [u8; 0],
 }
 
-/// `struct torture_job`.
+/// The C type `struct torture_job`.
 #[repr(C)]
 struct RawJob {
     _opaque: [u8; 0],
@@ -104,7 +104,7 @@ impl Engine {
         unsafe { torture_engine_stop(self.raw.as_ptr(), forever) }
     }
 
-    /// Whether all that was started is over.
+    /// Returns whether all that was started is over.
     pub(crate) fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx);
         // SAFETY: `raw` is the engine of this value, which lives until it is dropped.
@@ -161,7 +161,7 @@ pub(crate) struct Job {
     raw: NonNull<RawJob>,
     /// The checker asks it.
     _engine: Arc<Engine>,
-    /// How long it takes to find room for it.
+    /// The time that it takes to find room for the job.
     pub(crate) delay: Delta,
 }
 

@@ -89,7 +89,7 @@ fn run() -> Result {
     Ok(())
 }
 
-/// How many threads there are.
+/// The number of threads.
 const THREADS: u32 = 4;
 
 unsafe extern "C" {

@@ -350,7 +350,7 @@ fn values_of_versions() {
     }
 }
 
-/// The same for what functions return.
+/// Values that functions return differ between versions only as listed.
 #[test]
 fn what_differs_between_versions() {
     // That version 12 has no version words is its lack of the field.

@@ -89,9 +89,9 @@ pub enum hrtimer_restart {
     HRTIMER_NORESTART,
 }
 
-/// How the time of a timer is meant.
+/// The way in which the time of a timer is meant.
 pub type hrtimer_mode = u32;
-/// From now.
+/// A time from now.
 pub const hrtimer_mode_HRTIMER_MODE_REL: hrtimer_mode = 1;
 /// The monotonic clock.
 pub const CLOCK_MONOTONIC: u32 = 1;
@@ -108,7 +108,7 @@ impl static_key_false {
 
 /// A tracepoint.
 pub struct tracepoint {
-    /// Whether the tracepoint is enabled.
+    /// The key that says whether the tracepoint is enabled.
     pub key: static_key_false,
 }
 
@@ -118,7 +118,7 @@ pub struct tracepoint {
 pub enum irqreturn {
     /// Not from this device.
     IRQ_NONE,
-    /// Handled.
+    /// The interrupt was handled.
     IRQ_HANDLED,
 }
 /// The result of an interrupt handler.

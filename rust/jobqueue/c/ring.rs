@@ -53,7 +53,7 @@ use kernel::{
 pub(super) const WAITING: i32 = 0;
 pub(super) const OVER: i32 = 1;
 
-/// `struct jobqueue_job`.
+/// The C type `struct jobqueue_job`.
 ///
 /// It has the name that it has in C: drivers' operations are called with a pointer to it, and kCFI
 /// compares the types of such functions by the names of `#[repr(C)]` structures.
@@ -66,7 +66,7 @@ pub(super) struct jobqueue_job {
 
 pub(super) use jobqueue_job as RawJob;
 
-/// `struct jobqueue_ops`.
+/// The C type `struct jobqueue_ops`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct RawOps {
@@ -158,7 +158,7 @@ impl CJob {
 /// `JOBQUEUE_DECIDING` of jobqueue.h: what is above it is the time until the next call.
 const DECIDING: c_int = 1 << 30;
 
-/// What the driver is asked after a time limit has expired, until it has decided.
+/// The driver's pending decision about a time limit that has expired.
 ///
 /// # Invariants
 ///

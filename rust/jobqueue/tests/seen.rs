@@ -48,7 +48,7 @@ mod tests {
         unsafe { usage.show(printer, *max_hz) };
     }
 
-    /// Whether this is what is printed, where `{}` stands for a number.
+    /// Returns whether this is what is printed, where `{}` stands for a number.
     fn prints(usage: &EngineUsage, max_hz: Option<u64>, want: &[&str]) -> Result<bool> {
         let mut shown: Shown<'_> = (usage, max_hz);
         let mut bytes = [0; 256];

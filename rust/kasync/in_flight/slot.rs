@@ -112,9 +112,9 @@ impl State {
 pub(super) struct Completed<T> {
     /// The memory, if the future was dropped.
     pub(super) unclaimed: Option<T>,
-    /// Whether the slot is free.
+    /// True if the slot is free.
     pub(super) is_free: bool,
-    /// Whether a task waits for it: see [`Slot::watch`].
+    /// True if a task waits for it: see [`Slot::watch`].
     pub(super) is_watched: bool,
 }
 

@@ -24,7 +24,7 @@ use core::{
 };
 
 struct State {
-    /// Whether `notify_one` was called while there was no waiter.
+    /// True if `notify_one` was called while there was no waiter.
     permit: bool,
     /// The number of calls of `notify_waiters`.
     epoch: u64,

@@ -16,13 +16,13 @@ use kernel::{
     ffi::c_char, //
 };
 
-/// `struct drm_mm`.
+/// The C type `struct drm_mm`.
 #[repr(C)]
 pub(crate) struct DrmMm {
     _opaque: [u8; 0],
 }
 
-/// `struct drm_mm_node`.
+/// The C type `struct drm_mm_node`.
 #[repr(C)]
 pub(crate) struct DrmMmNode {
     _opaque: [u8; 0],

@@ -65,12 +65,12 @@ pub(crate) struct Buffer {
     _own: Pinned,
 }
 
-/// What an object has of its pages.
+/// The pages of an object, as far as it has them.
 #[derive(Default)]
 struct Held {
     /// The charge for them, once they cannot be reclaimed.
     charge: Option<Pinned>,
-    /// Whether there is a table of them.
+    /// True if there is a table of them.
     has_table: bool,
 }
 

@@ -134,7 +134,7 @@ impl State {
     }
 }
 
-/// All slots.
+/// The pool of slots.
 ///
 /// | call | context |
 /// |---|---|

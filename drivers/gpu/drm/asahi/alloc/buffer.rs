@@ -19,7 +19,7 @@ use kernel::prelude::*;
 pub(super) struct Buffer {
     at: NonNull<u8>,
     size: usize,
-    /// Whether the pages are kept on drop.
+    /// True if the pages are kept on drop.
     kept: bool,
 }
 

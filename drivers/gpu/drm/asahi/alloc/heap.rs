@@ -41,7 +41,7 @@ const LARGE: usize = SZ_128K;
 /// The configuration of a heap in the kernel's half.
 #[derive(Clone)]
 pub(super) struct HeapConfig {
-    /// Its addresses.
+    /// The addresses of the heap.
     range: Range<u64>,
     protection: Protection,
     /// Number of bytes by which it grows.

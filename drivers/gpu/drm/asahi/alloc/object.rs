@@ -144,7 +144,7 @@ pub(super) struct Chunk {
     /// The addresses in it that are free.
     free: Arc<Ranges>,
     buffer: Buffer,
-    /// Its addresses.
+    /// The addresses of the chunk.
     span: Span,
     // Behind the buffer: fields are dropped in order.
     _charge: Pinned,

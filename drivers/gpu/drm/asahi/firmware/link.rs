@@ -51,8 +51,8 @@ use rtkit::{
     Rtkit, //
 };
 
-/// How long the firmware may take for RTKit's dialogue. It has much to do when it starts, and a
-/// machine that emulates it may have other things to do.
+/// The time that the firmware may take for RTKit's dialogue. It has much to do when it starts, and
+/// a machine that emulates it may have other things to do.
 const BOOT_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// The only message of the firmware.
@@ -118,7 +118,7 @@ pub(super) struct Wakes {
     pub(super) events: Notify,
     /// The task that reads the other rings.
     pub(super) logs: Notify,
-    /// All tasks that wait for a read index to move.
+    /// The tasks that wait for a read index to move.
     pub(super) progress: Notify,
 }
 
@@ -151,7 +151,7 @@ impl Wakes {
 /// the two may run side by side is inferred [I].
 #[pin_data]
 struct Gate {
-    /// Whether memory may be given. Locked while some is.
+    /// True if memory may be given. Locked while some is.
     #[pin]
     is_open: Mutex<bool>,
     /// Completed when the gate is open, or will not open any more.

@@ -150,7 +150,7 @@ pub(crate) static T6022: Chip = Chip {
     ..T602X_LIKE
 };
 
-/// What the M2 Pro family has in common, with the figures of its smallest.
+/// The part that the M2 Pro family has in common, with the figures of its smallest.
 const T602X_LIKE: Chip = Chip {
     chip_id: 0x6020,
     generation: Generation::G14X,
@@ -179,7 +179,7 @@ const T602X_LIKE: Chip = Chip {
     io: &[],
 };
 
-/// All of them.
+/// The chips that the driver supports.
 #[cfg(test)]
 pub(crate) static ALL: [&Chip; 8] = [
     &T8103, &T8112, &T6000, &T6001, &T6002, &T6020, &T6021, &T6022,

@@ -27,7 +27,7 @@ pub(crate) struct IdRegisters {
     pub(crate) core_masks: [u32; 3],
 }
 
-/// Why the registers make no sense, or not for this chip.
+/// The reason why the registers make no sense, or not for this chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IdError {
     /// A generation that does not exist.
@@ -65,9 +65,9 @@ impl fmt::Display for IdError {
 /// The identification registers of the GPU, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GpuId {
-    /// Generation.
+    /// The generation of the GPU.
     pub(crate) generation: Generation,
-    /// Variant.
+    /// The variant within the generation.
     pub(crate) variant: Variant,
     /// Revision, letter and digit: 0x00 is A0, 0x21 is C1.
     pub(crate) revision: u32,

@@ -22,9 +22,9 @@ pub(crate) struct IoMapping {
     pub(crate) count: u32,
     /// Distance between elements.
     pub(crate) stride: u64,
-    /// Whether every die has it; otherwise only die 0.
+    /// True if every die has it; otherwise only die 0.
     pub(crate) per_die: bool,
-    /// Whether the firmware may write it.
+    /// True if the firmware may write it.
     pub(crate) writable: bool,
 }
 

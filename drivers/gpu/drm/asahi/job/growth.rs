@@ -28,9 +28,9 @@ use agx_abi::buffer::{
 
 /// Blocks to begin with.
 const INITIAL: u32 = 8;
-/// How many renders in a row have to be light before the buffer shrinks.
+/// The number of light renders in a row after which the buffer shrinks.
 const LIGHT_RENDERS: u32 = 64;
-/// How many blocks more a buffer gets that the firmware wants to grow.
+/// The number of blocks by which a buffer grows if the firmware wants it to.
 pub(crate) const REQUESTED: u32 = 10;
 
 /// Returns how many blocks `bytes` are, of those that the firmware can do with.

@@ -75,7 +75,7 @@ const _: () = assert!(EMPTY_ROOT % ROOT_SIZE == 0);
 #[must_use]
 pub(crate) struct ClientsCutOff(());
 
-/// What the lock guards besides the contexts in memory.
+/// The state that the lock guards besides the contexts in memory.
 struct Locked {
     /// The lock that is shared with the firmware, taken by one thread of the driver at a time.
     handoff: Handoff,
@@ -97,9 +97,9 @@ pub(super) struct Contexts {
     dev: ARef<Device>,
     #[pin]
     locked: SpinLock<Locked>,
-    /// Whether the clients' contexts are cut off, for good. Changes with `locked` locked.
+    /// True if the clients' contexts are cut off, for good. Changes with `locked` locked.
     cut_off: Atomic<bool>,
-    /// Whether the firmware has kept the lock. It is not asked for it again.
+    /// True if the firmware has kept the lock. It is not asked for it again.
     is_stuck: Atomic<bool>,
     /// Notified when it has.
     stuck: Notify,

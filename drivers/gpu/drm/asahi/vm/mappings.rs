@@ -57,7 +57,8 @@ pub(crate) struct Step<'a> {
 type Spare = (GpuVaAlloc<Mappings>, Pinned);
 
 impl<'a> Step<'a> {
-    /// How many at most: the new mapping, and two in each of two cuts.
+    /// The number of spare mappings that a change needs at most: the new mapping, and two in each
+    /// of two cuts.
     const SPARE: usize = 5;
 
     pub(super) fn new(new: Option<New<'a>>) -> Result<Self> {
