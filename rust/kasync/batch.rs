@@ -109,7 +109,7 @@ impl Batch {
     ///
     /// The batch must not be in use yet, and must not be moved afterwards.
     pub(crate) unsafe fn init(&self) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The item is not in use yet and not moved afterwards, as the batch is not.
         unsafe { Work::init(self.work.get().cast(), run) };
     }
 

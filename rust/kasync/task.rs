@@ -284,7 +284,7 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
 /// The caller must have polled the future to its end, the output must be in place, and the task
 /// stay valid, by these references or another one. It does not use them afterwards.
 unsafe fn complete(header: NonNull<Header>, refs: u64) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The task is valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     let old = task.state.complete();
     if !old.has_handle() {

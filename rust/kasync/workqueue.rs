@@ -148,7 +148,8 @@ impl Work {
     ///
     /// `slot` must be valid for writes and not be moved afterwards.
     pub(crate) unsafe fn init(slot: *mut Self, run: Run) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `slot` is valid for writes and is not moved afterwards, by the safety
+        // requirements.
         unsafe { ffi::kasync_work_init(slot.cast(), run) }
     }
 
@@ -165,6 +166,7 @@ impl Work {
 ///
 /// `work` must not be in use, and stay valid until `run` is called.
 pub(crate) unsafe fn run_later(work: *mut bindings::work_struct, run: Run) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `work` is not in use and stays valid until `run` is called, by the safety
+    // requirements.
     unsafe { ffi::kasync_reap(work, run) }
 }

@@ -44,7 +44,7 @@ pub type work_func_t = unsafe extern "C" fn(*mut work_struct);
 ///
 /// `x` must be valid for writes.
 pub unsafe fn init_completion(x: *mut completion) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is valid for writes by the safety requirements.
     unsafe { x.write(completion::new()) }
 }
 
@@ -54,7 +54,7 @@ pub unsafe fn init_completion(x: *mut completion) {
 ///
 /// `x` must be a valid completion.
 pub unsafe fn complete(x: *mut completion) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is a valid completion by the safety requirements.
     unsafe { &*x }.complete()
 }
 
@@ -64,7 +64,7 @@ pub unsafe fn complete(x: *mut completion) {
 ///
 /// `x` must be a valid completion.
 pub unsafe fn wait_for_completion_timeout(x: *mut completion, _timeout: c_ulong) -> c_ulong {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is a valid completion by the safety requirements.
     c_ulong::from(unsafe { &*x }.wait())
 }
 
@@ -77,7 +77,7 @@ pub unsafe fn wait_for_completion_interruptible_timeout(
     x: *mut completion,
     _timeout: c_ulong,
 ) -> isize {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is a valid completion by the safety requirements.
     isize::from(unsafe { &*x }.wait())
 }
 

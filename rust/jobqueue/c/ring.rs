@@ -171,7 +171,7 @@ struct Question {
     n: u32,
 }
 
-// SAFETY: As for `CRing`.
+// SAFETY: By the type invariant one task asks at a time. Any thread may call the operation.
 unsafe impl Send for Question {}
 
 impl Question {
@@ -212,7 +212,8 @@ impl Ring for CRing {
 
     fn withdraw(&mut self) {
         if let Some(withdraw) = self.ops.withdraw {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the operation may be called with `ring`: `&mut self`
+            // makes it one at a time.
             unsafe { withdraw(self.ring) };
         }
     }
@@ -282,7 +283,8 @@ impl Ring for CRing {
 
     fn quiesced(&mut self) {
         if let Some(quiesced) = self.ops.quiesced {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the operation may be called with `ring`: `&mut self`
+            // makes it one at a time.
             unsafe { quiesced(self.ring) };
         }
     }

@@ -42,9 +42,9 @@ mod tests {
     ///
     /// A printer, and a [`Shown`].
     unsafe extern "C" fn show(printer: *mut c_void, data: *mut c_void) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `data` is a [`Shown`] by the safety requirements.
         let (usage, max_hz) = unsafe { &*data.cast::<Shown<'_>>() };
-        // SAFETY: By the safety requirements.
+        // SAFETY: `printer` is a printer by the safety requirements.
         unsafe { usage.show(printer, *max_hz) };
     }
 

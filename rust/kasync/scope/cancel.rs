@@ -92,7 +92,8 @@ unsafe fn mark(
 ) -> Option<(Scope, bool)> {
     let mut cur = match at {
         None => top,
-        // SAFETY: By the safety requirements.
+        // SAFETY: The lock is held, and `at` is the scope that the previous call has returned, by
+        // the safety requirements.
         Some((at, descend)) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, *descend) }?,
     };
     let mut steps = 0;
@@ -118,7 +119,8 @@ unsafe fn mark(
                 return Some((r, descend));
             }
         }
-        // SAFETY: By the safety requirements.
+        // SAFETY: The lock is held, and `cur` is `top` or a scope below, to which this walk has
+        // come.
         cur = unsafe { next_scope(tree, cur, top, descend) }?;
     }
 }

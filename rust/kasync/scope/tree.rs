@@ -169,7 +169,8 @@ impl Scope {
             if scope.is_closed(tree) {
                 return Err(ECANCELED);
             }
-            // SAFETY: By the safety requirements.
+            // SAFETY: The task is valid, new, and in the list until `task_ended()`, by the safety
+            // requirements.
             unsafe { scope.node(tree).tasks.push_back(task) };
             let mut scope = scope;
             loop {

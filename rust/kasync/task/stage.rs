@@ -55,7 +55,7 @@ impl<F: Future> Task<F> {
     /// `header` must be that of a valid `Self`.
     unsafe fn with_stage<R>(header: NonNull<Header>, f: impl FnOnce(*mut Stage<F>) -> R) -> R {
         let task = header.cast::<Self>();
-        // SAFETY: By the safety requirements.
+        // SAFETY: `header` is that of a valid `Self` by the safety requirements.
         unsafe { &(*task.as_ptr()).stage }.with(f)
     }
 

@@ -56,7 +56,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake_by_value(data: *const ()) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` is that of a waker with `VTABLE`, as it comes with this vtable.
     let header = unsafe { header_of(data) };
     // SAFETY: The waker's reference keeps the task valid.
     let task = unsafe { header.as_ref() };

@@ -93,7 +93,7 @@ extern "C" fn asahi_pinned() -> u64 {
 
 /// Returns how much of that there may be.
 pub(crate) fn max_pinned() -> u64 {
-    // SAFETY: It reads a number.
+    // SAFETY: The function has no requirements: it reads the kernel's count of pages.
     unsafe { ffi::asahi_pinned_limit() }
 }
 
@@ -155,7 +155,7 @@ impl Coming {
     ///
     /// `ENOMEM` if the machine would have too little left.
     pub(crate) fn new(bytes: u64) -> Result<Self> {
-        // SAFETY: It reads some numbers.
+        // SAFETY: The function has no requirements: it reads the kernel's counts of pages.
         let left = unsafe { ffi::asahi_spare_memory() };
         Ok(Self {
             _charge: Charge::new(&COMING, bytes, left).ok_or(ENOMEM)?,

@@ -14,7 +14,7 @@ const V13_BUT_G14X: &[Abi] = &[Abi::G13V13_5, Abi::G14V13_5];
 const BUT_G14X: &[Abi] = &[Abi::G13V12_3, Abi::G14V12_4, Abi::G13V13_5, Abi::G14V13_5];
 /// Firmware of macOS 13.
 const V13: &[Abi] = &[Abi::G13V13_5, Abi::G14V13_5, Abi::G14XV13_5];
-/// G14X.
+/// The list of the versions for G14X.
 const G14X: &[Abi] = &[Abi::G14XV13_5];
 
 /// The fields in which declaration and table differ, in which versions, and why the declaration is

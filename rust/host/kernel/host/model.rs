@@ -267,7 +267,7 @@ pub(crate) mod work {
     ///
     /// Both must be valid, the item until it has run.
     pub(crate) unsafe fn queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool {
-        // SAFETY: By the safety requirements.
+        // SAFETY: Queue and item are valid by the safety requirements.
         let (queue, item) = unsafe { (&*wq, &*work) };
         if item.pending.xchg(true, Full) {
             return false;
@@ -289,7 +289,7 @@ pub(crate) mod work {
     ///
     /// The queue must be valid.
     pub unsafe fn destroy_workqueue(wq: *mut workqueue_struct) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The queue is valid by the safety requirements.
         let queue = unsafe { &*wq };
         queue.state.lock().unwrap().destroyed = true;
         queue.changed.notify_all();

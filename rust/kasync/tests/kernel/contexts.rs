@@ -69,7 +69,7 @@ unsafe extern "C" {
 ///
 /// `data` must point to an `F` that may be called now.
 unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` points to an `F` that may be called now, by the safety requirements.
     unsafe { (*data.cast::<F>())() }
 }
 
@@ -77,7 +77,8 @@ unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
 ///
 /// `data` must point to an `F` that may be called now, on several CPUs at once.
 unsafe extern "C" fn call_shared<F: Fn() + Sync>(data: *mut c_void) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` points to an `F` that may be called now on any CPU, by the safety
+    // requirements.
     unsafe { (*data.cast::<F>())() }
 }
 

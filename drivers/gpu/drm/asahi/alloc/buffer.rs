@@ -35,7 +35,8 @@ impl Buffer {
             .checked_next_multiple_of(PAGE_SIZE as usize)
             .filter(|&size| size > 0)
             .ok_or(EINVAL)?;
-        // SAFETY: Allocates.
+        // SAFETY: The function has no requirements: it sleeps at most, and returns null if there is
+        // no memory.
         let at = unsafe { ffi::asahi_buffer_alloc(size) };
         // INVARIANT: If not null it has this size.
         Ok(Self {

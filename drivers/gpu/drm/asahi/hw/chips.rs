@@ -29,7 +29,7 @@ const G13: &[Firmware] = &[([12, 3, 0], Abi::G13V12_3), ([13, 5, 0], Abi::G13V13
 /// Firmwares of the M2.
 const G14: &[Firmware] = &[([12, 4, 0], Abi::G14V12_4), ([13, 5, 0], Abi::G14V13_5)];
 
-/// M1.
+/// The M1.
 pub(crate) static T8103: Chip = Chip {
     chip_id: 0x8103,
     generation: Generation::G13,
@@ -46,7 +46,7 @@ pub(crate) static T8103: Chip = Chip {
     io: &[&io::T8103],
 };
 
-/// M2.
+/// The M2.
 pub(crate) static T8112: Chip = Chip {
     chip_id: 0x8112,
     generation: Generation::G14,

@@ -68,7 +68,7 @@ impl AsahiFile {
         _file: &File,
     ) -> Result {
         must_be_zero(&[data.flags])?;
-        // SAFETY: Reads a register.
+        // SAFETY: The function has no requirements: it reads the CPU's counter.
         data.gpu_timestamp = unsafe { ffi::asahi_time_ns() };
         Ok(())
     }
