@@ -165,6 +165,7 @@ impl PendingFence {
         }
     }
 
+    /// Returns the fence and its dependencies, without orphaning it.
     #[inline(always)]
     pub(crate) fn into_parts(self) -> (Armed, FenceSet) {
         let mut this = ManuallyDrop::new(self);

@@ -13,6 +13,7 @@ use kernel::error::Result;
 pub struct Timeline(u64);
 
 impl Timeline {
+    /// Returns the timeline with the number `context`.
     #[inline(always)]
     pub(crate) fn of(context: u64) -> Self {
         Self(context)

@@ -106,6 +106,7 @@ pub struct FenceFuture {
 }
 
 impl FenceFuture {
+    /// Creates a future that waits for `fence`, and has not been polled.
     #[track_caller]
     pub(crate) fn new(fence: ARef<Fence>) -> Self {
         Self {

@@ -90,6 +90,7 @@ impl<T: Linked> List<T> {
         }
     }
 
+    /// Returns the first node, which stays in the list.
     pub(crate) fn front(&self) -> Option<NonNull<T>> {
         NonNull::new(self.head)
     }

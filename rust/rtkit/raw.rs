@@ -35,11 +35,17 @@ impl Message {
     }
 }
 
+/// `crashed` of `struct apple_rtkit_ops`, with the cookie, and the crash log and its size.
 pub(crate) type CrashedFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize);
+/// `recv_message`, with the cookie, the endpoint and the message.
 pub(crate) type RecvFn = unsafe extern "C" fn(*mut c_void, u8, u64);
+/// `recv_message_early`, which returns whether it has handled the message.
 pub(crate) type RecvEarlyFn = unsafe extern "C" fn(*mut c_void, u8, u64) -> bool;
+/// The function that is told of a message that could not be sent, with the cookie and the error.
 pub(crate) type SendFailedFn = unsafe extern "C" fn(*mut c_void, c_int);
+/// `shmem_setup`, with the cookie and the buffer.
 pub(crate) type ShmemSetupFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem) -> c_int;
+/// `shmem_destroy`, with the cookie and the buffer.
 pub(crate) type ShmemDestroyFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem);
 
 extern "C" {

@@ -200,6 +200,7 @@ pub(crate) enum End {
     Finish,
 }
 
+/// A queue whose ring checks what it is told.
 pub(crate) type Queue = Arc<JobQueue<CheckedRing>>;
 
 /// A queue with its hardware, and how both will end.

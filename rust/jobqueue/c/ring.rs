@@ -50,7 +50,9 @@ use kernel::{
     }, //
 };
 
+/// The state of a job that is not over.
 pub(super) const WAITING: i32 = 0;
+/// The state of a job that is over.
 pub(super) const OVER: i32 = 1;
 
 /// The C type `struct jobqueue_job`.

@@ -21,6 +21,7 @@ use core::ptr::{
 use kernel::sync::aref::ARef;
 
 impl Scope {
+    /// Marks the scope and those below it as cancelled, and wakes their tasks.
     pub(super) fn cancel_tree(&self) {
         if self.is_cancelled() && self.locked(|tree, _| tree.marking == 0) {
             return;

@@ -141,6 +141,7 @@ impl Scope {
         })
     }
 
+    /// Adds a new scope below this one. `ECANCELED` if this one is closed.
     pub(super) fn add_child(&self, child: &Scope) -> Result {
         self.locked(|tree, scope| {
             if scope.is_closed(tree) {

@@ -37,6 +37,7 @@ pub(super) struct Task<F: Future> {
 }
 
 impl<F: Future> Task<F> {
+    /// The functions of a task with this type of future.
     pub(super) const VTABLE: Vtable = Vtable {
         poll: Self::poll,
         drop_future: Self::drop_future,

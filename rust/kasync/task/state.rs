@@ -64,6 +64,7 @@ impl Snapshot {
         self.0 & HANDLE != 0
     }
 
+    /// Returns whether the waker of a join may be taken.
     pub(crate) fn has_join_waker(self) -> bool {
         self.0 & JOIN_WAKER != 0
     }
@@ -108,6 +109,7 @@ impl Snapshot {
         self.0 & !clear
     }
 
+    /// Returns whether a wake came while the task was claimed.
     pub(crate) fn is_to_rerun(self) -> bool {
         self.0 & RERUN != 0
     }
@@ -120,6 +122,7 @@ impl Snapshot {
         self.0 & DEFERRED != 0
     }
 
+    /// Returns the number of references.
     pub(crate) fn refs(self) -> u64 {
         self.0 / REF
     }
@@ -155,6 +158,7 @@ impl State {
         Self(Atomic::new(HANDLE | (2 * REF)))
     }
 
+    /// Reads the word.
     pub(crate) fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Acquire))
     }

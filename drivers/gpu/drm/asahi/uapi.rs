@@ -185,6 +185,7 @@ const fn read_write<T>(index: u32) -> u32 {
     _IOWR::<T>(LETTER, COMMAND_BASE + index)
 }
 
+// The numbers of the ioctls, `DRM_IOCTL_ASAHI_*` in C.
 pub(crate) const IOCTL_GET_PARAMS: u32 = write::<GetParams>(0);
 pub(crate) const IOCTL_GET_TIME: u32 = read_write::<GetTime>(1);
 pub(crate) const IOCTL_VM_CREATE: u32 = read_write::<VmCreate>(2);

@@ -51,10 +51,12 @@ impl Buffer {
         self.kept = true;
     }
 
+    /// Returns the address of the first byte for the CPU.
     pub(super) fn cpu_addr(&self) -> NonNull<u8> {
         self.at
     }
 
+    /// Returns the size in bytes, a multiple of the page size.
     pub(super) fn size(&self) -> usize {
         self.size
     }

@@ -215,6 +215,7 @@ pub(crate) struct GpuBox {
     object: Option<KBox<Object>>,
 }
 
+/// A part of a chunk, in use or on a [`Pile`].
 pub(super) struct Object {
     span: Span,
     at: NonNull<u8>,
@@ -238,6 +239,7 @@ impl Drop for Object {
 }
 
 impl GpuBox {
+    /// Makes the object that `span` of `chunk` is for, and zeroes it.
     pub(super) fn new(chunk: Arc<Chunk>, span: Span) -> Result<Self> {
         let offset = (span.start() - chunk.span.start()) as usize;
         // SAFETY: The span is part of the chunk's, which is as long as its buffer.
@@ -340,12 +342,14 @@ impl Pile {
         None
     }
 
+    /// Takes all objects off the pile, which stays open or closed.
     pub(super) fn take(&mut self) -> Self {
         let mut empty = Self::new();
         empty.closed = self.closed;
         mem::replace(self, empty)
     }
 
+    /// Closes the pile for good and takes all objects off it.
     pub(super) fn close(&mut self) -> Self {
         self.closed = true;
         self.take()

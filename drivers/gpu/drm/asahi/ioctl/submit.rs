@@ -82,6 +82,7 @@ const MAX_BUFFER: usize = 1 << 20;
 const SHORT_BUFFER: usize = 256;
 
 impl AsahiFile {
+    /// `DRM_IOCTL_ASAHI_SUBMIT`: commits a job to a queue.
     pub(crate) fn submit(dev: &IoctlDevice, data: &mut uapi::Submit, file: &File) -> Result {
         must_be_zero(&[data.flags.into(), data.pad.into()])?;
         let queue = file.inner().queue(data.queue_id)?;

@@ -114,6 +114,7 @@ pub(crate) struct Render<'a> {
 }
 
 impl<'a> Render<'a> {
+    /// Checks a render command, and returns it with its attachments.
     #[inline(never)]
     pub(super) fn parse(
         payload: &Payload<SIZE>,

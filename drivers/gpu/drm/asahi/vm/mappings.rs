@@ -61,6 +61,7 @@ impl<'a> Step<'a> {
     /// of two cuts.
     const SPARE: usize = 5;
 
+    /// Allocates all that the change may need. `ENOMEM` if there is none.
     pub(super) fn new(new: Option<New<'a>>) -> Result<Self> {
         let _coming = Coming::new(Self::SPARE as u64 * MAPPING_BYTES)?;
         let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL_ACCOUNT)?;
