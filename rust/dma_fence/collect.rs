@@ -53,6 +53,10 @@ fn quietly() -> Flags {
 
 /// Fences that a [`FenceSet`] is built from: those in a vector, or those that the references in a
 /// slice refer to, for which the caller needs no memory.
+///
+/// # Context
+///
+/// Process context, as building a set allocates.
 pub trait Fences {
     #[doc(hidden)]
     fn collect(self, own: Option<Timeline>) -> Result<FenceSet>;

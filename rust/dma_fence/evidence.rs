@@ -9,6 +9,10 @@
 use kernel::error::Result;
 
 /// A timeline: the fences of one context.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeline(u64);
 

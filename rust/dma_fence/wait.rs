@@ -94,6 +94,7 @@ unsafe impl Source for ARef<Fence> {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
+/// | [`Fence::wait`] | yes | yes | yes |
 /// | poll, drop | yes | yes | no |
 #[must_use = "futures do nothing unless awaited"]
 pub struct FenceFuture {

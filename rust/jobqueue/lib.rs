@@ -75,6 +75,10 @@ use kasync::time::Delta;
 use kernel::prelude::*;
 
 /// The decision of a ring after a time limit has expired.
+///
+/// # Context
+///
+/// Any.
 pub enum TimeoutAction {
     /// The queue waits for at least this much longer, then asks the ring again, unless the job has
     /// completed by then. Less than a millisecond counts as a millisecond. For another job the time

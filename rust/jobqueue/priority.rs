@@ -16,6 +16,10 @@ use kernel::prelude::*;
 /// | `High` | | `High` | 2 | 1 |
 /// | `Realtime` | first | `High` | 3 | 0: the kernel's own |
 ///
+/// # Context
+///
+/// Any.
+///
 /// # Examples
 ///
 /// ```

@@ -14,6 +14,10 @@ use core::{
 use pin_project_lite::pin_project;
 
 /// The output of the one of two futures that was ready first.
+///
+/// # Context
+///
+/// Any in which the output may be dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Either<A, B> {
     /// The output of the first one.

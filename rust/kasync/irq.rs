@@ -66,6 +66,10 @@ pub trait Line: Send + Sync + 'static {
 }
 
 /// The context in which [`Line::acknowledge`] is called.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// In hard interrupt context.

@@ -30,6 +30,10 @@ use kernel::{
 pub(crate) type Run = unsafe extern "C" fn(*mut bindings::work_struct);
 
 /// The priority of what runs an executor's tasks.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Priority {

@@ -21,7 +21,11 @@ pub(crate) struct apple_rtkit_shmem {
 
 pub(crate) use apple_rtkit_shmem as RawShmem;
 
-/// `struct rtkit_message` of `shim.c`: a message, and the endpoint that it goes to.
+/// A message, and the endpoint that it goes to: `struct rtkit_message` of `shim.c`.
+///
+/// # Context
+///
+/// Any.
 #[repr(C)]
 pub struct Message {
     message: u64,

@@ -209,7 +209,7 @@ impl PinnedDrop for Heap {
         // The garbage needs no flush any more: the firmware that has cached it is gone.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
-        // Chunks and the list that contains them refer to each other.
+        // (5). Chunks and the list that contains them refer to each other.
         let chunks = mem::replace(&mut *self.shared.chunks.lock(), KVVec::new());
         drop(chunks);
     }

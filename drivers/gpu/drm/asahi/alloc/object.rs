@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! Parts of a heap: chunks, the objects in them, and piles of objects that wait to be freed.
+//!
+//! # States of a chunk
+//!
+//! ```text
+//!   (1) allocated, mapped and listed, with its first object──► USED
+//!   USED ──(2) the last object goes, and no other chunk is empty, and this one is small──► SPARE
+//!   SPARE ──(3) an object is allocated in it──► USED
+//!   USED ──(4) the last object goes otherwise: taken off the list──► RETIRED
+//!   USED or SPARE ──(5) the heap goes: taken off the list──► RETIRED
+//!   RETIRED ──(6) the last reference goes──► unmapped, then freed; or, where the firmware may use
+//!                                            it for ever, neither
+//! ```
+//!
+//! An allocation that has found a chunk before (4) or (5) has a reference, and may still make an
+//! object in it.
 
 use super::buffer::Buffer;
 use crate::{
@@ -123,8 +138,10 @@ impl Shared {
                 Some(place) if is_empty(chunk) => {
                     let is_spare = empty.nth(1).is_none() && chunk.buffer.size() <= MAX_SPARE;
                     if is_spare {
+                        // (2)
                         None
                     } else {
+                        // (4)
                         chunks.remove(place).ok()
                     }
                 }
@@ -201,6 +218,7 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        // (6)
         if !self.shared.target.unmap(self.span.range()) {
             self.buffer.keep();
         }
