@@ -47,7 +47,7 @@ const FEW: usize = 32;
 const LEAVES_AT_ONCE: usize = 128;
 
 /// Returns flags for allocations whose size userspace controls.
-fn quietly() -> Flags {
+fn nowarn_flags() -> Flags {
     GFP_KERNEL_ACCOUNT | __GFP_NOWARN
 }
 
@@ -166,7 +166,7 @@ impl Containers {
         let mut sorted = KVVec::new();
         let places = fences.enumerate();
         for (i, fence) in places.filter(|(_, fence)| fence.is_container()) {
-            sorted.push((fence.as_raw() as usize, i), quietly())?;
+            sorted.push((fence.as_raw() as usize, i), nowarn_flags())?;
         }
         sorted.sort_unstable();
         Ok(Some(Self { sorted }))

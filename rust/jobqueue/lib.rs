@@ -115,7 +115,7 @@ pub enum TimeoutAction {
 ///              poll_ready() Pending
 ///                 ┌────┐
 ///                 │    ▼      Ready(Ok)
-///   quiet ──► getting ready ────────────► submit() ──► in flight ──► poll_complete() Ready
+///   idle  ──► getting ready ────────────► submit() ──► in flight ──► poll_complete() Ready
 ///     ▲           │ withdraw(), Ready(Err)                 ▲              │
 ///     │           ▼                                        └── others ────┤ in flight
 ///     └─── quiesced() ◄───────────────────────────────────────────────────┘ none

@@ -277,7 +277,7 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
             unsafe {
                 match waiters.state(waiter) {
                     // `add_permits()` has taken the permits for this waiter.
-                    WaitState::Notified | WaitState::Given => Err(waker),
+                    WaitState::Notified | WaitState::NotifiedOne => Err(waker),
                     WaitState::Idle if waiters.is_empty() && semaphore.take_or_wait(n) => {
                         Err(waker)
                     }

@@ -192,7 +192,7 @@ impl Claim<'_> {
         let task = unsafe { self.header.as_ref() };
         for n in 0..POLLS {
             // The first poll does not depend on a wake.
-            if !task.state.take_notes() && n > 0 {
+            if !task.state.take_rerun() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant the claim has the right to poll.

@@ -231,13 +231,13 @@ impl State {
     }
 
     /// Sets RERUN if the task is claimed, and returns whether it is: (11).
-    pub(crate) fn note(&self) -> bool {
+    pub(crate) fn set_rerun(&self) -> bool {
         self.update(|s| s.is_claimed().then_some(s.0 | RERUN))
             .is_ok()
     }
 
     /// Clears RERUN, and returns whether it was set. The owner of a claim does so before it polls.
-    pub(crate) fn take_notes(&self) -> bool {
+    pub(crate) fn take_rerun(&self) -> bool {
         self.update(|s| s.is_to_rerun().then_some(s.0 & !RERUN))
             .is_ok()
     }

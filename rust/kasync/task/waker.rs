@@ -71,7 +71,7 @@ unsafe fn wake_by_value(data: *const ()) {
             trace::wake(task);
             // SAFETY: The task was not complete in this RCU section, and the waker's reference is
             // this function's.
-            !(now.is_claimed() && task.state.note()) && unsafe { schedule(task) }
+            !(now.is_claimed() && task.state.set_rerun()) && unsafe { schedule(task) }
         }
     };
     if !queued {
