@@ -125,9 +125,12 @@ pub enum TimeoutAction {
 ///
 /// A ring acquires resources that it shares with other rings (slots, ring room) in `poll_ready`, in
 /// the same order as the other rings, and releases them in `quiesced`. So a queue with nothing in
-/// flight holds no shared resource, except while it is getting ready, for which it has a time
-/// limit. Where others wait behind it, it has to leave its place in `withdraw`: that comes while
-/// jobs are in flight as well, which `quiesced` does not.
+/// flight holds no shared resource, with two exceptions: while it is getting ready, for which it
+/// has a time limit, and while the future of `timed_out` is pending. `quiesced` is not called
+/// before the ring has decided, also if the last job completes meanwhile. So that future must not
+/// wait for what other queues hold. Where others wait behind a ring that is getting ready, it has
+/// to leave its place in `withdraw`: that comes while jobs are in flight as well, which `quiesced`
+/// does not.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;
