@@ -3,6 +3,9 @@
 //! Declarations of C functions that bindgen does not see: those of `shim.c`, and those of
 //! headers that the kernel crate does not include.
 //!
+//! These are written by hand, as bindgen sees only the headers that the kernel crate includes: see
+//! "Objections and answers" in `Documentation/jobqueue.rst`.
+//!
 //! C headers: [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h),
 //! [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Declarations of this directory's C files.
+//! Declarations of this directory's C files, where each function has its comment.
+//!
+//! These are written by hand, as bindgen sees only the headers that the kernel crate includes: see
+//! "Objections and answers" in `Documentation/jobqueue.rst`.
 //!
 //! Structures that only C accesses are `c_void` here.
 //!
