@@ -248,8 +248,8 @@ pub(crate) trait Submission: Sized {
         true
     }
 
-    /// Sets [`PARK_DONE`] if the queue is still parked, and wakes the waiters of [`parked`]. For the
-    /// task, when nothing is in flight.
+    /// Sets [`PARK_DONE`] if the queue is still parked, and wakes the waiters of [`parked`]. For
+    /// the task, when nothing is in flight.
     #[cold]
     fn mark_parked(&self) {
         let order = self.lock();

@@ -182,8 +182,8 @@ impl WaitList {
         unsafe { waiter.as_ref().with(leave) }
     }
 
-    /// Unlinks the first waiter, in the state [`WaitState::NotifiedOne`]. Returns its waker, which is to
-    /// be called after unlocking.
+    /// Unlinks the first waiter, in the state [`WaitState::NotifiedOne`]. Returns its waker, which
+    /// is to be called after unlocking.
     pub(crate) fn notify_one(&mut self) -> Option<Waker> {
         self.notify_front(WaitState::NotifiedOne)
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Methods: what a channel is told, as words in memory.
+//! Methods: the commands of a channel, as words in memory.
 
 use kernel::dma::DmaAddress;
 

@@ -47,7 +47,7 @@ const TOP_CHANNELS: u32 = 1 << 0;
 /// The doorbell of channels.
 const CHANNEL_DOORBELL: usize = 0xbb_0090;
 
-/// What has raised an interrupt.
+/// The sources that have raised an interrupt.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Raised {
     /// The processor: there are messages, or it has halted.
