@@ -230,7 +230,7 @@ layout! {
         VM_SLOT("vm_id"): u32 = 0x04,
         /// Slot of the buffer manager.
         BUFFER_SLOT("bm_id"): u32 = 0x08,
-        /// To be given back in the [`GrowTvbAck`].
+        /// The number to give back in the [`GrowTvbAck`].
         COUNTER("counter"): u32 = 0x0c,
     }
 

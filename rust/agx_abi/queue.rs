@@ -43,11 +43,11 @@ layout! {
         EVENT_SLOT("event_id"): i32 = 0x2c,
         /// See [`Priority`].
         PRIORITY(""): Priority = 0x30,
-        /// -1.
+        /// Unknown; -1.
         UNK_4C("unk_4c"): i32 = 0x4c,
         /// Number of the user queue.
         UUID("uuid"): u32 = 0x50,
-        /// -1.
+        /// Unknown; -1.
         UNK_54("unk_54"): i32 = 0x54,
         /// Unknown; 0.
         UNK_58("unk_58"): u64 = 0x58,

@@ -36,7 +36,7 @@ const NONE: i64 = i64::MIN;
 
 /// The earliest deadline that was passed on to a queue's jobs, if any.
 pub(crate) struct Deadline {
-    /// In nanoseconds of the monotonic clock, or [`NONE`].
+    /// The deadline in nanoseconds of the monotonic clock, or [`NONE`].
     told: i64,
 }
 

@@ -38,7 +38,7 @@ pub enum Priority {
     /// The default.
     #[default]
     Medium,
-    /// For jobs whose latency is visible to users.
+    /// The priority for jobs whose latency is visible to users.
     High,
     /// The highest priority.
     Realtime,

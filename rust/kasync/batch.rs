@@ -76,7 +76,7 @@ impl Link {
 /// `last` and `rest` are null or point to the first of a list of valid links, which the batch owns.
 #[repr(C)]
 pub(crate) struct Batch {
-    /// At offset 0, see [`run`].
+    /// The work item of the batch. At offset 0, see [`run`].
     work: Work,
     queue: Queue,
     each: unsafe fn(NonNull<Link>),

@@ -23,7 +23,7 @@ use core::{
 pub(crate) struct Links<T> {
     prev: *mut T,
     next: *mut T,
-    /// For the model checker, which sees an access to it with each access to the links.
+    /// A cell for the model checker, which sees an access to it with each access to the links.
     tracked: OwnedCell<()>,
 }
 

@@ -135,11 +135,11 @@ pub trait Operations: Send + Sync + 'static {
 /// Any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BootError {
-    /// It has not sent its hello, endpoint map or power state in time.
+    /// The coprocessor has not sent its hello, endpoint map or power state in time.
     NoAnswer,
-    /// It has sent a crash log.
+    /// The coprocessor has sent a crash log.
     Crashed,
-    /// It has answered with an unsupported version or power state.
+    /// The coprocessor has answered with an unsupported version or power state.
     Refused(Error),
 }
 

@@ -56,7 +56,7 @@ use kernel::{
     }, //
 };
 
-/// Within this a job is over on hardware that hangs now and then.
+/// The time within which a job is over on hardware that hangs now and then.
 const SOON: Delta = Delta::from_millis(5);
 /// A time that no job takes on hardware that does not hang, however busy the machine is.
 const NEVER: Delta = Delta::from_secs(60);

@@ -76,7 +76,7 @@ unsafe extern "C" fn changed(context: *mut c_void) {
 /// Hardware for one queue.
 pub(crate) struct Engine {
     raw: NonNull<RawEngine>,
-    /// In a box of its own, since the interrupt points to it.
+    /// The waker of the task, in a box of its own, since the interrupt points to it.
     waker: KBox<AtomicWaker>,
     hangs: bool,
 }

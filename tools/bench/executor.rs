@@ -67,7 +67,7 @@ struct Ping {
 }
 
 impl Ping {
-    /// For so many tasks.
+    /// Returns the state for so many tasks.
     fn new(count: usize) -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {

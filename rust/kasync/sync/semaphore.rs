@@ -53,7 +53,7 @@ use kernel::{
     }, //
 };
 
-/// There are waiters: only the holder of the lock changes the word.
+/// The flag that there are waiters: only the holder of the lock changes the word.
 const WAITERS: u64 = 1;
 /// One permit, in the other bits of the word.
 const PERMIT: u64 = 2;

@@ -31,11 +31,11 @@ const JOIN_WAKER: u64 = 1 << 3;
 const CANCEL: u64 = 1 << 4;
 /// A worker or a claim has the right to poll. Set by (4), (10), (14).
 const RUNNING: u64 = 1 << 5;
-/// With [`RUNNING`]: a claim has the right to poll. Wakes set [`RERUN`] instead of queueing.
+/// A claim has the right to poll, with [`RUNNING`]. Wakes set [`RERUN`] instead of queueing.
 const CLAIMED: u64 = 1 << 6;
-/// With [`CLAIMED`]: the task was woken, or run by a worker, while it was claimed.
+/// The task was woken, or run by a worker, while it was claimed; with [`CLAIMED`].
 const RERUN: u64 = 1 << 7;
-/// In a batch, which owns a reference. Set by (13), cleared by (14).
+/// The task is in a batch, which owns a reference. Set by (13), cleared by (14).
 const LISTED: u64 = 1 << 8;
 /// The task was unlinked from its scope, so its links are free. Set once, by (16).
 const UNLINKED: u64 = 1 << 9;

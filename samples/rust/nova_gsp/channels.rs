@@ -57,7 +57,7 @@ static NAMES: Names = Names::new(c"nova_gsp", c"channel");
 const LIMIT: Delta = Delta::from_secs(60);
 /// The time limit of channels whose jobs end.
 const LONG: Delta = Delta::from_secs(30);
-/// That of those that have one which does not.
+/// The time limit of channels with a job that does not end.
 const SHORT: Delta = Delta::from_millis(100);
 const SIZE: usize = 4096;
 /// Jobs after one that goes wrong: fewer than a channel has at a time.
@@ -111,7 +111,7 @@ impl Client {
         self.scope.join_blocking()
     }
 
-    /// As [`Self::end`].
+    /// Does what [`Self::end`] does, in a task.
     pub(crate) async fn ended(self) -> Result {
         drop(self.queue);
         self.scope.join().await

@@ -87,11 +87,11 @@ impl From<Error> for Why {
 pub(crate) enum Life {
     /// The processor has died: its tasks and calls are ended, then it is reset.
     Ends,
-    /// It was reset, and is started.
+    /// The processor was reset, and is started.
     Starts,
-    /// It runs, for the so-manieth time.
+    /// The processor runs, in the life with this number.
     Up(u32),
-    /// It is not started again.
+    /// The processor is not started again.
     Dead,
 }
 

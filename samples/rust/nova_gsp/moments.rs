@@ -120,7 +120,7 @@ impl Clients {
         check("streams of its events are refused", refused)
     }
 
-    /// As [`Self::dead`], but the processor is just being started again.
+    /// Does what [`Self::dead`] does, while the processor is just being started again.
     fn starting(&self, device: &Device<Bound>) -> Result {
         let objects = block_on(self.open())??;
         let (client, hardware) = Client::queue(self, device, LIMIT, objects)?;

@@ -234,7 +234,7 @@ impl Subdevice {
         Ok(pairs.all(|(a, b)| *a == !*b))
     }
 
-    /// As [`Self::echo_in`]. Allocates: not for tasks.
+    /// Does what [`Self::echo_in`] does, with memory of its own. Allocates: not for tasks.
     pub(crate) async fn echo(&self, seed: u32, length: usize) -> Result<bool> {
         let mut scratch = Scratch::new(length)?;
         self.echo_in(&mut scratch, seed, length).await
@@ -249,7 +249,7 @@ impl Subdevice {
         self.free().await
     }
 
-    /// As [`Self::close`], for an owner that has been told of no end.
+    /// Does what [`Self::close`] does, for an owner that has been told of no end.
     pub(crate) async fn free(&self) -> Result {
         free_object(&self.rpc, self.client, self.client).await?;
         self.freed.store(true, Relaxed);

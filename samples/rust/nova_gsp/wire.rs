@@ -29,9 +29,9 @@ pub(crate) const COPIED: usize = LARGEST + CALL - V2;
 /// The framing of messages, and the place of the queues' pointers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
-    /// As firmware 570.144 does: pointers in memory, which count pages of a ring.
+    /// The framing of firmware 570.144: pointers in memory, which count pages of a ring.
     V0,
-    /// As newer firmware does: pointers in registers, which run freely, and no checksum.
+    /// The framing of newer firmware: pointers in registers, which run freely, and no checksum.
     V2,
 }
 
@@ -60,7 +60,7 @@ impl Framing {
 }
 
 const VERSION: u32 = 0x0300_0000;
-/// "VRPC".
+/// The bytes "VRPC", as a number.
 const SIGNATURE: u32 = 0x4350_5256;
 
 pub(crate) mod function {

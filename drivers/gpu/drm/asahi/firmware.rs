@@ -183,7 +183,7 @@ pub(crate) struct Firmware {
     crash: Crash,
     link: Arc<Link>,
     control: Arc<Control>,
-    /// By [`RuntimePointers::pipe`].
+    /// The channels of the pipes, by [`RuntimePointers::pipe`].
     pipes: KVec<Arc<TxChannel>>,
     events: Arc<Events>,
     power: Arc<Power>,

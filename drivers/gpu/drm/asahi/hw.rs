@@ -39,11 +39,11 @@ impl Generation {
 pub(crate) enum Variant {
     /// The base chip.
     G,
-    /// "Pro".
+    /// The "Pro" variant.
     S,
-    /// "Max".
+    /// The "Max" variant.
     C,
-    /// "Ultra".
+    /// The "Ultra" variant.
     D,
 }
 

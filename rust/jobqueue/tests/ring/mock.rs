@@ -259,7 +259,7 @@ impl Mock {
         self.state.lock().retired
     }
 
-    /// It is reset when a job takes too long the next time; once.
+    /// Has the ring reset once, when a job takes too long the next time.
     pub(crate) fn reset_when_stalled(&self) {
         self.state.lock().resets = Some(0);
     }

@@ -35,14 +35,14 @@ const RUNLIST: u32 = 1;
 
 // The states of a channel.
 pub(super) const FREE: u32 = 0;
-/// It has memory.
+/// The channel has memory.
 pub(super) const TAKEN: u32 = 1;
 /// The firmware has it, or is about to get it.
 pub(super) const RUNS: u32 = 2;
 pub(super) const FAULTED: u32 = 3;
-/// By a call.
+/// The channel was stopped by a call.
 pub(super) const STOPPED: u32 = 4;
-/// With the processor.
+/// The channel was reset with the processor.
 pub(super) const RESET: u32 = 5;
 
 /// The state of a channel as others than its queue know it.

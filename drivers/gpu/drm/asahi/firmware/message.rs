@@ -128,11 +128,11 @@ pub(crate) enum DeviceControl {
     },
     /// Resumes a work queue after [`Event::ChannelError`].
     RecoverChannel {
-        /// As in the event.
+        /// The pipe that the event names.
         pipe: u32,
         /// Address of its QueueInfo.
         queue_info: u64,
-        /// As in the event.
+        /// The stamp that the event names.
         value: Stamp,
     },
 }

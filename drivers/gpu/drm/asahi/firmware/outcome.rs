@@ -8,9 +8,9 @@ use kernel::fmt;
 /// The reason why a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It made no progress, and the firmware stopped it.
+    /// The command made no progress, and the firmware stopped it.
     Timeout,
-    /// It accessed memory that it may not.
+    /// The command accessed memory that it may not.
     Fault,
     /// Another command failed, and all that were running were stopped with it.
     Killed,

@@ -138,9 +138,9 @@ pub(super) static T600X: [IoMapping; 10] = [
 
 const CACHES: IoMapping = rw(11, 0x2_0000_0000, 0xd_8000).per_die();
 
-/// On one die with two clusters.
+/// The memory caches of one die with two clusters.
 pub(super) static CACHES_4: [IoMapping; 1] = [CACHES.times(4, 0x100_0000)];
-/// On a die with four clusters.
+/// The memory caches of a die with four clusters.
 pub(super) static CACHES_8: [IoMapping; 1] = [CACHES.times(8, 0x100_0000)];
 
 /// The registers that the firmware uses of all chips of the M2 Pro family.

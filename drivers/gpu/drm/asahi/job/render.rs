@@ -66,7 +66,7 @@ pub(crate) struct TileProgram {
 /// The dimensions that determine the sizes of tiles and of the tile lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Framebuffer {
-    /// In pixels: 1 to [`MAX_PIXELS`].
+    /// The width in pixels: 1 to [`MAX_PIXELS`].
     pub(crate) width: u16,
     pub(crate) height: u16,
     /// 1 to [`MAX_LAYERS`].

@@ -59,9 +59,9 @@ loom::thread_local! {
 /// The hardware, and the outcome of the jobs.
 #[derive(Default)]
 pub(crate) struct Hardware {
-    /// It has a job.
+    /// True if it has a job.
     pub(crate) busy: bool,
-    /// It has been told to get ready for a job, and not that nothing is in flight.
+    /// True if it was asked to get ready for a job, and not since told that nothing is in flight.
     pub(crate) held: bool,
     /// Numbers of the jobs that it has had, and of those that were cancelled.
     pub(crate) numbers: Vec<u64>,
