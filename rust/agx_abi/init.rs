@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What the firmware is given when it starts: [`InitData`] and what that points to.
+//! The structures that the firmware gets when it starts: [`InitData`] and what that points to.
 
 use crate::channel::{ChannelInfo, PipeKind};
 use crate::{

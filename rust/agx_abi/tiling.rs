@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! How a frame is cut into tiles, and how large the tiler's memory is for that.
+//! The division of a frame into tiles, and the size of the tiler's memory for that.
 //!
 //! | unit | size |
 //! |---|---|

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Whether a queue's task has a job, and the way from a commit to the poll that it calls.
+//! The activity of a queue's task, and the way of a job from a commit to the poll that it calls.
 //!
 //! This file does not depend on C code, so that the model checker compiles it unchanged
 //! (`rust/kasync/loom/tests/submission.rs`).

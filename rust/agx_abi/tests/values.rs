@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What the declarations compute.
+//! Tests of the values that the declarations compute.
 
 use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::event::{initial_stamp, stamp_distance};

@@ -37,8 +37,8 @@ const TOP_CLEAR: usize = 0xb8_1610;
 const TOP_GSP: u32 = 1 << 2;
 const REARM: usize = 0x8_8704;
 
-/// The interrupt of channels, 4, is bit 4 of leaf 0, which is below bit 0 of the top. Inferred, as the
-/// emulator's: hardware has one for each engine, and the firmware a table of them.
+/// The interrupt of channels, 4, is bit 4 of leaf 0, which is below bit 0 of the top. Inferred, as
+/// the emulator's: hardware has one for each engine, and the firmware a table of them.
 const LEAF_0: usize = 0xb8_1000;
 const LEAF_0_SET: usize = 0xb8_1200;
 const LEAF_0_CLEAR: usize = 0xb8_1400;

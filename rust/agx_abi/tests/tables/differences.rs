@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! Where the declarations and the table do not say the same, and why.
+//! The differences between the declarations and the table, and their reasons.
 
 use agx_abi::Abi;
 

@@ -271,8 +271,9 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// Ends the queue of a test that has failed: its jobs may depend on those of other queues, which are dropped
-    /// after this one. In an interrupt nothing waits, so the executor ends in the background.
+    /// Ends the queue of a test that has failed: its jobs may depend on those of other queues,
+    /// which are dropped after this one. In an interrupt nothing waits, so the executor ends in the
+    /// background.
     fn drop(&mut self) {
         if !self.ended.load(Relaxed) {
             self.abandon();

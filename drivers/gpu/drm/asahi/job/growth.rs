@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How large a tiled vertex buffer should be.
+//! The size that a tiled vertex buffer should have.
 //!
 //! The firmware tells how many pages the largest scene has used since it was asked last. The buffer
 //! grows well before that is all of it, as the firmware then has to interrupt the vertex stage for
