@@ -243,6 +243,7 @@ impl Channel {
         })
     }
 
+    /// Returns the channel's hardware, by which it is made.
     pub(crate) fn hardware(&self) -> Arc<Hardware> {
         self.hardware.clone()
     }

@@ -80,6 +80,7 @@ impl Clients {
         }
     }
 
+    /// Waits until the processor runs, and opens a client of it.
     pub(crate) async fn open(&self) -> Result<Subdevice> {
         self.gsp.is_up().await?;
         Subdevice::open(&self.gsp.rpc).await

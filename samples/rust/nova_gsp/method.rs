@@ -91,6 +91,7 @@ impl Methods {
         self.push(0, NON_STALL_INTERRUPT, &[0]);
     }
 
+    /// Returns the words that were added.
     pub(crate) fn words(&self) -> &[u32] {
         &self.words[..self.count]
     }

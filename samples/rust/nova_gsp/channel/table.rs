@@ -34,11 +34,13 @@ const COUNT: usize = 8;
 const RUNLIST: u32 = 1;
 
 // The states of a channel.
+/// No channel has the slot.
 pub(super) const FREE: u32 = 0;
 /// The channel has memory.
 pub(super) const TAKEN: u32 = 1;
 /// The firmware has it, or is about to get it.
 pub(super) const RUNS: u32 = 2;
+/// The firmware has reported an error of the channel.
 pub(super) const FAULTED: u32 = 3;
 /// The channel was stopped by a call.
 pub(super) const STOPPED: u32 = 4;
@@ -77,6 +79,7 @@ impl Channels {
         })
     }
 
+    /// Takes a free slot, and returns its number.
     pub(super) fn take(&self) -> Result<usize> {
         let is_free = |slot: &Slot| slot.at.cmpxchg(FREE, TAKEN, Full).is_ok();
         self.slots.iter().position(is_free).ok_or(EBUSY)

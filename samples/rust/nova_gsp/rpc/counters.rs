@@ -40,6 +40,7 @@ impl Counters {
     }
 }
 
+/// Counts one event.
 pub(crate) fn count(counter: &Atomic<u64>) {
     counter.fetch_add(1, Relaxed);
 }

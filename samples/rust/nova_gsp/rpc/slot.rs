@@ -32,6 +32,7 @@ pub(super) enum State {
     Done(Result<u32>),
 }
 
+/// A slot of the table of calls: room for one call and its reply.
 pub(super) struct Slot {
     pub(super) state: State,
     pub(super) call: u32,
