@@ -244,9 +244,9 @@ layout! {
         UNK_8("unk_8"): u32 = 0x08 | 0x08 | -,
         /// Unknown; 0.
         UNK_C("unk_c"): u32 = 0x0c | 0x0c | -,
-        /// The same value as [`RunFragment::ISP_MERGE_UPPER_X`].
+        /// A copy of [`RunFragment::ISP_MERGE_UPPER_X`].
         ISP_MERGE_UPPER_X("merge_upper_x"): u32 = 0x10 | 0x10 | -,
-        /// The same value as [`RunFragment::ISP_MERGE_UPPER_Y`].
+        /// A copy of [`RunFragment::ISP_MERGE_UPPER_Y`].
         ISP_MERGE_UPPER_Y("merge_upper_y"): u32 = 0x14 | 0x14 | -,
         /// Unknown; 0.
         UNK_18("unk_18"): u64 = 0x18 | 0x18 | -,
@@ -289,7 +289,7 @@ layout! {
         UNK_PARTIAL_BG("unk_reload_pipeline"): BackgroundProgram = 0x168,
         /// A copy of the background program of all parts but the first.
         PARTIAL_BG("reload_pipeline"): BackgroundProgram = 0x198,
-        /// The same value as [`JobParameters1::ZLS_CTRL`].
+        /// A copy of [`JobParameters1::ZLS_CTRL`].
         ZLS_CTRL("depth_flags"): u64 = 0x1a8,
         /// Unknown; [`GENERATION_WORD`].
         UNK_290("unk_290"): u64 = 0x1b0,
@@ -317,24 +317,24 @@ layout! {
         S_PARTIAL("stencil_buffer_ptr3"): u64 = 0x208,
         /// The address of stencil's metadata in partial renders.
         S_PARTIAL_COMP("stencil_aux_buffer_ptr"): u64 = 0x210,
-        /// The same value as [`JobParameters2::TIB_BLOCKS`].
+        /// A copy of [`JobParameters2::TIB_BLOCKS`].
         TIB_BLOCKS("aux_fb_unk0"): u32 = 0x228,
         /// The frame.
         AUX_FB_INFO("aux_fb"): AuxFbInfo = 0x230,
-        /// The same value as [`JobParameters1::TILE_CONFIG`].
+        /// A copy of [`JobParameters1::TILE_CONFIG`].
         TILE_CONFIG("s2_unk_f8"): u64 = 0x240 | 0x248,
         /// End-of-tile program of all parts but the last.
         UNK_PARTIAL_EOT("unk_partial_store_pipeline"): EotProgram = 0x250 | 0x258,
         /// A copy of the end-of-tile program of all parts but the last.
         PARTIAL_EOT("partial_store_pipeline"): EotProgram = 0x270 | 0x278,
-        /// The same value as [`JobParameters2::ISP_BGOBJDEPTH`].
+        /// A copy of [`JobParameters2::ISP_BGOBJDEPTH`].
         ISP_BGOBJDEPTH("depth_clear_val2"): u32 = 0x290 | 0x298,
-        /// The same value as [`JobParameters2::ISP_BGOBJVALS`], without
+        /// A copy of [`JobParameters2::ISP_BGOBJVALS`], without
         /// [`JobParameters2::ISP_BGOBJVALS_LOAD`].
         ISP_BGOBJVALS("stencil_clear_val2"): u32 = 0x294 | 0x29c,
         /// Bytes of a sample in the tile buffer.
         SAMPLE_SIZE("unk_378"): u32 = 0x298 | 0x2a0,
-        /// The same value as [`JobParameters1::ISP_ZLS_PIXELS`].
+        /// A copy of [`JobParameters1::ISP_ZLS_PIXELS`].
         ISP_ZLS_PIXELS("depth_dimensions"): u64 = 0x2b0 | 0x2c0,
     }
 }
