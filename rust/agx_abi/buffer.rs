@@ -26,11 +26,11 @@ layout! {
         BLOCK_CTL("block_ctl_addr"): u64 = 0x44 | 0x40 | 0x44,
         /// One less than [`BufferInfo::PAGE_COUNT`].
         LAST_PAGE("last_page"): u32 = 0x4c | 0x48 | 0x4c,
-        /// [`BufferInfo::BLOCK_SIZE_VALUE`].
+        /// The size of a block in bytes: [`BufferInfo::BLOCK_SIZE_VALUE`].
         BLOCK_SIZE("block_size"): u32 = 0x5c | 0x58 | 0x5c,
         /// Address of the [`Counter`].
         COUNTER("counter_addr"): u64 = 0x68 | 0x64 | 0x68,
-        /// 1.
+        /// Unknown; 1.
         UNK_80("unk_80"): u32 = 0x80 | 0x7c | 0x80,
         /// Pages that there can be.
         MAX_PAGES("unk_84"): u32 = 0x84 | 0x80 | 0x84,
@@ -38,24 +38,24 @@ layout! {
         MAX_PAGES_NOMEMLESS("unk_88"): u32 = 0x88 | 0x84 | 0x88,
     }
 
-    /// How many blocks a buffer has. Shared: the host adds blocks while the firmware uses the
+    /// The number of blocks a buffer has. Shared: the host adds blocks while the firmware uses the
     /// buffer.
     pub struct BlockControl("BufferManagerBlockControl"): 0x40 {
         /// Blocks in the block list.
         TOTAL("total"): u32 = 0x00,
-        /// The same.
+        /// A copy of the total.
         WPTR("wptr"): u32 = 0x04,
-        /// 0.
+        /// Unknown; 0.
         UNK_8("unk"): u32 = 0x08,
     }
 
-    /// How many scenes a buffer was used for.
+    /// The number of scenes a buffer was used for.
     pub struct Counter("BufferManagerCounter"): 0x40 {
         /// Raised by 1 for each render.
         COUNT("count"): u32 = 0x00,
     }
 
-    /// What the firmware says of the use of a buffer.
+    /// The statistics that the firmware writes about a buffer.
     pub struct BufferStats("BufferManagerMisc"): 0x40 {
         /// Most pages that a scene has used; the firmware's.
         MAX_PAGES("gpu_0"): u32 = 0x00,
@@ -73,35 +73,35 @@ layout! {
     pub struct Scene("BufferThing"): 0x40 | 0x48 {
         /// Address of a word that the GPU writes, also where the context is a client's.
         CONTROL_WORD("unk0_addr"): Opt<u64> = - | - | 0x00,
-        /// The same again.
+        /// A second pointer to the control word.
         CONTROL_WORD_2("unk0_addr2"): Opt<u64> = - | - | 0x08,
         /// Pages of the running pass; the firmware's.
         PASS_PAGE_COUNT("unk_0+0"): u32 = 0x00 | 0x00 | 0x10,
-        /// 0.
+        /// Unknown; 0.
         UNK_4("unk_0+4"): u32 = 0x04 | 0x04 | 0x14,
-        /// 0.
+        /// Unknown; 0.
         UNK_8("unk_8"): u64 = 0x08 | 0x08 | 0x18,
-        /// 0.
+        /// Unknown; 0.
         UNK_10("unk_10"): u64 = 0x10 | 0x10 | 0x20,
         /// Address of [`USER_BUFFER_SIZE`] bytes in the client's address space.
         USER_BUFFER("unkptr_18"): u64 = 0x18 | 0x18 | 0x28,
-        /// 0.
+        /// Unknown; 0.
         UNK_20("unk_20"): u32 = 0x20 | 0x20 | 0x30,
-        /// 0.
+        /// Unknown; 0.
         UNK_28("unk_28"): Opt<u64> = - | 0x24 | 0x34,
         /// Address of the [`BufferStats`].
         STATS("bm_misc_addr"): u64 = 0x24 | 0x2c | 0x3c,
         /// Pages of all passes; the firmware's.
         TOTAL_PAGE_COUNT("unk_2c"): u32 = 0x2c | 0x34 | 0x44,
-        /// 0.
+        /// Unknown; 0.
         UNK_30("unk_30"): Opt<u64> = 0x30 | 0x38 | -,
-        /// 0.
+        /// Unknown; 0.
         UNK_38("unk_38"): Opt<u64> = 0x38 | 0x40 | -,
     }
 }
 
 impl BufferInfo {
-    /// What [`BufferInfo::BLOCK_SIZE`] holds.
+    /// The value of [`BufferInfo::BLOCK_SIZE`].
     pub const BLOCK_SIZE_VALUE: u32 = 0x2_0000;
 }
 

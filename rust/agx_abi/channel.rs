@@ -38,7 +38,7 @@ pub const FW_LOG_LEVELS: usize = 6;
 /// Priorities of the pipes, 0 being the highest.
 pub const PIPE_PRIORITIES: usize = 4;
 
-/// What a pipe does.
+/// The kind of commands that a pipe runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum PipeKind {
@@ -51,7 +51,7 @@ pub enum PipeKind {
 }
 
 impl PipeKind {
-    /// All of them, in the order of their channels.
+    /// The kinds of pipes, in the order of their channels.
     pub const ALL: [PipeKind; 3] = [PipeKind::Vertex, PipeKind::Fragment, PipeKind::Compute];
 
     /// Returns the kind with number `raw`, or `None`.
@@ -66,7 +66,7 @@ impl PipeKind {
 }
 
 layout! {
-    /// Where a channel is.
+    /// The addresses of a channel's state and ring.
     pub struct ChannelInfo("ChannelInfo"): 0x10 {
         /// Address of the state: a [`ChannelState`], or [`FwCtlState`].
         STATE("state_addr"): u64 = 0x00,
@@ -114,9 +114,9 @@ layout! {
 
     /// Answer to [`GrowTvbEvent`].
     pub struct GrowTvbAck("DC_GrowTVBAck"): 0x30 | 0x30/0x40 {
-        /// [`device_control::GROW_TVB_ACK`].
+        /// The type of the message: [`device_control::GROW_TVB_ACK`].
         KIND("msg_type"): u32 = 0x00,
-        /// 1.
+        /// Unknown; 1.
         UNK_4("unk_4"): u32 = 0x04,
         /// Slot of the buffer manager.
         BUFFER_SLOT("bm_id"): u32 = 0x08,
@@ -124,7 +124,7 @@ layout! {
         VM_SLOT("vm_id"): u32 = 0x0c,
         /// The event's counter.
         COUNTER("counter"): u32 = 0x10,
-        /// 0.
+        /// The subpipe; 0.
         SUBPIPE(""): u32 = 0x14,
         /// [`crate::init::FwStatus::HALT_COUNT`] as read.
         HALT_COUNT(""): u64 = 0x18,
@@ -132,7 +132,7 @@ layout! {
 
     /// Skip the commands of a queue up to one that failed.
     pub struct RecoverChannel(""): 0x30 | 0x30/0x40 {
-        /// [`device_control::RECOVER_CHANNEL`].
+        /// The type of the message: [`device_control::RECOVER_CHANNEL`].
         KIND(""): u32 = 0x00,
         /// A [`PipeKind`].
         PIPE(""): u32 = 0x04,
@@ -144,7 +144,7 @@ layout! {
 
     /// Power off when idle. Never sent.
     pub struct IdlePowerOff(""): 0x30 | 0x30/0x40 {
-        /// [`device_control::IDLE_POWER_OFF`].
+        /// The type of the message: [`device_control::IDLE_POWER_OFF`].
         KIND(""): u32 = 0x00,
         /// Unknown.
         VALUE(""): u32 = 0x04,
@@ -154,15 +154,15 @@ layout! {
     ///
     /// With both table indices 0xff and no context it only does the latter.
     pub struct DestroyContext("DC_DestroyContext"): 0x30 | 0x30/0x40 {
-        /// [`device_control::DESTROY_CONTEXT`].
+        /// The type of the message: [`device_control::DESTROY_CONTEXT`].
         KIND("msg_type"): u32 = 0x00,
-        /// 0.
+        /// Unknown; 0.
         UNK_4("unk_4"): u32 = 0x04,
         /// [`crate::queue::GpuContextData::UNK_23`] as read.
         UNK_23("unk_8+0"): u8 = 0x08,
-        /// 0.
+        /// Unknown; 0.
         UNK_9("unk_c"): u32 = 0x0c | 0x09,
-        /// 0.
+        /// Unknown; 0.
         UNK_D("unk_10"): u32 = 0x10 | 0x0d,
         /// [`crate::queue::GpuContextData::QUEUE_TABLE_INDEX`] as read, or 0xff.
         QUEUE_TABLE_INDEX("unk_14+0"): u8 = 0x14 | 0x11,
@@ -178,13 +178,13 @@ layout! {
     pub struct FwCtlMessage("FWCtlMsg"): 0x14 {
         /// Address of the range.
         ADDRESS("addr"): u64 = 0x00,
-        /// 0.
+        /// Unknown; 0.
         UNK_8("unk_8"): u32 = 0x08,
         /// Slot of the address space, or [`crate::uat::KERNEL_FLUSH_SLOT`].
         SLOT("context_id"): u32 = 0x0c,
         /// Number of pages.
         PAGES("unk_10"): u16 = 0x10,
-        /// [`FwCtlMessage::UNK_12_VALUE`].
+        /// Unknown; [`FwCtlMessage::UNK_12_VALUE`].
         UNK_12("unk_12"): u16 = 0x12,
     }
 
@@ -196,13 +196,13 @@ layout! {
 
     /// The GPU stopped at a fault.
     pub struct FaultEvent("FaultMsg"): 0x38 {
-        /// [`event::FAULT`].
+        /// The type of the message: [`event::FAULT`].
         KIND("msg_type"): u32 = 0x00,
     }
 
     /// Commands completed.
     pub struct FlagEvent("FlagMsg"): 0x38 {
-        /// [`event::FLAG`].
+        /// The type of the message: [`event::FLAG`].
         KIND("msg_type"): u32 = 0x00,
         /// One bit an event slot.
         FIRING("firing"): [u32; 4] = 0x04,
@@ -212,7 +212,7 @@ layout! {
 
     /// A command took too long.
     pub struct TimeoutEvent("TimeoutMsg"): 0x38 {
-        /// [`event::TIMEOUT`].
+        /// The type of the message: [`event::TIMEOUT`].
         KIND("msg_type"): u32 = 0x00,
         /// Number of halts so far.
         COUNTER("counter"): u32 = 0x04,
@@ -224,19 +224,19 @@ layout! {
 
     /// A tiled vertex buffer has to grow.
     pub struct GrowTvbEvent("GrowTVBMsg"): 0x38 {
-        /// [`event::GROW_TVB`].
+        /// The type of the message: [`event::GROW_TVB`].
         KIND("msg_type"): u32 = 0x00,
         /// Slot of the address space.
         VM_SLOT("vm_id"): u32 = 0x04,
         /// Slot of the buffer manager.
         BUFFER_SLOT("bm_id"): u32 = 0x08,
-        /// To be given back in the [`GrowTvbAck`].
+        /// The number to give back in the [`GrowTvbAck`].
         COUNTER("counter"): u32 = 0x0c,
     }
 
     /// A queue failed.
     pub struct ChannelErrorEvent("ChannelError"): 0x38 {
-        /// [`event::CHANNEL_ERROR`].
+        /// The type of the message: [`event::CHANNEL_ERROR`].
         KIND("msg_type"): u32 = 0x00,
         /// See [`channel_error`].
         ERROR(""): u32 = 0x04,
@@ -250,7 +250,7 @@ layout! {
 
     /// A line of the firmware's log. The text is in a [`FwLogPayload`].
     pub struct FwLogMessage(""): 0x38 {
-        /// [`FwLogMessage::KIND_VALUE`].
+        /// The type of the message: [`FwLogMessage::KIND_VALUE`].
         KIND(""): u32 = 0x00,
         /// Which payload of the level: 0 to [`FW_LOG_ENTRIES`] - 1.
         INDEX(""): u64 = 0x08,
@@ -259,7 +259,7 @@ layout! {
     /// Text of a line of the firmware's log. [`FW_LOG_ENTRIES`] of them for each level, the levels
     /// one behind the other.
     pub struct FwLogPayload("FWLogMsg"): 0xd8 {
-        /// [`FwLogPayload::KIND_VALUE`].
+        /// The type of the message: [`FwLogPayload::KIND_VALUE`].
         KIND("msg_type"): u32 = 0x00,
         /// Sequence number.
         SEQUENCE("seq_no"): u32 = 0x04,
@@ -271,7 +271,7 @@ layout! {
 
     /// A trace point of the firmware.
     pub struct KTraceMessage("KTraceMsg"): 0x38 {
-        /// [`KTraceMessage::KIND_VALUE`].
+        /// The type of the message: [`KTraceMessage::KIND_VALUE`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks of the 24 MHz timer.
         TIMESTAMP("timestamp"): u64 = 0x04,
@@ -289,22 +289,22 @@ layout! {
 }
 
 impl FwCtlMessage {
-    /// What [`FwCtlMessage::UNK_12`] holds.
+    /// The value of [`FwCtlMessage::UNK_12`].
     pub const UNK_12_VALUE: u16 = 2;
 }
 
 impl FwLogMessage {
-    /// What [`FwLogMessage::KIND`] holds.
+    /// The value of [`FwLogMessage::KIND`].
     pub const KIND_VALUE: u32 = 2;
 }
 
 impl FwLogPayload {
-    /// What [`FwLogPayload::KIND`] holds.
+    /// The value of [`FwLogPayload::KIND`].
     pub const KIND_VALUE: u32 = 3;
 }
 
 impl KTraceMessage {
-    /// What [`KTraceMessage::KIND`] holds.
+    /// The value of [`KTraceMessage::KIND`].
     pub const KIND_VALUE: u32 = 5;
 }
 
@@ -340,7 +340,8 @@ pub mod event {
     pub const CHANNEL_ERROR: u32 = 8;
 }
 
-/// What [`ChannelErrorEvent::ERROR`] may say. 3 has been seen as well; its meaning is not known.
+/// The known values of [`ChannelErrorEvent::ERROR`]. 3 has been seen as well; its meaning is not
+/// known.
 pub mod channel_error {
     /// An access to memory failed.
     pub const MEMORY_ERROR: u32 = 0;

@@ -23,7 +23,7 @@ pub enum Abi {
 impl Abi {
     /// Number of versions.
     pub const COUNT: usize = 5;
-    /// All versions, in the order of [`Columns`].
+    /// The versions, in the order of [`Columns`].
     pub const ALL: [Self; Self::COUNT] = [
         Self::G13V12_3,
         Self::G14V12_4,
@@ -64,7 +64,7 @@ impl Abi {
 /// version does not have the same effect: the compiler makes one call of the five, and loads each
 /// offset from a table.
 pub trait Specialised {
-    /// What the code returns.
+    /// The type that the code returns.
     type Output;
 
     /// Runs the code for version [`Abi::nth(ABI)`](Abi::nth).
@@ -117,7 +117,7 @@ impl Numbers {
 pub struct Columns([u32; Abi::COUNT]);
 
 impl Columns {
-    /// What stands in the column of a version that lacks the field or structure.
+    /// The entry in the column of a version that lacks the field or structure.
     pub(crate) const NONE: u32 = u32::MAX;
     /// Absent in all versions.
     pub const ABSENT: Self = Self([Self::NONE; Abi::COUNT]);

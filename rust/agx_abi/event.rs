@@ -15,7 +15,7 @@ use crate::Opt;
 
 /// Number of event slots.
 pub const SLOTS: usize = 128;
-/// How far the stamp values of consecutive commands are apart.
+/// The difference between the stamp values of consecutive commands.
 pub const STAMP_STEP: u32 = 0x100;
 
 /// Returns the first value of the host's stamp of a slot. The firmware's starts with 0.
@@ -37,27 +37,28 @@ layout! {
         GENERATION("submission_id"): u32 = 0x08,
         /// Commands finished so far; the firmware's.
         CUR_COUNT("cur_count"): u32 = 0x0c,
-        /// [`Notifier::UNK_10_VALUE`].
+        /// Unknown; [`Notifier::UNK_10_VALUE`].
         UNK_10("unk_10"): u32 = 0x10,
         /// Slot of the address space; the firmware's.
         VM_SLOT("vm_slot"): u32 = 0x24,
-        /// Whether a vertex queue uses it; the firmware's.
+        /// 1 if a vertex queue uses it; written by the firmware.
         HAS_VERTEX("has_ta"): u32 = 0x28,
         /// Addresses of its stamps; the firmware's.
         STAMPS_VERTEX("pstamp_ta"): [u64; 4] = 0x2c,
-        /// Whether a fragment queue uses it; the firmware's.
+        /// 1 if a fragment queue uses it; written by the firmware.
         HAS_FRAGMENT("has_3d"): u32 = 0x4c,
         /// Addresses of its stamps; the firmware's.
         STAMPS_FRAGMENT("pstamp_3d"): [u64; 4] = 0x50,
-        /// Whether a compute queue uses it; the firmware's.
+        /// 1 if a compute queue uses it; written by the firmware.
         HAS_COMPUTE("has_cp"): u32 = 0x70,
         /// Addresses of its stamps; the firmware's.
         STAMPS_COMPUTE("pstamp_cp"): [u64; 4] = 0x74,
-        /// Whether it is in the [`NotifierList`]; the firmware's.
+        /// 1 if it is in the [`NotifierList`]; written by the firmware.
         IN_LIST("in_list"): u32 = 0x94/0xa8 | 0x94,
         /// Links of the list; the firmware's.
         LIST("list_head"): [u64; 2] = 0x98/0xac | 0x98,
-        /// [`Notifier::UNK_BUF_VALUE`]. The start operations of the microsequences point here.
+        /// Unknown; [`Notifier::UNK_BUF_VALUE`]. The start operations of the microsequences point
+        /// here.
         UNK_BUF("unk_buf"): Opt<u64> = - | 0xa8,
     }
 
@@ -69,18 +70,18 @@ layout! {
 
     /// List of notifiers. Shared: the firmware does no cache maintenance on it.
     pub struct NotifierList("JobList"): 0x18 {
-        /// 0.
+        /// The first job; 0.
         FIRST("first_job"): u64 = 0x00,
         /// The list's own address: it is empty.
         LAST("last_head"): u64 = 0x08,
-        /// 0.
+        /// Unknown; 0.
         UNK_10("unkptr_10"): u64 = 0x10,
     }
 }
 
 impl Notifier {
-    /// What [`Notifier::UNK_10`] holds.
+    /// The value of [`Notifier::UNK_10`].
     pub const UNK_10_VALUE: u32 = 0x50;
-    /// What [`Notifier::UNK_BUF`] holds.
+    /// The value of [`Notifier::UNK_BUF`].
     pub const UNK_BUF_VALUE: u64 = u64::MAX;
 }

@@ -40,11 +40,11 @@ pub struct Opt<T>(PhantomData<T>);
 
 /// Type of a field: a [`Value`], or [`Opt`] of one.
 pub trait FieldType {
-    /// Its size in bytes in each version.
+    /// The size of the field in bytes in each version.
     const SIZES: Columns;
-    /// Whether it is the same in all versions.
+    /// True if it is the same in all versions.
     const IS_FIXED: bool;
-    /// Whether a version may lack it in which its structure exists.
+    /// True if a version may lack it in which its structure exists.
     const IS_OPTIONAL: bool;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What the firmware is given when it starts: [`InitData`] and what that points to.
+//! The structures that the firmware gets when it starts: [`InitData`] and what that points to.
 
 use crate::channel::{ChannelInfo, PipeKind};
 use crate::{
@@ -61,9 +61,9 @@ layout! {
         VER_INFO("ver_info"): Opt<[u16; 4]> = - | 0x00,
         /// Address of [`REGION_A_SIZE`] zero bytes.
         REGION_A("regionA_addr"): u64 = 0x00 | 0x08,
-        /// 0.
+        /// Unknown; 0.
         UNK_8("unk_8"): u32 = 0x08 | 0x10,
-        /// 0.
+        /// Unknown; 0.
         UNK_C("unk_c"): u32 = 0x0c | 0x14,
         /// Address of the [`RuntimePointers`].
         RUNTIME_POINTERS("regionB_addr"): u64 = 0x10 | 0x18,
@@ -73,7 +73,7 @@ layout! {
         FW_STATUS("fw_status_addr"): u64 = 0x20 | 0x28,
         /// Bytes of a page.
         UAT_PAGE_SIZE("uat_page_size"): u16 = 0x28 | 0x30,
-        /// Its logarithm.
+        /// The logarithm of the page size.
         UAT_PAGE_BITS("uat_page_bits"): u8 = 0x2a | 0x32,
         /// Levels of the page tables.
         UAT_LEVELS("uat_num_levels"): u8 = 0x2b | 0x33,
@@ -85,19 +85,19 @@ layout! {
 
     /// A level of the page tables.
     pub struct UatLevelInfo("UatLevelInfo"): 0x20 {
-        /// 8.
+        /// Unknown; 8.
         UNK_0("unk_3"): u8 = 0x00,
-        /// 14.
+        /// Unknown; 14.
         UNK_1("unk_1"): u8 = 0x01,
-        /// 14.
+        /// Unknown; 14.
         UNK_2("unk_2"): u8 = 0x02,
         /// First bit of the index in an address.
         INDEX_SHIFT("index_shift"): u8 = 0x03,
         /// Entries of a table.
         ENTRIES("num_entries"): u16 = 0x04,
-        /// 0x4000.
+        /// Unknown; 0x4000.
         UNK_6("unk_4"): u16 = 0x06,
-        /// 1.
+        /// Unknown; 1.
         UNK_8("unk_8"): u64 = 0x08,
         /// Bits of an entry that are an address.
         PHYS_MASK("phys_mask"): u64 = 0x10,
@@ -105,7 +105,7 @@ layout! {
         INDEX_MASK("index_mask"): u64 = 0x18,
     }
 
-    /// Where everything is.
+    /// The addresses of everything that firmware and host share.
     pub struct RuntimePointers("InitData_RegionB"): 0x6bc0 | 0x6bc0 | 0xb3b0 {
         /// The channels of the pipes: see [`RuntimePointers::pipe`].
         PIPES(""): [ChannelInfo; 12] = 0x000,
@@ -133,7 +133,7 @@ layout! {
         UNK_198("unkptr_198"): u64 = 0x198,
         /// Address of the [`crate::hwdata::HwDataB`].
         HWDATA_B("hwdata_b_addr"): u64 = 0x1a0,
-        /// The same again.
+        /// Address of the [`crate::hwdata::HwDataB`], again.
         HWDATA_B_2("hwdata_b_addr2"): u64 = 0x1a8,
         /// Address of the [`crate::channel::FwLogPayload`]s.
         FW_LOG_PAYLOADS("fwlog_ring2"): u64 = 0x1b0,
@@ -145,15 +145,15 @@ layout! {
         UNK_1C8("unkptr_1c8"): Opt<u64> = 0x1c8 | 0x1c8 | -,
         /// Address of the control page of the buffer managers, for the GPU.
         BUFFER_MGR_CTL_GPU("buffer_mgr_ctl_gpu_addr"): u64 = 0x214 | 0x214 | 0x204,
-        /// The same for the firmware.
+        /// Address of the control page of the buffer managers, for the firmware.
         BUFFER_MGR_CTL_FW("buffer_mgr_ctl_addr"): u64 = 0x21c | 0x21c | 0x20c,
-        /// Whether the GPU is idle; the firmware's.
+        /// 1 if the GPU is idle; written by the firmware.
         GPU_IDLE("gpu_idle"): u32 = 0x6a84 | 0x6a84 | 0x6a74,
-        /// [`RuntimePointers::UNK_6B38_VALUE`].
+        /// Unknown; [`RuntimePointers::UNK_6B38_VALUE`].
         UNK_6B38("unk_6b38"): u32 = 0x6b38 | 0x6b38 | 0xb328,
     }
 
-    /// What firmware and host tell each other about halts, one line of 16 bytes for each word.
+    /// The words by which firmware and host agree about halts, one line of 16 bytes for each word.
     pub struct FwStatus("InitData_FWStatus"): 0x80 {
         /// The firmware control channel.
         FW_CTL("fwctl_channel"): ChannelInfo = 0x00,
@@ -224,7 +224,7 @@ impl UatLevelInfo {
 }
 
 impl RuntimePointers {
-    /// What [`RuntimePointers::UNK_6B38`] holds.
+    /// The value of [`RuntimePointers::UNK_6B38`].
     pub const UNK_6B38_VALUE: u32 = 0xff;
 
     /// Returns the index in [`RuntimePointers::PIPES`] for work of `kind` at `priority`, 0 being

@@ -10,7 +10,7 @@ use crate::{
     value::Value, //
 };
 
-/// What the declaration of a field says.
+/// The declaration of a field, as data.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldInfo {
     /// The name of the constant.
@@ -21,9 +21,9 @@ pub struct FieldInfo {
     pub offsets: Columns,
     /// Size in each version, in bytes.
     pub sizes: Columns,
-    /// Whether a version may lack it in which the structure exists.
+    /// True if a version may lack it in which the structure exists.
     pub is_optional: bool,
-    /// Whether all that is in it is the same in all versions.
+    /// True if all that is in it is the same in all versions.
     pub is_fixed: bool,
 }
 
@@ -38,11 +38,11 @@ impl FieldInfo {
 
 /// A structure that was declared by `layout!`.
 pub trait Layout: Value {
-    /// Its name.
+    /// The name of the structure.
     const NAME: &'static str;
     /// The name of m1n1's structure; empty where there is none.
     const TABLE: &'static str;
-    /// All its fields, ascending.
+    /// The fields of the structure, ascending.
     const FIELDS: &'static [FieldInfo];
 
     /// Returns the structure in `bytes`, which have it as version `abi` does.

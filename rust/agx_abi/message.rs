@@ -26,7 +26,7 @@ pub const TYPE_FW_CTL_DOORBELL: u16 = 0x84;
 /// Type, doorbell: halt [?]. Never sent.
 pub const TYPE_HALT: u16 = 0x85;
 
-/// How much of an address fits in a message.
+/// The number of bits of an address that fit in a message.
 const ADDRESS_BITS: u32 = 44;
 
 /// Wakes the firmware. No channel is behind it.

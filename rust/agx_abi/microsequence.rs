@@ -34,7 +34,7 @@ pub const ATTACHMENT_LINE: u64 = 128;
 layout! {
     /// Starts a compute command.
     pub struct StartCompute("StartComputeCmd"): 0x154 | 0x16c | 0x174 {
-        /// [`StartCompute::HEADER_VALUE`].
+        /// The header of the operation: [`StartCompute::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x000,
         /// Address of [`crate::compute::RunCompute::UNK_POINTEE`].
         UNK_POINTER("unk_buf_addr"): u64 = 0x004,
@@ -48,27 +48,27 @@ layout! {
         QUEUE("cmdqueue_ptr"): u64 = 0x01c | 0x01c | 0x024,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x024 | 0x024 | 0x02c,
-        /// 1.
+        /// Unknown; 1.
         UNK_28("unk_28"): u32 = 0x028 | 0x028 | 0x030,
         /// Number of the user queue.
         EVENT_GENERATION("counter1"): u32 = 0x02c | 0x02c | 0x034,
         /// Running number of the command in its queue.
         EVENT_SEQ("counter2"): u64 = 0x030 | 0x030 | 0x038,
-        /// 0.
+        /// Unknown; 0.
         UNK_38("unk_38"): u32 = 0x038 | 0x038 | 0x040,
         /// Address of [`crate::compute::RunCompute::JOB_PARAMS2`].
         JOB_PARAMS2("computeinfo2_addr"): u64 = 0x03c | 0x03c | 0x044,
-        /// 0.
+        /// Unknown; 0.
         UNK_44("unk_44"): u32 = 0x044 | 0x044 | 0x04c,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x048 | 0x048 | 0x050,
         /// Memory that the command writes.
         ATTACHMENTS("attachments"): [Attachment; 16] = 0x04c | 0x04c | 0x054,
-        /// How many of them there are.
+        /// The number of attachments.
         ATTACHMENT_COUNT("num_attachments"): u32 = 0x14c | 0x14c | 0x154,
         /// Address of [`crate::compute::RunCompute::UNK_FLAG`].
         UNK_FLAG("unk_flag_addr"): Opt<u64> = - | 0x154 | 0x15c,
-        /// The same as [`crate::compute::RunCompute::COUNTER`].
+        /// A copy of [`crate::compute::RunCompute::COUNTER`].
         COUNTER("counter"): Opt<u64> = - | 0x15c | 0x164,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
         NOTIFIER_BUF("event_ctrl_buf_addr"): Opt<u64> = - | 0x164 | 0x16c,
@@ -76,13 +76,13 @@ layout! {
 
     /// Memory that a command writes: a hint.
     pub struct Attachment("Attachment"): 0x10 {
-        /// Its address.
+        /// The address of the attachment.
         ADDRESS("address"): u64 = 0x00,
-        /// Its size in units of [`ATTACHMENT_LINE`].
+        /// The size of the attachment in units of [`ATTACHMENT_LINE`].
         LINES("size"): u32 = 0x08,
-        /// [`Attachment::UNK_C_VALUE`].
+        /// Unknown; [`Attachment::UNK_C_VALUE`].
         UNK_C("unk_c"): u16 = 0x0c,
-        /// [`Attachment::UNK_E_VALUE`].
+        /// Unknown; [`Attachment::UNK_E_VALUE`].
         UNK_E("unk_e"): u16 = 0x0e,
     }
 
@@ -103,9 +103,9 @@ layout! {
         /// Address of [`crate::compute::RunCompute::CONTEXT_STORE_REQ`], or of the command's
         /// `UNK_TS`.
         UNK_TS("unk_ts_addr"): Opt<u64> = - | 0x2c,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x2c | 0x34,
-        /// 0.
+        /// Unknown; 0.
         UNK_30("unk_30"): u32 = 0x30 | 0x38,
     }
 
@@ -117,7 +117,7 @@ layout! {
 
     /// Finishes a compute command.
     pub struct FinalizeCompute("FinalizeComputeCmd"): 0x64/0x6c | 0x7c {
-        /// [`FinalizeCompute::HEADER_VALUE`].
+        /// The header of the operation: [`FinalizeCompute::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x00,
         /// As in [`StartCompute::STATS`].
         STATS("unkptr_4"): u64 = 0x04,
@@ -127,13 +127,13 @@ layout! {
         VM_SLOT("context_id"): u32 = 0x14,
         /// Address of [`crate::compute::RunCompute::JOB_PARAMS2`].
         JOB_PARAMS2("computeinfo2_addr"): u64 = 0x1c | 0x18,
-        /// 0.
+        /// Unknown; 0.
         UNK_24("unk_24"): u32 = 0x24 | 0x20,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x28 | 0x24,
         /// Address of the firmware's stamp.
         FW_STAMP("stamp"): u64 = 0x2c | 0x28,
-        /// What to write there.
+        /// The value to write to the stamps.
         STAMP_VALUE("stamp_value"): u32 = 0x34 | 0x30,
         /// Distance from here to the start operation in bytes: where the firmware goes on with a
         /// command that it had put aside.
@@ -146,31 +146,31 @@ layout! {
 
     /// Ends a microsequence: the host's stamp is written.
     pub struct RetireStamp("EndCmd"): 0x4 {
-        /// [`RetireStamp::HEADER_VALUE`].
+        /// The header of the operation: [`RetireStamp::HEADER_VALUE`].
         HEADER(""): u32 = 0x00,
     }
 }
 
 impl StartCompute {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x29;
-    /// What [`StartCompute::HEADER`] holds.
+    /// The value of [`StartCompute::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE;
 }
 
 impl Attachment {
-    /// What [`Attachment::UNK_C`] holds.
+    /// The value of [`Attachment::UNK_C`].
     pub const UNK_C_VALUE: u16 = 0x17;
-    /// What [`Attachment::UNK_E`] holds.
+    /// The value of [`Attachment::UNK_E`].
     pub const UNK_E_VALUE: u16 = 1;
 }
 
 impl Timestamp {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x19;
-    /// What [`Timestamp::HEADER`] holds for the time at the start.
+    /// The value of [`Timestamp::HEADER`] for the time at the start.
     pub const HEADER_START: u32 = Self::OPCODE | 0x8000_0000;
-    /// What [`Timestamp::HEADER`] holds for the time at the end.
+    /// The value of [`Timestamp::HEADER`] for the time at the end.
     pub const HEADER_END: u32 = Self::OPCODE;
 }
 
@@ -193,15 +193,15 @@ impl WaitForIdle {
 }
 
 impl FinalizeCompute {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x2a;
-    /// What [`FinalizeCompute::HEADER`] holds.
+    /// The value of [`FinalizeCompute::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE;
 }
 
 impl RetireStamp {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x18;
-    /// What [`RetireStamp::HEADER`] holds.
+    /// The value of [`RetireStamp::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE | 0x4000_0000;
 }

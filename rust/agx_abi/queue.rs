@@ -12,7 +12,7 @@ use crate::Opt;
 pub const RING_ENTRIES: u32 = 0x500;
 /// Size of the buffer at [`QueueInfo::GPU_BUF`].
 pub const GPU_BUF_SIZE: usize = 0x2c18;
-/// How many commands of a queue may be unfinished.
+/// The number of commands of a queue that may be unfinished.
 pub const MAX_IN_FLIGHT: u32 = 127;
 
 /// Tag of the vertex half of a render.
@@ -43,19 +43,19 @@ layout! {
         EVENT_SLOT("event_id"): i32 = 0x2c,
         /// See [`Priority`].
         PRIORITY(""): Priority = 0x30,
-        /// -1.
+        /// Unknown; -1.
         UNK_4C("unk_4c"): i32 = 0x4c,
         /// Number of the user queue.
         UUID("uuid"): u32 = 0x50,
-        /// -1.
+        /// Unknown; -1.
         UNK_54("unk_54"): i32 = 0x54,
-        /// 0.
+        /// Unknown; 0.
         UNK_58("unk_58"): u64 = 0x58,
         /// The firmware's.
         BUSY("busy"): u32 = 0x60,
-        /// 0.
+        /// Unknown; 0.
         UNK_84(""): Opt<u32> = - | 0x84 | -,
-        /// Whether it has commands; the firmware's.
+        /// 1 if it has commands; written by the firmware.
         HAS_COMMANDS("has_commands"): u32 = 0x84 | 0x88 | 0x84,
         /// The firmware's.
         ERROR_COUNT(""): u32 = 0x88 | 0x8c | 0x88,
@@ -63,13 +63,13 @@ layout! {
         IN_FLIGHT("inflight_commands"): u32 = 0x98 | 0x9c | 0x98,
         /// Address of the [`GpuContextData`].
         CONTEXT("gpu_context_addr"): u64 = 0xa0 | 0xa4 | 0xa0,
-        /// 0.
+        /// Unknown; 0.
         UNK_A8("unk_a8"): u64 = 0xa8 | 0xac | 0xa8,
-        /// 0.
+        /// Unknown; 0.
         UNK_B0("unk_b0"): Opt<u32> = - | 0xb4 | -,
     }
 
-    /// What a queue's priority means to the firmware: see [`Priority::new`].
+    /// The priority of a queue in the firmware's terms: see [`Priority::new`].
     pub struct Priority(""): 0x1c {
         /// Index of the priority.
         P0(""): u32 = 0x00,
@@ -109,17 +109,17 @@ layout! {
         PID_TABLE_INDEX("pid_table_index"): u8 = 0x01,
         /// Unknown; goes into [`crate::channel::DestroyContext`].
         UNK_4(""): u8 = 0x04,
-        /// 1.
+        /// Unknown; 1.
         UNK_5("unk_5"): u8 = 0x05,
-        /// 0xff.
+        /// Unknown; 0xff.
         UNK_1E("unk_1e"): u8 = 0x1e,
-        /// 2.
+        /// Unknown; 2.
         UNK_23("unk_23"): u8 = 0x23,
     }
 
     /// Command: wait until a stamp of another queue reaches a value.
     pub struct Barrier("WorkCommandBarrier"): 0x40 {
-        /// [`Barrier::TAG_VALUE`].
+        /// The tag of the command: [`Barrier::TAG_VALUE`].
         TAG("magic"): u32 = 0x00,
         /// Address of the other queue's firmware stamp.
         WAIT_STAMP("stamp_addr"): u64 = 0x04,
@@ -131,7 +131,7 @@ layout! {
         STAMP_SELF("stamp_self"): u32 = 0x14,
         /// [`Barrier::UUID_EXPLICIT`] or 0.
         UUID("uuid"): u32 = 0x18,
-        /// 0.
+        /// The flag for an external barrier; 0.
         EXTERNAL("unk"): u32 = 0x1c,
         /// 0 from vertex to fragment of one render, 1 explicit.
         INTERNAL_TYPE(""): u32 = 0x20,
@@ -139,13 +139,13 @@ layout! {
 
     /// Command: take over a buffer manager's new pages.
     pub struct InitBuffer("WorkCommandInitBM"): 0x20 {
-        /// [`InitBuffer::TAG_VALUE`].
+        /// The tag of the command: [`InitBuffer::TAG_VALUE`].
         TAG("magic"): u32 = 0x00,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x04,
         /// Slot of the buffer manager.
         BUFFER_SLOT("buffer_mgr_slot"): u32 = 0x08,
-        /// 0.
+        /// Unknown; 0.
         UNK_C("unk_c"): u32 = 0x0c,
         /// Number of blocks.
         BLOCK_COUNT("unk_10"): u32 = 0x10,
@@ -197,15 +197,15 @@ impl Priority {
 }
 
 impl Barrier {
-    /// What [`Barrier::TAG`] holds.
+    /// The value of [`Barrier::TAG`].
     pub const TAG_VALUE: u32 = 4;
-    /// What [`Barrier::UUID`] holds in a barrier that a client asked for.
+    /// The value of [`Barrier::UUID`] in a barrier that a client asked for.
     pub const UUID_EXPLICIT: u32 = 0xffff_bbbb;
-    /// What [`Barrier::INTERNAL_TYPE`] holds in a barrier that a client asked for.
+    /// The value of [`Barrier::INTERNAL_TYPE`] in a barrier that a client asked for.
     pub const INTERNAL_TYPE_EXPLICIT: u32 = 1;
 }
 
 impl InitBuffer {
-    /// What [`InitBuffer::TAG`] holds.
+    /// The value of [`InitBuffer::TAG`].
     pub const TAG_VALUE: u32 = 6;
 }

@@ -13,11 +13,11 @@ layout! {
     pub struct RegisterEntry("RegisterDefinition"): 0xc {
         /// Number of the register.
         NUMBER("number"): u32 = 0x0,
-        /// What it is given.
+        /// The value that is written to the register.
         VALUE("data"): u64 = 0x4,
     }
 
-    /// What is known of a list of registers.
+    /// The address and the length of a list of registers.
     pub struct RegisterInfo(""): 0x10 {
         /// Address of the list.
         ADDRESS("registers_addr"): u64 = 0x0,
@@ -25,7 +25,7 @@ layout! {
         COUNT("register_count"): u16 = 0x8,
         /// Their bytes.
         LENGTH("registers_length"): u16 = 0xa,
-        /// 0.
+        /// Unknown; 0.
         UNK_C(""): u32 = 0xc,
     }
 }
@@ -84,16 +84,16 @@ pub mod compute {
     pub const USC_EXEC_BASE: Register = Register::one(0x1_0071);
     /// Helper program.
     pub const HELPER_BINARY: Register = Register::one(0x1_1841);
-    /// Its argument.
+    /// The argument of the helper program.
     pub const HELPER_DATA: Register = Register::one(0x1_1849);
-    /// Its configuration.
+    /// The configuration of the helper program.
     pub const HELPER_CFG: Register = Register::one(0x1_1f81);
-    /// [`UNK_1A440_VALUE`].
+    /// Unknown; [`UNK_1A440_VALUE`].
     pub const UNK_1A440: Register = Register::one(0x1_a440);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_12091: Register = Register::one(0x1_2091);
 
-    /// What [`UNK_1A440`] holds, and [`crate::compute::JobParameters2::UNK_54`].
+    /// The value of [`UNK_1A440`], and [`crate::compute::JobParameters2::UNK_54`].
     pub const UNK_1A440_VALUE: u32 = 0x2_4201;
 }
 
@@ -101,7 +101,7 @@ pub mod compute {
 pub mod vertex {
     use super::Register;
 
-    /// [`crate::vertex::JobParameters1::UNK_0_VALUE`].
+    /// Unknown; [`crate::vertex::JobParameters1::UNK_0_VALUE`].
     pub const UNK_10141: Register = Register::one(0x1_0141);
     /// Address of the tile map.
     pub const TVB_TILEMAP: Register = Register::two(0x1_c039, 0x1_c9c8);
@@ -111,9 +111,9 @@ pub mod vertex {
     pub const TPC: Register = Register::one(0x1_c0a1);
     /// Address of the heap's metadata, with [`crate::vertex::JobParameters1::TVB_HEAPMETA_TAG`].
     pub const TVB_HEAPMETA: Register = Register::two(0x1_c031, 0x1_c9c0);
-    /// [`crate::vertex::JobParameters1::IOGPU_UNK_54_VALUE`].
+    /// Unknown; [`crate::vertex::JobParameters1::IOGPU_UNK_54_VALUE`].
     pub const IOGPU_UNK_54: Register = Register::one(0x1_c051);
-    /// 1.
+    /// Unknown; 1.
     pub const IOGPU_UNK_56: Register = Register::one(0x1_c061);
     /// See [`crate::tiling::Tiling::utile_config`].
     pub const UTILE_CONFIG: Register = Register::one(0x1_0149);
@@ -123,15 +123,15 @@ pub mod vertex {
     pub const PREEMPT1: Register = Register::two(0x1_0111, 0x1_c9b0);
     /// Second part of the preemption buffer.
     pub const PREEMPT2: Register = Register::two(0x1_0119, 0x1_c9b8);
-    /// 1.
+    /// Unknown; 1.
     pub const UNK_1C958: Register = Register::one(0x1_c958);
     /// Third part of the preemption buffer, with [`crate::vertex::JobParameters1::PREEMPT3_TAG`].
     pub const PREEMPT3: Register = Register::one(0x1_c950);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C930: Register = Register::one(0x1_c930);
     /// Start of the control stream.
     pub const VDM_CTRL_STREAM_BASE: Register = Register::one(0x1_c880);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C898: Register = Register::one(0x1_c898);
     /// Address of the clusters' second metadata.
     pub const TVB_CLUSTER_META2: Register = Register::one(0x1_c948);
@@ -139,7 +139,7 @@ pub mod vertex {
     pub const TVB_CLUSTER_META3: Register = Register::one(0x1_c888);
     /// A constant of the chip, see [`crate::vertex::JobParameters1::TILING_CONTROL_NO_CLUSTERING`].
     pub const TILING_CONTROL: Register = Register::one(0x1_c890);
-    /// [`TILING_CONTROL_2_VALUE`].
+    /// The second control word of tiling: [`TILING_CONTROL_2_VALUE`].
     pub const TILING_CONTROL_2: Register = Register::one(0x1_c918);
     /// Address of the layers' metadata.
     pub const TVB_LAYERMETA: Register = Register::two(0x1_c079, 0x1_c9d8);
@@ -147,35 +147,35 @@ pub mod vertex {
     pub const TVB_CLUSTER_LAYERMETA: Register = Register::two(0x1_c089, 0x1_c9e0);
     /// Address of the clusters' fourth metadata, without a tag.
     pub const TVB_CLUSTER_META4: Register = Register::two(0x1_6c41, 0x1_ca40);
-    /// [`UNK_1C9A8_VALUE`].
+    /// Unknown; [`UNK_1C9A8_VALUE`].
     pub const UNK_1C9A8: Register = Register::one(0x1_c9a8);
     /// Address of the clusters' first metadata, without the stride of its layers.
     pub const TVB_CLUSTER_META1: Register = Register::one(0x1_c920);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_10151: Register = Register::one(0x1_0151);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C199: Register = Register::one(0x1_c199);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C1A1: Register = Register::one(0x1_c1a1);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C1A9: Register = Register::one(0x1_c1a9);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C1B1: Register = Register::one(0x1_c1b1);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_1C1B9: Register = Register::one(0x1_c1b9);
     /// Base address of the shaders.
     pub const USC_EXEC_BASE: Register = Register::one(0x1_0061);
     /// Helper program.
     pub const HELPER_BINARY: Register = Register::one(0x1_1801);
-    /// Its argument.
+    /// The argument of the helper program.
     pub const HELPER_DATA: Register = Register::one(0x1_1809);
-    /// Its configuration.
+    /// The configuration of the helper program.
     pub const HELPER_CFG: Register = Register::one(0x1_1f71);
     /// Size of a macrotile's part of the tile map in words.
     pub const RGN_SIZE: Register = Register::two(0x1_c0b1, 0x1_c850);
-    /// [`crate::vertex::TilingParameters::UNK_4_VALUE`].
+    /// Unknown; [`crate::vertex::TilingParameters::UNK_4_VALUE`].
     pub const UNK_10131: Register = Register::one(0x1_0131);
-    /// What the client wants of the primitive processor.
+    /// The client's control word of the primitive processor.
     pub const PPP_CTRL: Register = Register::one(0x1_0121);
     /// See [`ppp_screen`].
     pub const PPP_SCREEN: Register = Register::one(0x1_0129);
@@ -189,18 +189,18 @@ pub mod vertex {
     pub const TILES_PER_MTILE: Register = Register::one(0x1_c081);
     /// Size of a macrotile's part of the tile pointer cache in words.
     pub const TPC_STRIDE: Register = Register::one(0x1_c0a9);
-    /// [`crate::vertex::TilingParameters::UNK_24_VALUE`].
+    /// Unknown; [`crate::vertex::TilingParameters::UNK_24_VALUE`].
     pub const UNK_10171: Register = Register::one(0x1_0171);
     /// See [`crate::tiling::Tiling::render_target_max`].
     pub const RENDER_TARGET_MAX: Register = Register::one(0x1_0169);
-    /// [`crate::vertex::JobParameters1::UNK_118_VALUE`].
+    /// Unknown; [`crate::vertex::JobParameters1::UNK_118_VALUE`].
     pub const UNK_12099: Register = Register::one(0x1_2099);
-    /// The same, of which only [`RENDER_TARGET_MAX_MASK`].
+    /// The bits [`RENDER_TARGET_MAX_MASK`] of [`RENDER_TARGET_MAX`].
     pub const RENDER_TARGET_MAX_PART: Register = Register::one(0x1_c9e8);
 
-    /// What [`TILING_CONTROL_2`] holds.
+    /// The value of [`TILING_CONTROL_2`].
     pub const TILING_CONTROL_2_VALUE: u64 = 4;
-    /// What [`UNK_1C9A8`] holds.
+    /// The value of [`UNK_1C9A8`].
     pub const UNK_1C9A8_VALUE: u64 = 0x1c;
     /// Bits of [`RENDER_TARGET_MAX`] that [`RENDER_TARGET_MAX_PART`] has as well.
     pub const RENDER_TARGET_MAX_MASK: u32 = 0x4fff;
@@ -215,29 +215,29 @@ pub mod vertex {
 pub mod fragment {
     use super::Register;
 
-    /// 1.
+    /// Unknown; 1.
     pub const UNK_1739: Register = Register::one(0x1739);
     /// See [`crate::tiling::Tiling::utile_config`].
     pub const UTILE_CONFIG: Register = Register::one(0x1_0009);
-    /// What registers and resources the end-of-tile program needs.
+    /// The registers and resources that the end-of-tile program needs.
     pub const EOT_RSRC_SPEC: Register = Register::one(0x1_5379);
-    /// Where it is.
+    /// The address of the end-of-tile program.
     pub const EOT_USC: Register = Register::one(0x1_5381);
-    /// What registers and resources the background program needs.
+    /// The registers and resources that the background program needs.
     pub const BG_RSRC_SPEC: Register = Register::one(0x1_5369);
-    /// Where it is.
+    /// The address of the background program.
     pub const BG_USC: Register = Register::one(0x1_5371);
-    /// When triangles are merged.
+    /// The horizontal limit to the merging of triangles.
     pub const ISP_MERGE_UPPER_X: Register = Register::one(0x1_5131);
-    /// When triangles are merged.
+    /// The vertical limit to the merging of triangles.
     pub const ISP_MERGE_UPPER_Y: Register = Register::one(0x1_5139);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_100A1: Register = Register::one(0x1_00a1);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15069: Register = Register::one(0x1_5069);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15071: Register = Register::one(0x1_5071);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_16058: Register = Register::one(0x1_6058);
     /// Positions of the samples.
     pub const PPP_MULTISAMPLECTL: Register = Register::one(0x1_0019);
@@ -255,7 +255,7 @@ pub mod fragment {
     pub const ISP_CTL: Register = Register::one(0x1_5021);
     /// Width, and from bit 32 up height, in pixels.
     pub const FRAME_SIZE: Register = Register::one(0x1_5211);
-    /// [`crate::fragment::AuxFbInfo::UNK_10_VALUE`].
+    /// Unknown; [`crate::fragment::AuxFbInfo::UNK_10_VALUE`].
     pub const UNK_15049: Register = Register::one(0x1_5049);
     /// See [`crate::tiling::Tiling::tib_blocks`].
     pub const TIB_BLOCKS: Register = Register::one(0x1_0051);
@@ -267,11 +267,11 @@ pub mod fragment {
     pub const ISP_BGOBJVALS: Register = Register::one(0x1_5309);
     /// Counters of the occlusion queries.
     pub const ISP_OCLQRY_BASE: Register = Register::one(0x1_5311);
-    /// What of depth and stencil is loaded and stored, and how.
+    /// The control word of loading and storing depth and stencil.
     pub const ZLS_CTRL: Register = Register::one(0x1_5319);
-    /// [`crate::fragment::GENERATION_WORD`].
+    /// Unknown; [`crate::fragment::GENERATION_WORD`].
     pub const UNK_15349: Register = Register::one(0x1_5349);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15351: Register = Register::one(0x1_5351);
     /// Depth to load.
     pub const Z_LOAD: Register = Register::one(0x1_5329);
@@ -281,13 +281,13 @@ pub mod fragment {
     pub const S_LOAD: Register = Register::one(0x1_5339);
     /// Stencil to store.
     pub const S_STORE: Register = Register::one(0x1_5341);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15231: Register = Register::one(0x1_5231);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15221: Register = Register::one(0x1_5221);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15239: Register = Register::one(0x1_5239);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15229: Register = Register::one(0x1_5229);
     /// Distance of its layers.
     pub const Z_LOAD_STRIDE: Register = Register::one(0x1_5401);
@@ -321,29 +321,29 @@ pub mod fragment {
     pub const MTILE_STRIDE: Register = Register::one(0x1_6431);
     /// See [`crate::fragment::JobParameters1::tile_config`].
     pub const TILE_CONFIG: Register = Register::one(0x1_0039);
-    /// 0.
+    /// The origin of the render; 0.
     pub const ISP_RENDER_ORIGIN: Register = Register::one(0x1_6451);
     /// Helper program.
     pub const HELPER_BINARY: Register = Register::one(0x1_1821);
-    /// Its argument.
+    /// The argument of the helper program.
     pub const HELPER_DATA: Register = Register::one(0x1_1829);
-    /// Its configuration.
+    /// The configuration of the helper program.
     pub const HELPER_CFG: Register = Register::one(0x1_1f79);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_15359: Register = Register::one(0x1_5359);
     /// Base address of the shaders.
     pub const USC_EXEC_BASE: Register = Register::one(0x1_0069);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_16020: Register = Register::one(0x1_6020);
     /// Address of [`crate::buffer::AUX_FB_SIZE`] bytes.
     pub const AUX_FB: Register = Register::two(0x1_6461, 0x1_6090);
-    /// [`crate::fragment::JobParameters1::UNK_158_VALUE`].
+    /// Unknown; [`crate::fragment::JobParameters1::UNK_158_VALUE`].
     pub const UNK_120A1: Register = Register::one(0x1_20a1);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_160A8: Register = Register::one(0x1_60a8);
     /// See [`crate::tiling::Tiling::fragment_tile_config`].
     pub const FRG_TILE_CONFIG: Register = Register::one(0x1_6068);
-    /// 0.
+    /// Unknown; 0.
     pub const UNK_160B8: Register = Register::one(0x1_60b8);
 
     /// Returns what [`ISP_MTILE_SIZE`] holds.

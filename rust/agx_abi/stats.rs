@@ -22,21 +22,21 @@ pub const FW_BUSY: u32 = 0x0c;
 layout! {
     /// Any message of the statistics channel.
     pub struct StatsMessage(""): 0x30 | 0x40 {
-        /// Its type.
+        /// The type of the message.
         KIND(""): u32 = 0x00,
     }
 
     /// Power that the GPU draws.
     pub struct Power("StatsMsg_Power"): 0x30 | 0x40 {
-        /// [`POWER`].
+        /// The type of the message: [`POWER`].
         KIND("msg_type"): u32 = 0x00,
-        /// In units of 1/8192 mW.
+        /// The power in units of 1/8192 mW.
         POWER("power"): u64 = 0x1c,
     }
 
     /// The GPU was powered on.
     pub struct PowerOn("StatsMsg_PowerOn"): 0x30 | 0x40 {
-        /// [`POWER_ON`].
+        /// The type of the message: [`POWER_ON`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks that it was off.
         OFF_TICKS("power_off_ticks"): u64 = 0x04,
@@ -44,17 +44,17 @@ layout! {
 
     /// The GPU was powered off.
     pub struct PowerOff("StatsMsg_PowerOff"): 0x30 | 0x40 {
-        /// [`POWER_OFF`].
+        /// The type of the message: [`POWER_OFF`].
         KIND("msg_type"): u32 = 0x00,
         /// Ticks that it was on.
         ON_TICKS("power_on_ticks"): u64 = 0x04,
     }
 
-    /// How busy the GPU was.
+    /// The utilisation of the GPU in a period.
     pub struct Utilisation("StatsMsg_Util"): 0x30 | 0x40 {
-        /// [`UTILISATION`].
+        /// The type of the message: [`UTILISATION`].
         KIND("msg_type"): u32 = 0x00,
-        /// Ticks.
+        /// The time in ticks.
         TIMESTAMP("timestamp"): u64 = 0x04,
         /// Per cent.
         UTIL1("util1"): u32 = 0x0c,
@@ -68,7 +68,7 @@ layout! {
 
     /// Power over a longer time.
     pub struct AveragePower("StatsMsg_AvgPower"): 0x30 | 0x40 {
-        /// [`AVERAGE_POWER`].
+        /// The type of the message: [`AVERAGE_POWER`].
         KIND("msg_type"): u32 = 0x00,
         /// Time that the GPU was active, in 1/100 s.
         ACTIVE_CS("active_cs"): u64 = 0x04,
@@ -78,39 +78,39 @@ layout! {
 
     /// Temperature: `RAW / SCALE / 64` °C.
     pub struct Temperature("StatsMsg_Temp"): 0x30 | 0x40 {
-        /// [`TEMPERATURE`].
+        /// The type of the message: [`TEMPERATURE`].
         KIND("msg_type"): u32 = 0x00,
-        /// Sum.
+        /// The sum of the readings.
         RAW("raw_value"): u32 = 0x0c,
-        /// Divisor.
+        /// The divisor of the sum.
         SCALE("scale"): u32 = 0x10,
-        /// Lowest.
+        /// The lowest temperature.
         MIN("tmin"): u32 = 0x14,
-        /// Highest.
+        /// The highest temperature.
         MAX("tmax"): u32 = 0x18,
     }
 
-    /// What the power management is at.
+    /// The state of the power management.
     pub struct PowerState("StatsMsg_PowerState"): 0x30 | 0x40 {
-        /// [`POWER_STATE`].
+        /// The type of the message: [`POWER_STATE`].
         KIND("msg_type"): u32 = 0x00,
-        /// Ticks.
+        /// The time in ticks.
         TIMESTAMP("timestamp"): u64 = 0x04,
         /// Ticks when it was last busy.
         LAST_BUSY("last_busy_ts"): u64 = 0x0c,
-        /// Whether it is active.
+        /// 1 if the GPU is active.
         ACTIVE("active"): u32 = 0x14,
-        /// Whether it is off.
+        /// 1 if the GPU is off.
         POWEROFF("poweroff"): u32 = 0x18,
         /// Performance state.
         PSTATE("pstate"): u32 = 0x20,
     }
 
-    /// Whether the firmware is busy.
+    /// The report whether the firmware is busy.
     pub struct FwBusy("StatsMsg_FWBusy"): 0x30 | 0x40 {
-        /// [`FW_BUSY`].
+        /// The type of the message: [`FW_BUSY`].
         KIND("msg_type"): u32 = 0x00,
-        /// Ticks.
+        /// The time in ticks.
         TIMESTAMP("timestamp"): u64 = 0x04,
         /// 0 or 1.
         FLAG("flag"): u32 = 0x0c,

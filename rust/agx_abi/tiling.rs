@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! How a frame is cut into tiles, and how large the tiler's memory is for that.
+//! The division of a frame into tiles, and the size of the tiler's memory for that.
 //!
 //! | unit | size |
 //! |---|---|
@@ -39,7 +39,7 @@ const TILES_PER_TVB_BLOCK: u32 = 128;
 /// Utiles that a block of the clusters' first metadata is good for. Inferred from what macOS does.
 const UTILES_PER_META1_BLOCK: u32 = 0x1980;
 
-/// What a frame is, for the tiler.
+/// The division of a frame into tiles, as the tiler needs it.
 ///
 /// # Examples
 ///

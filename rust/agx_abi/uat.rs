@@ -95,12 +95,12 @@ pub const fn clients_have_kernel_half(abi: Abi) -> bool {
     DO.of(abi) != 0
 }
 
-/// What kind of access someone has.
+/// The kind of access that a processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// It may read.
+    /// True if it may read.
     pub read: bool,
-    /// It may write.
+    /// True if it may write.
     pub write: bool,
 }
 
@@ -238,7 +238,7 @@ layout! {
         TTB1(""): u64 = 0x8,
     }
 
-    /// What host and firmware agree by when they touch the page tables: the region `handoff`.
+    /// The region `handoff`, by which host and firmware agree when they touch the page tables.
     pub struct Handoff(""): 0x648 {
         /// [`Handoff::MAGIC`], from the host.
         MAGIC_AP(""): u64 = 0x00,
@@ -254,9 +254,9 @@ layout! {
         CUR_SLOT(""): u32 = 0x18,
         /// One for each context, and [`KERNEL_FLUSH_SLOT`].
         FLUSH(""): [FlushSlot; 65] = 0x20,
-        /// 0.
+        /// Unknown; 0.
         UNK_638(""): u8 = 0x638,
-        /// 0.
+        /// Unknown; 0.
         UNK_640(""): u64 = 0x640,
     }
 
@@ -273,13 +273,13 @@ layout! {
         STATE(""): u64 = 0x00,
         /// Address of the range.
         ADDRESS(""): u64 = 0x08,
-        /// Its size in bytes.
+        /// The size of the range in bytes.
         SIZE(""): u64 = 0x10,
     }
 }
 
 impl Handoff {
-    /// What [`Handoff::MAGIC_AP`] and [`Handoff::MAGIC_FW`] hold.
+    /// The value of [`Handoff::MAGIC_AP`] and [`Handoff::MAGIC_FW`].
     pub const MAGIC: u64 = 0x4b1d_0000_0000_0002;
 }
 

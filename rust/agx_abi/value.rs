@@ -9,14 +9,14 @@ use crate::columns::{
 
 /// A value that can stand in a structure: an integer, a float, an array, or a structure.
 pub trait Value: Copy {
-    /// Its size in bytes, in each version.
+    /// The size of the value in bytes, in each version.
     const SIZES: Columns;
-    /// Whether its size, and the place of all that is in it, is the same in all versions.
+    /// True if its size, and the place of all that is in it, is the same in all versions.
     const IS_FIXED: bool;
-    /// Its size in bytes, if that is the same in all versions. It is an error at compile time to
-    /// use it if not.
+    /// The size of the value in bytes, if that is the same in all versions. It is an error at
+    /// compile time to use it if not.
     const SIZE: usize = Self::SIZES.fixed();
-    /// Its size in bytes, where that is largest.
+    /// The size of the value in bytes, where that is largest.
     const MAX_SIZE: usize = Self::SIZES.max();
 
     /// Returns its size in bytes in version `abi`.

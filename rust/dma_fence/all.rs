@@ -88,7 +88,7 @@ impl Listener for Count {
 /// A fence of a set, with its registration.
 pub(crate) struct Entry<S: Source> {
     registration: Registration<S, Count>,
-    /// Whether the set reports the error of the fence.
+    /// True if the set reports the error of the fence.
     pub(crate) reports: bool,
     /// The position of the fence in the caller's list.
     pub(crate) place: u32,
@@ -96,6 +96,7 @@ pub(crate) struct Entry<S: Source> {
 }
 
 impl<S: Source> Entry<S> {
+    /// Creates the entry of a fence that nothing waits for yet.
     #[inline(always)]
     pub(crate) fn new(fence: S, reports: bool, place: u32) -> Self {
         Self {
@@ -144,6 +145,7 @@ impl<S: Source, E: Deref<Target = [Entry<S>]>, const AT_ONCE: usize> WaitAll<S, 
         }
     }
 
+    /// Returns the entries, in the order in which callbacks are added.
     #[inline]
     pub(crate) fn entries(&self) -> &[Entry<S>] {
         &self.entries

@@ -122,7 +122,8 @@ impl Drop for Armed {
 #[cold]
 #[inline(never)]
 unsafe fn orphan(fence: NonNull<OwnFence>) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The fence meets the requirements of [`Armed::new`] and is not used again, by the
+    // safety requirements.
     unsafe { orphan_depending(fence, FenceSet::default()) };
 }
 
@@ -164,6 +165,7 @@ impl PendingFence {
         }
     }
 
+    /// Returns the fence and its dependencies, without orphaning it.
     #[inline(always)]
     pub(crate) fn into_parts(self) -> (Armed, FenceSet) {
         let mut this = ManuallyDrop::new(self);

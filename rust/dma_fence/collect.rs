@@ -47,12 +47,16 @@ const FEW: usize = 32;
 const LEAVES_AT_ONCE: usize = 128;
 
 /// Returns flags for allocations whose size userspace controls.
-fn quietly() -> Flags {
+fn nowarn_flags() -> Flags {
     GFP_KERNEL_ACCOUNT | __GFP_NOWARN
 }
 
 /// Fences that a [`FenceSet`] is built from: those in a vector, or those that the references in a
 /// slice refer to, for which the caller needs no memory.
+///
+/// # Context
+///
+/// Process context, as building a set allocates.
 pub trait Fences {
     #[doc(hidden)]
     fn collect(self, own: Option<Timeline>) -> Result<FenceSet>;
@@ -162,7 +166,7 @@ impl Containers {
         let mut sorted = KVVec::new();
         let places = fences.enumerate();
         for (i, fence) in places.filter(|(_, fence)| fence.is_container()) {
-            sorted.push((fence.as_raw() as usize, i), quietly())?;
+            sorted.push((fence.as_raw() as usize, i), nowarn_flags())?;
         }
         sorted.sort_unstable();
         Ok(Some(Self { sorted }))

@@ -43,6 +43,7 @@ pub(crate) struct Leaves<'a> {
 }
 
 impl<'a> Leaves<'a> {
+    /// Starts at the first leaf of `head`.
     pub(crate) fn new(head: &'a Fence) -> Self {
         let mut cursor = ffi::UnwrapCursor::default();
         // SAFETY: The fence is valid by its type invariant. The function initialises the cursor.

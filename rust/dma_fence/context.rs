@@ -143,14 +143,17 @@ impl FenceContext {
         Ok((End(context), End(context)))
     }
 
+    /// Returns the names under which the fences are shown.
     pub(crate) fn names(&self) -> &'static TimelineNames {
         self.names
     }
 
+    /// Returns the identity of the context.
     pub(crate) fn timeline(&self) -> Timeline {
         self.timeline
     }
 
+    /// Returns the earliest deadline of the fences, and the task that subscribes to it.
     pub(crate) fn deadlines(&self) -> &Deadlines {
         &self.deadlines
     }

@@ -196,7 +196,8 @@ impl<T> Deref for Values<T> {
 
     #[inline]
     fn deref(&self) -> &[T] {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant there are `len` initialised values from `first` on, which
+        // `self` owns.
         unsafe { slice::from_raw_parts(self.first.as_ptr(), self.len) }
     }
 }

@@ -9,10 +9,15 @@
 use kernel::error::Result;
 
 /// A timeline: the fences of one context.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeline(u64);
 
 impl Timeline {
+    /// Returns the timeline with the number `context`.
     #[inline(always)]
     pub(crate) fn of(context: u64) -> Self {
         Self(context)

@@ -3,6 +3,9 @@
 //! Declarations of C functions that bindgen does not see: those of `shim.c`, and those of
 //! headers that the kernel crate does not include.
 //!
+//! These are written by hand, as bindgen sees only the headers that the kernel crate includes: see
+//! "Objections and answers" in `Documentation/jobqueue.rst`.
+//!
 //! C headers: [`include/linux/dma-fence-unwrap.h`](srctree/include/linux/dma-fence-unwrap.h),
 //! [`include/drm/drm_syncobj.h`](srctree/include/drm/drm_syncobj.h)
 
@@ -21,11 +24,11 @@ use kernel::{
     types::Opaque, //
 };
 
-/// `struct drm_syncobj`.
+/// The C type `struct drm_syncobj`.
 #[repr(transparent)]
 pub(crate) struct DrmSyncobj(Opaque<u8>);
 
-/// `struct dma_fence_chain`.
+/// The C type `struct dma_fence_chain`.
 #[repr(transparent)]
 pub(crate) struct DmaFenceChain(Opaque<u8>);
 

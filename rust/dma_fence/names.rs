@@ -46,6 +46,10 @@ impl StaticStr {
 /// [`FenceContext::new`](crate::FenceContext::new) copies them at their first use, and stores a
 /// pointer to the copy here. So they have to be a `static`.
 ///
+/// # Context
+///
+/// Any. The copy is made by `FenceContext::new`, in process context.
+///
 /// # Examples
 ///
 /// ```

@@ -127,6 +127,7 @@ unsafe impl<S: Source, L> Send for Registration<S, L> {}
 unsafe impl<S: Source, L> Sync for Registration<S, L> {}
 
 impl<S: Source, L: Listener> Registration<S, L> {
+    /// Creates a registration that is on no fence.
     #[inline(always)]
     pub(crate) fn new(listener: L) -> Self {
         Self {

@@ -74,6 +74,7 @@ const NEVER: i64 = i64::MAX;
 #[derive(Default)]
 pub struct FenceSet(ManuallyDrop<Option<Finished<Inner>>>);
 
+/// The state of a set that has fences.
 #[pin_data]
 pub(crate) struct Inner {
     #[pin]
@@ -126,6 +127,7 @@ impl FenceSet {
     /// is not bounded by this, so code with preemption disabled polls no larger set.
     pub const AT_ONCE: usize = 256;
 
+    /// Returns the set with the state `inner`.
     pub(crate) fn of(inner: Finished<Inner>) -> Self {
         Self(ManuallyDrop::new(Some(inner)))
     }

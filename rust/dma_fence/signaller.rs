@@ -63,6 +63,7 @@ impl FenceSignaller {
         Self { end, next: 1 }
     }
 
+    /// Returns the context whose fences this signals.
     pub(crate) fn context(&self) -> &FenceContext {
         &self.end
     }

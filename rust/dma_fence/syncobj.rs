@@ -91,7 +91,7 @@ impl SyncObj {
     ///
     /// `file` must be an open DRM file.
     pub unsafe fn lookup(file: *mut bindings::drm_file, handle: u32) -> Result<Self> {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `file` is an open DRM file by the safety requirements.
         let object = unsafe { ffi::drm_syncobj_find(file.cast(), handle) };
         let object = NonNull::new(object).ok_or(ENOENT)?;
         // SAFETY: The function returns a reference, or null.

@@ -94,6 +94,7 @@ unsafe impl Source for ARef<Fence> {
 ///
 /// | call | process | poll, signalling section | hard IRQ |
 /// |---|---|---|---|
+/// | [`Fence::wait`] | yes | yes | yes |
 /// | poll, drop | yes | yes | no |
 #[must_use = "futures do nothing unless awaited"]
 pub struct FenceFuture {
@@ -106,6 +107,7 @@ pub struct FenceFuture {
 }
 
 impl FenceFuture {
+    /// Creates a future that waits for `fence`, and has not been polled.
     #[track_caller]
     pub(crate) fn new(fence: ARef<Fence>) -> Self {
         Self {

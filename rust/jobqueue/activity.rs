@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Whether a queue's task has a job, and the way from a commit to the poll that it calls.
+//! The activity of a queue's task, and the way of a job from a commit to the poll that it calls.
 //!
 //! This file does not depend on C code, so that the model checker compiles it unchanged
 //! (`rust/kasync/loom/tests/submission.rs`).
@@ -32,7 +32,8 @@ const BUSY: usize = 0;
 /// The value of [`Activity::word`] while no job is in flight, and none waits.
 const IDLE: usize = 1;
 
-/// Whether a queue's task has a job, and the job of a thread that polls the task.
+/// The state of a queue's task: at rest or with a job, or polled by a thread, with the thread's
+/// job.
 ///
 /// Only the thread that has the right to poll the task changes it, and the right to poll orders
 /// these threads. So all accesses are relaxed.

@@ -52,7 +52,7 @@ use ring::{
     WAITING, //
 };
 
-/// `struct jobqueue_names`.
+/// The C type `struct jobqueue_names`.
 #[repr(C)]
 struct RawNames {
     driver: *const c_char,
@@ -60,7 +60,7 @@ struct RawNames {
     _copy: *const c_void,
 }
 
-/// `struct jobqueue_config`.
+/// The C type `struct jobqueue_config`.
 #[repr(C)]
 struct RawConfig {
     names: *mut RawNames,
@@ -82,10 +82,10 @@ const _: () = {
     assert!(core::mem::offset_of!(RawConfig, on_error) == 2 * POINTER + 12);
 };
 
-/// `struct jobqueue_device`.
+/// The C type `struct jobqueue_device`.
 struct CDevice(Executor);
 
-/// `struct jobqueue_prepared`.
+/// The C type `struct jobqueue_prepared`.
 struct CPrepared(Prepared<'static, CRing>);
 
 /// Returns a pointer to the value, or an `ERR_PTR`.
@@ -153,9 +153,9 @@ unsafe extern "C" fn jobqueue_device_destroy(device: *mut CDevice) {
 ///
 /// `raw` must be null or valid, as jobqueue.h says.
 unsafe fn config(raw: *const RawConfig) -> Result<Config> {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `raw` is null or valid by the safety requirements.
     let raw = unsafe { raw.as_ref() }.ok_or(EINVAL)?;
-    // SAFETY: By the safety requirements.
+    // SAFETY: `names` of a valid configuration is null or valid, as jobqueue.h says.
     let names = unsafe { raw.names.as_ref() }.ok_or(EINVAL)?;
     if names.driver.is_null() || names.ring.is_null() {
         return Err(EINVAL);
@@ -219,7 +219,7 @@ unsafe extern "C" fn jobqueue_create(
     ops: *const RawOps,
     ring: *mut c_void,
 ) -> *mut CQueue {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The arguments are as jobqueue.h requires them, which is what `create()` requires.
     pass(unsafe { create(device, config, ops, ring) })
 }
 
@@ -304,7 +304,7 @@ unsafe extern "C" fn jobqueue_prepare(
     count: usize,
 ) -> *mut CPrepared {
     let memory = KBox::<CPrepared>::new_uninit(GFP_KERNEL).map_err(Error::from);
-    // SAFETY: By the safety requirements.
+    // SAFETY: The arguments are as jobqueue.h requires them, which is what `prepare()` requires.
     let prepare = || unsafe { prepare(queue, job, credits, dependencies, count) };
     let prepared = memory.and_then(|memory| {
         let prepared = prepare()?;
@@ -361,6 +361,6 @@ unsafe extern "C" fn jobqueue_submit(
     dependencies: *const *mut bindings::dma_fence,
     count: usize,
 ) -> *mut bindings::dma_fence {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The arguments are as jobqueue.h requires them, which is what `prepare()` requires.
     commit(unsafe { prepare(queue, job, credits, dependencies, count) })
 }

@@ -9,8 +9,11 @@
 //!   request ─► earlier than the last one, by a millisecond?
 //!                yes: tell the ring; walk over all jobs that wait
 //!                no:  continue the walk, over the jobs that came since
-//!   walk: at most WALK jobs and fences in a poll, then the task wakes itself
+//!   walk: over WALK jobs and fences in a poll, then the task wakes itself
 //! ```
+//!
+//! The set of one job is not divided. So the last job of a poll may add up to
+//! [`FenceSet::MAX_LEAVES`](dma_fence::FenceSet::MAX_LEAVES) fences.
 //!
 //! C header: [`include/linux/dma-fence.h`](srctree/include/linux/dma-fence.h)
 
@@ -33,7 +36,7 @@ const NONE: i64 = i64::MIN;
 
 /// The earliest deadline that was passed on to a queue's jobs, if any.
 pub(crate) struct Deadline {
-    /// In nanoseconds of the monotonic clock, or [`NONE`].
+    /// The deadline in nanoseconds of the monotonic clock, or [`NONE`].
     told: i64,
 }
 

@@ -75,6 +75,10 @@ use kasync::time::Delta;
 use kernel::prelude::*;
 
 /// The decision of a ring after a time limit has expired.
+///
+/// # Context
+///
+/// Any.
 pub enum TimeoutAction {
     /// The queue waits for at least this much longer, then asks the ring again, unless the job has
     /// completed by then. Less than a millisecond counts as a millisecond. For another job the time
@@ -111,7 +115,7 @@ pub enum TimeoutAction {
 ///              poll_ready() Pending
 ///                 ┌────┐
 ///                 │    ▼      Ready(Ok)
-///   quiet ──► getting ready ────────────► submit() ──► in flight ──► poll_complete() Ready
+///   idle  ──► getting ready ────────────► submit() ──► in flight ──► poll_complete() Ready
 ///     ▲           │ withdraw(), Ready(Err)                 ▲              │
 ///     │           ▼                                        └── others ────┤ in flight
 ///     └─── quiesced() ◄───────────────────────────────────────────────────┘ none
@@ -121,10 +125,12 @@ pub enum TimeoutAction {
 ///
 /// A ring acquires resources that it shares with other rings (slots, ring room) in `poll_ready`, in
 /// the same order as the other rings, and releases them in `quiesced`. So a queue with nothing in
-/// flight holds no shared resource, except while it is getting ready, for which it has a time
-/// limit, and until the ring has decided after a time limit has expired, as a reset may need what
-/// it holds. Where others wait behind it, it has to leave its place in `withdraw`: that comes while
-/// jobs are in flight as well, which `quiesced` does not.
+/// flight holds no shared resource, with two exceptions: while it is getting ready, for which it
+/// has a time limit, and while the future of `timed_out` is pending. `quiesced` is not called
+/// before the ring has decided, also if the last job completes meanwhile. So that future must not
+/// wait for what other queues hold. Where others wait behind a ring that is getting ready, it has
+/// to leave its place in `withdraw`: that comes while jobs are in flight as well, which `quiesced`
+/// does not.
 pub trait Ring: Send + 'static {
     /// A job.
     type Job: Send + 'static;

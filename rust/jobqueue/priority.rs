@@ -16,6 +16,10 @@ use kernel::prelude::*;
 /// | `High` | | `High` | 2 | 1 |
 /// | `Realtime` | first | `High` | 3 | 0: the kernel's own |
 ///
+/// # Context
+///
+/// Any.
+///
 /// # Examples
 ///
 /// ```
@@ -34,7 +38,7 @@ pub enum Priority {
     /// The default.
     #[default]
     Medium,
-    /// For jobs whose latency is visible to users.
+    /// The priority for jobs whose latency is visible to users.
     High,
     /// The highest priority.
     Realtime,

@@ -229,7 +229,9 @@ impl<R: Ring> Drop for JobQueue<R> {
 ///
 /// # Context
 ///
-/// See the table of [`JobQueue`].
+/// See the table of [`JobQueue`]. A drop gives the room back, drops the dependencies, which have no
+/// callbacks yet, frees memory, and drops the job. In a hard interrupt, without `PREEMPT_RT`, only
+/// the last is a question: of the type of jobs, whose destructor alone can report it.
 #[must_use = "the job does not run unless it is committed"]
 pub struct Prepared<'q, R: Ring> {
     queue: &'q JobQueue<R>,

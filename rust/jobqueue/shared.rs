@@ -48,6 +48,10 @@ use kernel::{
 ///
 /// A job that does not run still completes after all of its dependencies, and after the jobs before
 /// it. Of several dependencies of one timeline, only the last one's error counts.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OnError {
     /// Failures have no effect on other jobs. For rendering.
@@ -59,6 +63,10 @@ pub enum OnError {
 }
 
 /// The configuration of a queue.
+///
+/// # Context
+///
+/// Any. [`JobQueue::new`](crate::JobQueue::new), which takes it, is for process context.
 #[derive(Clone, Copy)]
 pub struct Config {
     /// Names for the fences: that of the driver, and that of the kind of queue.

@@ -75,7 +75,7 @@ pub(crate) const CLOSED: u32 = 1 << 0;
 /// Flag: no jobs are submitted to the hardware for now.
 pub(crate) const PARKED: u32 = 1 << 1;
 /// Flag: since the queue was parked, the task has found that nothing is in flight.
-const QUIET: u32 = 1 << 2;
+const PARK_DONE: u32 = 1 << 2;
 /// Flag: the task has ended.
 const ENDED: u32 = 1 << 3;
 /// Flag, with [`CLOSED`]: the queue's handle was dropped.
@@ -133,7 +133,7 @@ pub(crate) async fn parked(queue: &impl Submission) -> Result {
     let changed = waits::of(queue)?;
     loop {
         let change = changed.notified();
-        if queue.is_quiet() {
+        if queue.is_park_done() {
             return Ok(());
         }
         change.await;
@@ -248,12 +248,12 @@ pub(crate) trait Submission: Sized {
         true
     }
 
-    /// Sets [`QUIET`] if the queue is still parked, and wakes the waiters of [`parked`]. For the
-    /// task, when nothing is in flight.
+    /// Sets [`PARK_DONE`] if the queue is still parked, and wakes the waiters of [`parked`]. For
+    /// the task, when nothing is in flight.
     #[cold]
     fn mark_parked(&self) {
         let order = self.lock();
-        let mark = |flags| flags | if flags & PARKED != 0 { QUIET } else { 0 };
+        let mark = |flags| flags | if flags & PARKED != 0 { PARK_DONE } else { 0 };
         let flags = self.update_flags(mark);
         drop(order);
         if flags != mark(flags) {
@@ -262,16 +262,16 @@ pub(crate) trait Submission: Sized {
     }
 
     /// Returns whether nothing is in flight in a parked queue, or the queue is not parked.
-    fn is_quiet(&self) -> bool {
+    fn is_park_done(&self) -> bool {
         let _order = self.lock();
         let flags = self.flag_word().load(Relaxed);
-        flags & (QUIET | ENDED) != 0 || flags & PARKED == 0
+        flags & (PARK_DONE | ENDED) != 0 || flags & PARKED == 0
     }
 
     /// Sets and clears flags, and wakes the task.
     fn change(&self, task: &JoinHandle<()>, set: u32, clear: u32) {
         let unparked = clear & PARKED != 0;
-        let clear = clear | if unparked { QUIET } else { 0 };
+        let clear = clear | if unparked { PARK_DONE } else { 0 };
         let order = self.lock();
         self.update_flags(|flags| (flags | set) & !clear);
         drop(order);

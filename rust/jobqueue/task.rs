@@ -99,21 +99,21 @@ pub(crate) struct Task<R: Ring> {
     in_flight: Fifo<R>,
     credits: Credits,
     signaller: FenceSignaller,
-    /// Whether no job was in flight, and none waited, at the end of the last poll. While it is set,
+    /// True if no job was in flight, and none waited, at the end of the last poll. While it is set,
     /// only [`Task::poll_next`] polls the queue, since a commit may pass a job to it.
     is_idle: bool,
-    /// Whether [`Ring::quiesced`] was called since the last [`Ring::poll_ready`].
+    /// True if [`Ring::quiesced`] was called since the last [`Ring::poll_ready`].
     is_quiesced: bool,
-    /// Whether the last answer of [`Ring::poll_ready`] was pending, and not withdrawn since.
+    /// True if the last answer of [`Ring::poll_ready`] was pending, and not withdrawn since.
     is_asked: bool,
     timeout: Delta,
     on_error: OnError,
     /// The error of the first job that has failed, with [`OnError::Poison`].
     poison: Option<Error>,
     deadline: Deadline,
-    /// Whether the job that waits was left to a worker to be traced.
+    /// True if the job that waits was left to a worker to be traced.
     is_untraced: bool,
-    /// Whether there are jobs that the deadline was not passed on to.
+    /// True if there are jobs that the deadline was not passed on to.
     is_walking: bool,
     /// The number of times that the subject of the time limit has changed.
     progress: u32,

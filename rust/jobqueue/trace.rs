@@ -76,6 +76,13 @@ mod ffi {
 }
 
 /// The owner of a queue, for trace events.
+///
+/// # Context
+///
+/// | call | process | poll, signalling section | hard IRQ |
+/// |---|---|---|---|
+/// | clone | yes | yes | yes |
+/// | drop | yes | yes | not on `PREEMPT_RT`, as it may free memory |
 #[derive(Clone, Default)]
 pub struct Label {
     /// The device's name; the driver's is shown if there is none.

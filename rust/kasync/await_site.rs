@@ -14,6 +14,10 @@ use core::{
 };
 
 /// A place in the source.
+///
+/// # Context
+///
+/// Any; [`AwaitSite::waits`] is for polls.
 #[derive(Clone, Copy)]
 pub struct AwaitSite(&'static Location<'static>);
 

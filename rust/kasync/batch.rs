@@ -76,7 +76,7 @@ impl Link {
 /// `last` and `rest` are null or point to the first of a list of valid links, which the batch owns.
 #[repr(C)]
 pub(crate) struct Batch {
-    /// At offset 0, see [`run`].
+    /// The work item of the batch. At offset 0, see [`run`].
     work: Work,
     queue: Queue,
     each: unsafe fn(NonNull<Link>),
@@ -109,7 +109,7 @@ impl Batch {
     ///
     /// The batch must not be in use yet, and must not be moved afterwards.
     pub(crate) unsafe fn init(&self) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The item is not in use yet and not moved afterwards, as the batch is not.
         unsafe { Work::init(self.work.get().cast(), run) };
     }
 

@@ -82,7 +82,8 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 ///
 /// `data` must be that of a waker of [`Parking`], whose reference passes to the caller.
 unsafe fn take(data: *const ()) -> Counted<Parker> {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` is the parker of a waker, whose reference is the caller's, by the safety
+    // requirements.
     unsafe { Counted::from_raw(data.cast()) }
 }
 

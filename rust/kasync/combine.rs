@@ -14,6 +14,10 @@ use core::{
 use pin_project_lite::pin_project;
 
 /// The output of the one of two futures that was ready first.
+///
+/// # Context
+///
+/// Any in which the output may be dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Either<A, B> {
     /// The output of the first one.
@@ -71,7 +75,7 @@ pub fn select<A: Future, B: Future>(a: A, b: B) -> Select<A, B> {
 }
 
 pin_project! {
-    #[project = StepProj]
+    #[project = StepProjection]
     /// A future that has not ended, or its output.
     #[doc(hidden)]
     pub enum MaybeDone<F: Future> {
@@ -93,7 +97,7 @@ impl<F: Future> MaybeDone<F> {
 
     /// Polls the future if it has not ended, and returns whether its output is available.
     pub fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> bool {
-        if let StepProj::Running { future } = self.as_mut().project() {
+        if let StepProjection::Running { future } = self.as_mut().project() {
             match future.poll(cx) {
                 Poll::Ready(output) => {
                     let output = Some(output);
@@ -108,8 +112,8 @@ impl<F: Future> MaybeDone<F> {
     /// Takes the output. Returns `None` if the future has not ended, or its output was taken.
     pub fn take(self: Pin<&mut Self>) -> Option<F::Output> {
         match self.project() {
-            StepProj::Done { output } => output.take(),
-            StepProj::Running { .. } => None,
+            StepProjection::Done { output } => output.take(),
+            StepProjection::Running { .. } => None,
         }
     }
 }

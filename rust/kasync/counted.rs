@@ -39,7 +39,8 @@ const RCU_HEAD: usize = 16;
 /// The memory must be unused, and have been allocated by `kmalloc()` with 16 bytes or more.
 #[inline]
 pub(crate) unsafe fn free(memory: *mut c_void) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `memory` is from `kmalloc()`, unused, and of 16 bytes or more, by the safety
+    // requirements.
     unsafe {
         if cfg!(CONFIG_PREEMPT_RT) {
             ffi::kasync_free_later(memory);

@@ -27,6 +27,7 @@ mod table {
         static ENTRY: Cell<Option<u64>> = Cell::new(None);
     }
 
+    /// Calls `f` while `task` is noted as what the thread polls.
     pub(super) fn with_entry<R>(_thread: u64, task: u64, f: impl FnOnce() -> R) -> R {
         ENTRY.with(|e| e.set(Some(task)));
         let ret = f();
@@ -34,6 +35,7 @@ mod table {
         ret
     }
 
+    /// Returns the task that the thread polls.
     pub(super) fn entry(_thread: u64) -> Option<u64> {
         ENTRY.with(Cell::get)
     }

@@ -2,6 +2,21 @@
 
 //! Executors.
 //!
+//! # States
+//!
+//! ```text
+//!   OPEN ──(1) close(): `closing` set, root scope cancelled──► CLOSING
+//!   OPEN ──(2) last handle dropped where a thread may not block: root scope cancelled,
+//!            then (1) by another thread──► CLOSING
+//!   CLOSING ──(3) tasks ended, grace period over, workqueue destroyed: `closed` set──► CLOSED
+//! ```
+//!
+//! | state | `spawn` | `shutdown` |
+//! |---|---|---|
+//! | OPEN | starts a task | (1), returns after (3) |
+//! | CLOSING | `ECANCELED` | `EBUSY`, at once |
+//! | CLOSED | `ECANCELED` | `Ok`, at once |
+//!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 
 use crate::{
@@ -139,6 +154,7 @@ impl Inner {
         if self.closed.as_ref().is_some() {
             return Ok(());
         }
+        // (1)
         if !self.closing.populate(()) {
             return Err(EBUSY);
         }
@@ -151,6 +167,7 @@ impl Inner {
         // SAFETY: ... so no work item is queued any more: complete tasks are not queued.
         unsafe { self.core.queue().destroy() };
         inspect::unregister(&self.root);
+        // (3)
         self.closed.populate(());
         Ok(())
     }
@@ -166,6 +183,7 @@ impl Drop for Owner {
             let _closed = self.0.close();
             return;
         }
+        // (2)
         self.0.root.cancel();
         let inner = Counted::into_raw(self.0.clone());
         // SAFETY: `close()` takes over the reference. The last handle is being dropped, so the item

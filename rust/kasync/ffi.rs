@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! The C side, `shim.c` and `queue.c`.
+//! Declarations of the C side, `shim.c` and `queue.c`, where each function has its comment.
+//!
+//! These are written by hand, as bindgen sees only the headers that the kernel crate includes: see
+//! "Objections and answers" in `Documentation/jobqueue.rst`.
 //!
 //! C header: [`include/linux/workqueue.h`](srctree/include/linux/workqueue.h)
 

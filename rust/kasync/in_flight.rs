@@ -246,7 +246,7 @@ impl<T: Send + 'static, R: Send + 'static> InFlight<T, R> {
         let index = usize::from(id) & ((1 << self.0.index_bits) - 1);
         let slot = self.0.slots.get(index).ok_or(EINVAL)?;
         let is_round = |round| self.0.id(index, round) == id;
-        // SAFETY: By the safety requirements.
+        // SAFETY: The device does not access the memory from now on, by the safety requirements.
         let completed = unsafe { slot.complete(is_round, result)? };
         if completed.is_free {
             // SAFETY: The slot is free since `complete()`, and was taken.

@@ -66,14 +66,18 @@ pub trait Line: Send + Sync + 'static {
 }
 
 /// The context in which [`Line::acknowledge`] is called.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
-    /// In hard interrupt context.
+    /// The handler runs in hard interrupt context.
     Hard,
-    /// In hard interrupt context; the line may be that of other devices, too, whose drivers request
-    /// it so (`IRQF_SHARED`). For PCI devices that signal by a pin.
+    /// The handler runs in hard interrupt context; the line may be that of other devices, too,
+    /// whose drivers request it so (`IRQF_SHARED`). For PCI devices that signal by a pin.
     Shared,
-    /// In a thread; the line is masked until it returns.
+    /// The handler runs in a thread; the line is masked until it returns.
     Threaded,
 }
 

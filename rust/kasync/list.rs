@@ -23,7 +23,7 @@ use core::{
 pub(crate) struct Links<T> {
     prev: *mut T,
     next: *mut T,
-    /// For the model checker, which sees an access to it with each access to the links.
+    /// A cell for the model checker, which sees an access to it with each access to the links.
     tracked: OwnedCell<()>,
 }
 
@@ -90,6 +90,7 @@ impl<T: Linked> List<T> {
         }
     }
 
+    /// Returns the first node, which stays in the list.
     pub(crate) fn front(&self) -> Option<NonNull<T>> {
         NonNull::new(self.head)
     }

@@ -45,7 +45,8 @@ pub fn load<T: Word>(atomic: &Atomic<T>) -> T {
 #[inline(always)]
 #[cfg(not(feature = "loom"))]
 pub fn store<T: Word>(atomic: &Atomic<T>, v: T) {
-    // SAFETY: As in `load()`.
+    // SAFETY: The pointer is valid and aligned, and all accesses are marked and not torn, as said
+    // in `load()`.
     unsafe { atomic.as_ptr().write_volatile(v) };
 }
 

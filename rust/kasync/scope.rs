@@ -86,6 +86,7 @@ const MAX_DEPTH: u32 = 16;
 pub struct Scope(ARef<ScopeInner>);
 
 impl Scope {
+    /// Creates the root scope of an executor.
     pub(crate) fn new_root(core: Counted<Core>, name: &'static CStr) -> Result<Self> {
         ScopeInner::new_scope(core, None, name)
     }
@@ -286,6 +287,7 @@ impl Scope {
         Ok(self.reserve(name, future)?.start_idle(self))
     }
 
+    /// Returns the names of the scope and of those above it.
     pub(crate) fn path(&self) -> Path {
         self.0.path()
     }
@@ -295,6 +297,7 @@ impl Scope {
         core::ptr::from_ref(&*self.0).cast()
     }
 
+    /// Returns the executor's core.
     pub(crate) fn core(&self) -> &Core {
         &self.0.core
     }

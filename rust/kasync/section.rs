@@ -96,7 +96,7 @@ pub(crate) fn annotated<R>(f: impl FnOnce() -> R) -> R {
     // SAFETY: The section is ended below, on the same thread.
     let cookie = unsafe { ffi::kasync_section_begin() };
     let ret = f();
-    // SAFETY: Begun above.
+    // SAFETY: This thread has begun the section above, and `cookie` is that section's.
     unsafe { ffi::kasync_section_end(cookie) };
     ret
 }

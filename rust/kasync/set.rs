@@ -303,7 +303,7 @@ unsafe fn clone(data: *const ()) -> RawWaker {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake(data: *const ()) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` is that of a waker of `child_waker()`, as it comes with this vtable.
     let (shared, at) = unsafe { parts(data) };
     // SAFETY: The waker is consumed, so its reference is this function's.
     unsafe { Counted::from_raw(shared.as_ptr()) }.wake(at);
@@ -313,7 +313,7 @@ unsafe fn wake(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake_by_ref(data: *const ()) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` is that of a waker of `child_waker()`, as it comes with this vtable.
     let (shared, at) = unsafe { parts(data) };
     // SAFETY: The waker's reference keeps it valid.
     unsafe { shared.as_ref() }.wake(at);

@@ -257,23 +257,23 @@ void kasync_free_later(void *memory)
 }
 EXPORT_SYMBOL_GPL(kasync_free_later);
 
-/* Looks at all tasks every now and then. */
+/* Calls kasync_check() once in a period, for the watch over stalled tasks. */
 static void (*kasync_check)(void);
-static unsigned long kasync_look_every;
+static unsigned long kasync_watch_period;
 
-static void kasync_look_work(struct work_struct *work)
+static void kasync_watch_work(struct work_struct *work)
 {
 	kasync_check();
-	queue_delayed_work(kasync_reaper, to_delayed_work(work), kasync_look_every);
+	queue_delayed_work(kasync_reaper, to_delayed_work(work), kasync_watch_period);
 }
 
-static DECLARE_DELAYED_WORK(kasync_watch, kasync_look_work);
+static DECLARE_DELAYED_WORK(kasync_watch, kasync_watch_work);
 
 void kasync_watch_start(unsigned int ms, void (*check)(void))
 {
 	kasync_check = check;
-	kasync_look_every = max(msecs_to_jiffies(ms), 1UL);
-	queue_delayed_work(kasync_reaper, &kasync_watch, kasync_look_every);
+	kasync_watch_period = max(msecs_to_jiffies(ms), 1UL);
+	queue_delayed_work(kasync_reaper, &kasync_watch, kasync_watch_period);
 }
 
 void kasync_watch_stop(void)

@@ -54,10 +54,12 @@ macro_rules! numbers {
                 Self(std::sync::Mutex::new(v))
             }
 
+            /// Returns the number.
             pub(crate) fn get(&self) -> $type {
                 *self.0.lock().unwrap()
             }
 
+            /// Replaces the number. One thread at a time.
             pub(crate) fn set(&self, v: $type) {
                 *self.0.lock().unwrap() = v;
             }

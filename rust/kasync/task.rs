@@ -183,14 +183,14 @@ pub(crate) unsafe fn wake(header: NonNull<Header>) {
     }
     trace::wake(task);
     // (11), without touching the count.
-    if now.is_claimed() && task.state.note() {
+    if now.is_claimed() && task.state.set_rerun() {
         return;
     }
     // The reference that the pending mark will own. Fully ordered, so that the side that starts the
     // task sees what was written before, if this does not see it started.
     let old = task.state.get_ref();
     let absorbed =
-        old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.note());
+        old.is_complete() || !old.is_started() || (old.is_claimed() && task.state.set_rerun());
     // SAFETY: In an RCU section in which the task was not complete, with the reference taken above.
     if absorbed || !unsafe { schedule(task) } {
         // SAFETY: The reference taken above was not passed on.
@@ -284,7 +284,7 @@ unsafe fn poll(header: NonNull<Header>, here: PollContext) -> bool {
 /// The caller must have polled the future to its end, the output must be in place, and the task
 /// stay valid, by these references or another one. It does not use them afterwards.
 unsafe fn complete(header: NonNull<Header>, refs: u64) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The task is valid by the safety requirements.
     let task = unsafe { header.as_ref() };
     let old = task.state.complete();
     if !old.has_handle() {

@@ -5,6 +5,17 @@
 //! The timer is part of the future. It is armed at the first poll that finds time left, and
 //! cancelled when the future is dropped, which waits for a running callback (H33). The callback
 //! only wakes the task. A future that is forgotten keeps this crate's module loaded (H29).
+//!
+//! # States of a sleep
+//!
+//! ```text
+//!   IDLE ──(1) poll, time is left: `armed` set, timer started; Pending──► ARMED
+//!   IDLE ──(2) poll, no time is left: Ready──► IDLE
+//!   ARMED ──(3) timer expires: `expired` set, then the task woken──► EXPIRED
+//!   EXPIRED ──(4) poll: Ready──► EXPIRED
+//!   ARMED or EXPIRED ──(5) reset(): timer stopped, its callback waited for──► IDLE
+//!   ARMED or EXPIRED ──(6) drop: timer stopped, its callback waited for──► gone
+//! ```
 
 use crate::{
     await_site::AwaitSite,
@@ -93,6 +104,7 @@ impl Sleep {
     unsafe fn fire(this: *const ()) {
         // SAFETY: The armed future is pinned, and disarming it waits for this callback.
         let this = unsafe { &*this.cast::<Self>() };
+        // (3)
         this.expired.populate(());
         this.waker.wake();
     }
@@ -111,6 +123,7 @@ impl Sleep {
         // SAFETY: No field is moved.
         let this = unsafe { self.get_unchecked_mut() };
         if this.expired.as_ref().is_some() {
+            // (4)
             return Poll::Ready(());
         }
         // H9: the waker of the last poll counts.
@@ -127,8 +140,10 @@ impl Sleep {
         if !this.armed {
             let left = this.left_ns();
             if left <= 0 {
+                // (2)
                 return Poll::Ready(());
             }
+            // (1)
             this.armed = true;
             this.module.get_or_insert_with(ModuleRef::new);
             let data = core::ptr::from_ref(&*this).cast();
@@ -146,6 +161,7 @@ impl Sleep {
     pub fn reset(self: Pin<&mut Self>, d: Delta) {
         // SAFETY: No field is moved.
         let this = unsafe { self.get_unchecked_mut() };
+        // (5)
         if core::mem::replace(&mut this.armed, false) {
             // SAFETY: The timer is valid. This waits for a running callback.
             unsafe { Timer::disarm(this.timer.get()) };
@@ -159,6 +175,7 @@ impl Sleep {
 impl Drop for Sleep {
     fn drop(&mut self) {
         if self.armed {
+            // (6)
             // SAFETY: The timer is valid. Futures are dropped in process context.
             unsafe { Timer::disarm(self.timer.get()) };
         }
@@ -172,6 +189,10 @@ pub fn sleep(d: Delta) -> Sleep {
 }
 
 /// The time limit has expired before the future was ready.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Elapsed;
 

@@ -39,7 +39,7 @@ type Call = (unsafe fn(*const ()), *const ());
 /// A one-shot timer on the monotonic clock.
 #[repr(C)]
 pub(crate) struct Timer {
-    /// At offset 0, see [`expired`].
+    /// The timer of the kernel. At offset 0, see [`expired`].
     timer: Opaque<bindings::hrtimer>,
     /// Set from arming to disarming.
     call: Option<Call>,

@@ -36,7 +36,7 @@ mod ffi {
     }
 }
 
-/// Whether a tracepoint is enabled.
+/// Evaluates to true if a tracepoint is enabled.
 macro_rules! on {
     ($key:ident) => {{
         // SAFETY: The static key of a tracepoint of this module, defined in C.

@@ -27,8 +27,8 @@ use core::{
 /// The state of a waiter.
 ///
 /// ```text
-///         wait()              give(): the first one
-///   Idle ────────► Waiting ──────────────────────────► Given
+///         wait()             notify_one(): the first one
+///   Idle ────────► Waiting ──────────────────────────► NotifiedOne
 ///    ▲               │ │ notify_while()                  │
 ///    │               │ └───────────────► Notified        │
 ///    │ remove()      │                      │            │
@@ -44,7 +44,7 @@ pub(crate) enum WaitState {
     Notified,
     /// Unlinked by a notification of this waiter alone, which has to pass it on if its future is
     /// dropped.
-    Given,
+    NotifiedOne,
 }
 
 /// The part of a waiter that the lock of its list protects.
@@ -182,10 +182,10 @@ impl WaitList {
         unsafe { waiter.as_ref().with(leave) }
     }
 
-    /// Unlinks the first waiter, in the state [`WaitState::Given`]. Returns its waker, which is to
-    /// be called after unlocking.
-    pub(crate) fn give(&mut self) -> Option<Waker> {
-        self.notify_front(WaitState::Given)
+    /// Unlinks the first waiter, in the state [`WaitState::NotifiedOne`]. Returns its waker, which
+    /// is to be called after unlocking.
+    pub(crate) fn notify_one(&mut self) -> Option<Waker> {
+        self.notify_front(WaitState::NotifiedOne)
     }
 
     /// Unlinks waiters from the front, and moves their wakers to `wakers`, as long as `pred`

@@ -30,6 +30,10 @@ use kernel::{
 pub(crate) type Run = unsafe extern "C" fn(*mut bindings::work_struct);
 
 /// The priority of what runs an executor's tasks.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 #[repr(u32)]
 pub enum Priority {
@@ -148,7 +152,8 @@ impl Work {
     ///
     /// `slot` must be valid for writes and not be moved afterwards.
     pub(crate) unsafe fn init(slot: *mut Self, run: Run) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `slot` is valid for writes and is not moved afterwards, by the safety
+        // requirements.
         unsafe { ffi::kasync_work_init(slot.cast(), run) }
     }
 
@@ -165,6 +170,7 @@ impl Work {
 ///
 /// `work` must not be in use, and stay valid until `run` is called.
 pub(crate) unsafe fn run_later(work: *mut bindings::work_struct, run: Run) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `work` is not in use and stays valid until `run` is called, by the safety
+    // requirements.
     unsafe { ffi::kasync_reap(work, run) }
 }

@@ -59,7 +59,12 @@ pub use raw::Message;
 
 /// Memory for one of the system endpoints that the coprocessor and the CPU share.
 ///
-/// Dropped when RTKit is closed or shut down, in process context.
+/// # Context
+///
+/// | function | context |
+/// |---|---|
+/// | `cpu_addr`, `iova`, `size` | RTKit's ordered workqueue, after `shmem_setup` |
+/// | drop | process, when RTKit is closed or shut down |
 ///
 /// # Safety
 ///
@@ -124,13 +129,17 @@ pub trait Operations: Send + Sync + 'static {
 }
 
 /// The reason for which a coprocessor did not boot.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BootError {
-    /// It has not sent its hello, endpoint map or power state in time.
+    /// The coprocessor has not sent its hello, endpoint map or power state in time.
     NoAnswer,
-    /// It has sent a crash log.
+    /// The coprocessor has sent a crash log.
     Crashed,
-    /// It has answered with an unsupported version or power state.
+    /// The coprocessor has answered with an unsupported version or power state.
     Refused(Error),
 }
 

@@ -10,7 +10,7 @@ pub(crate) struct RawRtkit {
     _opaque: [u8; 0],
 }
 
-/// `struct apple_rtkit_shmem`.
+/// The C type `struct apple_rtkit_shmem`.
 ///
 /// It has the name that it has in C: RTKit calls functions with a pointer to it, and kCFI compares
 /// the types of such functions by the names of `#[repr(C)]` structures.
@@ -21,7 +21,11 @@ pub(crate) struct apple_rtkit_shmem {
 
 pub(crate) use apple_rtkit_shmem as RawShmem;
 
-/// `struct rtkit_message` of `shim.c`: a message, and the endpoint that it goes to.
+/// A message, and the endpoint that it goes to: `struct rtkit_message` of `shim.c`.
+///
+/// # Context
+///
+/// Any.
 #[repr(C)]
 pub struct Message {
     message: u64,
@@ -35,11 +39,17 @@ impl Message {
     }
 }
 
+/// `crashed` of `struct apple_rtkit_ops`, with the cookie, and the crash log and its size.
 pub(crate) type CrashedFn = unsafe extern "C" fn(*mut c_void, *const c_void, usize);
+/// `recv_message`, with the cookie, the endpoint and the message.
 pub(crate) type RecvFn = unsafe extern "C" fn(*mut c_void, u8, u64);
+/// `recv_message_early`, which returns whether it has handled the message.
 pub(crate) type RecvEarlyFn = unsafe extern "C" fn(*mut c_void, u8, u64) -> bool;
+/// The function that is told of a message that could not be sent, with the cookie and the error.
 pub(crate) type SendFailedFn = unsafe extern "C" fn(*mut c_void, c_int);
+/// `shmem_setup`, with the cookie and the buffer.
 pub(crate) type ShmemSetupFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem) -> c_int;
+/// `shmem_destroy`, with the cookie and the buffer.
 pub(crate) type ShmemDestroyFn = unsafe extern "C" fn(*mut c_void, *mut RawShmem);
 
 extern "C" {

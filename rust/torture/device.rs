@@ -56,14 +56,14 @@ use kernel::{
     }, //
 };
 
-/// Within this a job is over on hardware that hangs now and then.
+/// The time within which a job is over on hardware that hangs now and then.
 const SOON: Delta = Delta::from_millis(5);
 /// A time that no job takes on hardware that does not hang, however busy the machine is.
 const NEVER: Delta = Delta::from_secs(60);
 /// Engines of a device at a time, at most.
 const ENGINES: usize = 16;
 
-/// `struct torture_later`.
+/// The C type `struct torture_later`.
 #[repr(C)]
 struct RawLater {
     _opaque: [u8; 0],
@@ -119,11 +119,11 @@ pub(crate) struct Device {
     unplugged: Atomic<u32>,
     #[pin]
     engines: SpinLock<KVec<Arc<Engine>>>,
-    /// Its queues share them while they have something in flight.
+    /// The slots that the device's queues share while they have something in flight.
     slots: Arc<Semaphore>,
 }
 
-/// How many queues of a device may have something in flight.
+/// The number of queues of a device that may have something in flight.
 const SLOTS: usize = 2;
 
 impl Device {
@@ -190,7 +190,7 @@ impl Device {
     }
 }
 
-/// How a queue ends.
+/// The way in which a queue ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Close,
@@ -200,6 +200,7 @@ pub(crate) enum End {
     Finish,
 }
 
+/// A queue whose ring checks what it is told.
 pub(crate) type Queue = Arc<JobQueue<CheckedRing>>;
 
 /// A queue with its hardware, and how both will end.
@@ -209,9 +210,9 @@ pub(crate) struct TestedQueue {
     pub(crate) queue: Option<Queue>,
     pub(crate) how: End,
     pub(crate) on_error: OnError,
-    /// Whether its hardware hangs now and then.
+    /// True if its hardware hangs now and then.
     pub(crate) hangs: bool,
-    /// Whether its hardware was told to stop, and go on.
+    /// True if its hardware was told to stop, and go on.
     pub(crate) stopped: bool,
 }
 
@@ -269,10 +270,10 @@ impl TestedQueue {
     }
 }
 
-/// How a file ends.
+/// The way in which a file ends.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum FileEnd {
-    /// All of its queues go at once.
+    /// The file's queues all go at once.
     Close,
     /// The submitting thread drops what it is at, and then closes it.
     Kill,

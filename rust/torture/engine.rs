@@ -27,13 +27,13 @@ use kernel::{
     time::delay::fsleep, //
 };
 
-/// `struct torture_engine`.
+/// The C type `struct torture_engine`.
 #[repr(C)]
 struct RawEngine {
     _opaque: [u8; 0],
 }
 
-/// `struct torture_job`.
+/// The C type `struct torture_job`.
 #[repr(C)]
 struct RawJob {
     _opaque: [u8; 0],
@@ -76,7 +76,7 @@ unsafe extern "C" fn changed(context: *mut c_void) {
 /// Hardware for one queue.
 pub(crate) struct Engine {
     raw: NonNull<RawEngine>,
-    /// In a box of its own, since the interrupt points to it.
+    /// The waker of the task, in a box of its own, since the interrupt points to it.
     waker: KBox<AtomicWaker>,
     hangs: bool,
 }
@@ -104,7 +104,7 @@ impl Engine {
         unsafe { torture_engine_stop(self.raw.as_ptr(), forever) }
     }
 
-    /// Whether all that was started is over.
+    /// Returns whether all that was started is over.
     pub(crate) fn poll_stopped(&self, cx: &mut Context<'_>) -> Poll<()> {
         self.waker.register(cx);
         // SAFETY: `raw` is the engine of this value, which lives until it is dropped.
@@ -161,7 +161,7 @@ pub(crate) struct Job {
     raw: NonNull<RawJob>,
     /// The checker asks it.
     _engine: Arc<Engine>,
-    /// How long it takes to find room for it.
+    /// The time that it takes to find room for the job.
     pub(crate) delay: Delta,
 }
 

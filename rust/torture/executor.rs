@@ -239,7 +239,7 @@ fn step(
     Ok(())
 }
 
-/// For `ms` milliseconds.
+/// Runs the load for `ms` milliseconds.
 pub(crate) fn run(ms: u32, seed: u32) -> Result {
     let executor = Executor::with_priority(c"torture-soak", Random::new(seed, 299).priority())?;
     let world = Arc::new(

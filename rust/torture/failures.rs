@@ -150,7 +150,7 @@ fn jobs(executor: &Executor) -> Result {
     result
 }
 
-/// All of them.
+/// Runs all tests of failures.
 pub(crate) fn run() -> Result {
     let executor = Executor::new(c"torture-failures")?;
     // In a thread, as the count is one of the thread's.

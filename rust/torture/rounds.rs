@@ -51,7 +51,7 @@ use kernel::{
 
 const LIMIT: Delta = Delta::from_secs(60);
 const DEPENDENCIES: u32 = 3;
-/// How long it takes at most until something ends.
+/// The time at most until something ends.
 const TIME: Delta = Delta::from_micros(2000);
 
 /// Counters over all rounds.

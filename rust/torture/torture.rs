@@ -89,7 +89,7 @@ fn run() -> Result {
     Ok(())
 }
 
-/// How many threads there are.
+/// The number of threads.
 const THREADS: u32 = 4;
 
 unsafe extern "C" {
@@ -156,7 +156,7 @@ impl Random {
         self.0
     }
 
-    /// Below `n`.
+    /// Returns a random number below `n`.
     fn below(&mut self, n: u32) -> u32 {
         self.next() % n
     }
@@ -170,7 +170,7 @@ impl Random {
         }
     }
 
-    /// Once in `n` times.
+    /// Returns true once in `n` times.
     fn once_in(&mut self, n: u32) -> bool {
         self.below(n) == 0
     }

@@ -59,7 +59,7 @@ fn spawn(executor: &Executor, count: usize) -> Result<u64> {
     Ok((now() - start) / count as u64)
 }
 
-/// How tasks are started, and say that they are ready.
+/// The means by which tasks are started, and say that they are ready.
 struct Ping {
     start: Notify,
     done: Notify,
@@ -67,7 +67,7 @@ struct Ping {
 }
 
 impl Ping {
-    /// For so many tasks.
+    /// Returns the state for so many tasks.
     fn new(count: usize) -> Result<Arc<Self>> {
         Ok(Arc::new(
             Self {
@@ -146,10 +146,10 @@ fn run() -> Result {
     report(c"wake_poll", wake(&executor, 64, 100)?);
     cancel(&executor, 1000)?;
     report(c"cancel_join", cancel(&executor, 1000)?.0);
-    // SAFETY: Ended below.
+    // SAFETY: Counting is ended below, by the same thread.
     kernel::error::to_result(unsafe { bench_memory_begin() })?;
     let counted = cancel(&executor, 1000);
-    // SAFETY: Begun above.
+    // SAFETY: Counting was begun above, and was not ended.
     unsafe { bench_memory_end() };
     report(c"bytes_per_task", counted?.1);
     executor.shutdown()

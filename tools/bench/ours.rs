@@ -56,7 +56,7 @@ const TIMEOUT: Delta = Delta::from_millis(5000);
 
 static NAMES: Names = Names::new(c"bench", c"queue");
 
-/// `struct bench_counter`.
+/// The C type `struct bench_counter`.
 #[repr(C)]
 struct RawCounter {
     _opaque: [u8; 0],
@@ -94,7 +94,7 @@ unsafe impl Sync for Hardware {}
 ///
 /// `context` must be a valid [`Hardware`].
 unsafe extern "C" fn interrupt(context: *mut c_void) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `context` is a valid `Hardware` by the safety requirements.
     unsafe { &*context.cast::<Hardware>() }.changed.wake();
 }
 
@@ -189,7 +189,7 @@ struct Queue {
 
 struct Bench {
     executor: Executor,
-    /// What all queues are in, as those of a file would be.
+    /// The scope of all queues, as those of a file would have one.
     scope: Scope,
 }
 
@@ -211,7 +211,7 @@ fn init(priority: u32) -> Result {
 ///
 /// Must be called once, before all else of this file.
 pub(crate) unsafe fn init_global() {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements this is the first use, and the only such call.
     unsafe { BENCH.init() };
 }
 
@@ -251,7 +251,7 @@ fn create() -> Result<KBox<Queue>> {
     Ok(KBox::new(Queue { jobs, hardware }, GFP_KERNEL)?)
 }
 
-/// What of a queue is the driver's: memory that is not the queue's.
+/// Returns the driver's part of a queue: memory that is not the queue's.
 fn mock() -> Result<KBox<Arc<Hardware>>> {
     Ok(KBox::new(Hardware::new()?, GFP_KERNEL)?)
 }

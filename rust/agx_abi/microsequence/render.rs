@@ -8,7 +8,7 @@ use crate::Opt;
 layout! {
     /// Starts a vertex command.
     pub struct StartVertex("StartTACmd"): 0x17c | 0x18c | 0x194 {
-        /// [`StartVertex::HEADER_VALUE`].
+        /// The header of the operation: [`StartVertex::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x000,
         /// Address of [`crate::vertex::RunVertex::TILING_PARAMS`].
         TILING_PARAMS("tiling_params_addr"): u64 = 0x004,
@@ -27,35 +27,35 @@ layout! {
         QUEUE("cmdqueue_ptr"): u64 = 0x02c | 0x02c | 0x034,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x034 | 0x034 | 0x03c,
-        /// 1.
+        /// Unknown; 1.
         UNK_38("unk_38"): u32 = 0x038 | 0x038 | 0x040,
         /// Number of the user queue.
         EVENT_GENERATION("submission_id"): u32 = 0x03c | 0x03c | 0x044,
         /// Slot of the buffer manager.
         BUFFER_SLOT("buffer_mgr_slot+0"): u32 = 0x040 | 0x040 | 0x048,
-        /// 0.
+        /// Unknown; 0.
         UNK_44("buffer_mgr_slot+4"): u32 = 0x044 | 0x044 | 0x04c,
         /// Running number of the command in its queue.
         EVENT_SEQ("unk_48"): u64 = 0x048 | 0x048 | 0x050,
-        /// 0.
+        /// Unknown; 0.
         UNK_50("unk_50"): u32 = 0x050 | 0x050 | 0x058,
         /// Address of [`crate::vertex::RunVertex::UNK_POINTEE`].
         UNK_POINTER("struct3_addr"): u64 = 0x054 | 0x054 | 0x05c,
         /// Address of [`crate::vertex::RunVertex::UNK_BUF_0`].
         UNK_JOB_BUF("unkptr_5c"): u64 = 0x05c | 0x05c | 0x064,
-        /// 0.
+        /// Unknown; 0.
         UNK_64("unk_64"): u32 = 0x064 | 0x064 | 0x06c,
-        /// 0.
+        /// Unknown; 0.
         UNK_68("unk_68"): u32 = 0x068 | 0x068 | 0x070,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x06c | 0x06c | 0x074,
         /// Memory that the command writes.
         ATTACHMENTS(""): [Attachment; 16] = 0x070 | 0x070 | 0x078,
-        /// How many of them there are.
+        /// The number of attachments.
         ATTACHMENT_COUNT("unk_170+0"): u32 = 0x170 | 0x170 | 0x178,
-        /// 0.
+        /// Padding; 0.
         PADDING("unk_170+4"): u32 = 0x174 | 0x174 | 0x17c,
-        /// The same as [`crate::vertex::RunVertex::COUNTER`].
+        /// A copy of [`crate::vertex::RunVertex::COUNTER`].
         COUNTER("counter"): Opt<u64> = - | 0x178 | 0x180,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
         NOTIFIER_BUF("unkptr_180"): Opt<u64> = - | 0x180 | 0x188,
@@ -65,7 +65,7 @@ layout! {
 
     /// Finishes a vertex command.
     pub struct FinalizeVertex("FinalizeTACmd"): 0x74/0x7c | 0x84 {
-        /// [`FinalizeVertex::HEADER_VALUE`].
+        /// The header of the operation: [`FinalizeVertex::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x00,
         /// Address of the [`crate::buffer::Scene`].
         SCENE("buf_thing_addr"): u64 = 0x04,
@@ -77,17 +77,17 @@ layout! {
         QUEUE("cmdqueue_ptr"): u64 = 0x1c,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x24,
-        /// 0.
+        /// Unknown; 0.
         UNK_28("unk_28"): u32 = 0x28,
         /// Address of [`crate::vertex::RunVertex::UNK_POINTEE`].
         UNK_POINTER("struct3_addr"): u64 = 0x2c,
-        /// 0.
+        /// Unknown; 0.
         UNK_34("unk_34"): u32 = 0x34,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x38,
         /// Address of the firmware's stamp.
         FW_STAMP("stamp_addr"): u64 = 0x3c,
-        /// What to write there.
+        /// The value to write to the stamps.
         STAMP_VALUE("stamp_value"): u32 = 0x44,
         /// Distance from here to the start operation in bytes: where the firmware goes on after a
         /// partial render.
@@ -98,7 +98,7 @@ layout! {
 
     /// Starts a fragment command.
     pub struct StartFragment("Start3DCmd"): 0x194 | 0x1ac | 0x1b4 {
-        /// [`StartFragment::HEADER_VALUE`].
+        /// The header of the operation: [`StartFragment::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x000,
         /// Address of [`crate::fragment::RunFragment::JOB_PARAMS2`].
         JOB_PARAMS2("struct1_addr"): u64 = 0x004,
@@ -123,39 +123,39 @@ layout! {
         WORK_ITEM("workitem_ptr"): u64 = 0x044 | 0x044 | 0x04c,
         /// Slot of the address space.
         VM_SLOT("context_id"): u32 = 0x04c | 0x04c | 0x054,
-        /// 1.
+        /// Unknown; 1.
         UNK_50("unk_50"): u32 = 0x050 | 0x050 | 0x058,
         /// Number of the user queue.
         EVENT_GENERATION("submission_id"): u32 = 0x054 | 0x054 | 0x05c,
         /// Slot of the buffer manager.
         BUFFER_SLOT("buffer_mgr_slot"): u32 = 0x058 | 0x058 | 0x060,
-        /// 0.
+        /// The word named `sync_grow`; 0.
         SYNC_GROW("unk_5c"): u32 = 0x05c | 0x05c | 0x064,
         /// Running number of the command in its queue.
         EVENT_SEQ("queue_cmd_count"): u64 = 0x060 | 0x060 | 0x068,
-        /// 0.
+        /// Unknown; 0.
         UNK_68("unk_68"): u32 = 0x068 | 0x068 | 0x070,
         /// Address of [`crate::fragment::RunFragment::UNK_758_FLAG`].
         UNK_758_FLAG("unk_buf_ptr"): u64 = 0x06c | 0x06c | 0x074,
         /// Address of [`crate::fragment::RunFragment::UNK_BUF_0`].
         UNK_JOB_BUF("unk_buf2_ptr"): u64 = 0x074 | 0x074 | 0x07c,
-        /// 0.
+        /// Unknown; 0.
         UNK_7C_0("unk_7c_0"): Opt<u64> = - | 0x07c | 0x084,
-        /// 0.
+        /// Unknown; 0.
         UNK_7C("unk_7c"): u32 = 0x07c | 0x084 | 0x08c,
-        /// 0.
+        /// Unknown; 0.
         UNK_80("unk_80"): u32 = 0x080 | 0x088 | 0x090,
-        /// 0.
+        /// Unknown; 0.
         UNK_84("unk_84"): u32 = 0x084 | 0x08c | 0x094,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x088 | 0x090 | 0x098,
         /// Memory that the command writes.
         ATTACHMENTS("attachments"): [Attachment; 16] = 0x08c | 0x094 | 0x09c,
-        /// How many of them there are.
+        /// The number of attachments.
         ATTACHMENT_COUNT("num_attachments"): u32 = 0x18c | 0x194 | 0x19c,
-        /// 0.
+        /// Padding; 0.
         PADDING("unk_190"): u32 = 0x190 | 0x198 | 0x1a0,
-        /// The same as [`crate::fragment::RunFragment::COUNTER`].
+        /// A copy of [`crate::fragment::RunFragment::COUNTER`].
         COUNTER("counter"): Opt<u64> = - | 0x19c | 0x1a4,
         /// Address of [`crate::event::Notifier::UNK_BUF`].
         NOTIFIER_BUF("unkptr_19c"): Opt<u64> = - | 0x1a4 | 0x1ac,
@@ -163,23 +163,23 @@ layout! {
 
     /// Finishes a fragment command.
     pub struct FinalizeFragment("Finalize3DCmd"): 0x9c/0xa4 | 0xb4 {
-        /// [`FinalizeFragment::HEADER_VALUE`].
+        /// The header of the operation: [`FinalizeFragment::HEADER_VALUE`].
         HEADER("magic"): u32 = 0x00,
-        /// 0.
+        /// The UUID of the command; 0.
         UUID("uuid"): u32 = 0x04,
-        /// 0.
+        /// Unknown; 0.
         UNK_8("unk_8"): u32 = 0x08,
         /// Address of the firmware's stamp.
         FW_STAMP("stamp_addr"): u64 = 0x0c,
-        /// What to write there.
+        /// The value to write to the stamps.
         STAMP_VALUE("stamp_value"): u32 = 0x14,
-        /// 0.
+        /// Unknown; 0.
         UNK_18("unk_18"): u32 = 0x18,
         /// Address of the [`crate::buffer::Scene`].
         SCENE("buf_thing_addr"): u64 = 0x1c,
         /// Address of the [`crate::buffer::BufferInfo`].
         BUFFER("buffer_mgr_addr"): u64 = 0x24,
-        /// 1.
+        /// Unknown; 1.
         UNK_2C("unk_2c"): u64 = 0x2c,
         /// As in [`StartFragment::STATS`].
         STATS("stats_ptr"): u64 = 0x34,
@@ -193,7 +193,7 @@ layout! {
         WORK_ITEM("workitem_ptr"): u64 = 0x54,
         /// Slot of the address space.
         VM_SLOT("unk_5c+0"): u32 = 0x5c,
-        /// 0.
+        /// Unknown; 0.
         UNK_60("unk_5c+4"): u32 = 0x60,
         /// Address of [`crate::fragment::RunFragment::UNK_758_FLAG`].
         UNK_758_FLAG("unk_buf_ptr"): u64 = 0x64,
@@ -206,33 +206,33 @@ layout! {
 }
 
 impl StartVertex {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x22;
-    /// What [`StartVertex::HEADER`] holds.
+    /// The value of [`StartVertex::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE;
-    /// Where [`StartVertex::STATS`] points to in the statistics.
+    /// The offset in the statistics that [`StartVertex::STATS`] points to.
     pub const STATS_OFFSET: u64 = 4;
 }
 
 impl FinalizeVertex {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x23;
-    /// What [`FinalizeVertex::HEADER`] holds.
+    /// The value of [`FinalizeVertex::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE;
 }
 
 impl StartFragment {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x24;
-    /// What [`StartFragment::HEADER`] holds.
+    /// The value of [`StartFragment::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE;
-    /// Where [`StartFragment::STATS`] points to in the statistics.
+    /// The offset in the statistics that [`StartFragment::STATS`] points to.
     pub const STATS_OFFSET: u64 = 8;
 }
 
 impl FinalizeFragment {
-    /// Opcode.
+    /// The opcode of the operation.
     pub const OPCODE: u32 = 0x25;
-    /// What [`FinalizeFragment::HEADER`] holds.
+    /// The value of [`FinalizeFragment::HEADER`].
     pub const HEADER_VALUE: u32 = Self::OPCODE;
 }

@@ -169,7 +169,7 @@ fn fields_are_written_where_they_are_declared() {
     }
 }
 
-/// All fields of a structure, written one after another, are all still there.
+/// The fields of a structure, written one after another, are all still there.
 #[test]
 fn fields_do_not_touch_each_other() {
     let mut random = Random(2);
@@ -196,7 +196,7 @@ fn fields_do_not_touch_each_other() {
     }
 }
 
-/// The same values, put into bytes by the tables alone.
+/// Values put into bytes by the tables alone.
 #[test]
 fn another_writer_makes_the_same_bytes() {
     let mut random = Random(3);

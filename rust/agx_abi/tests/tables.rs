@@ -116,7 +116,7 @@ fn agrees(tables: &Json, structure: &Json, path: &str, offset: usize, size: usiz
     find(tables, structure, path).is_some_and(|(at, sizes)| at == offset && sizes.contains(&size))
 }
 
-/// What differs in a version: the structure, and the field, or nothing for the size.
+/// A difference of a version: the structure, and the field, or nothing for the size.
 type Difference = (String, String, Abi);
 
 /// Compares one structure in version `abi`; what differs goes into `differences`.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! What the declarations compute.
+//! Tests of the values that the declarations compute.
 
 use agx_abi::channel::{device_control, PipeKind};
 use agx_abi::event::{initial_stamp, stamp_distance};
@@ -350,7 +350,7 @@ fn values_of_versions() {
     }
 }
 
-/// The same for what functions return.
+/// Values that functions return differ between versions only as listed.
 #[test]
 fn what_differs_between_versions() {
     // That version 12 has no version words is its lack of the field.

@@ -271,7 +271,8 @@ pub(crate) fn has_copied_name(fence: &Fence, name: &CStr) -> bool {
 ///
 /// `fence` must be the only armed fence of its context, whose ends have gone or were forgotten.
 pub(crate) unsafe fn end_forgotten(fence: &Fence) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: By the safety requirements this is the only armed fence of its context, whose ends
+    // are not used any more.
     unsafe { ffi::dma_fence_test_end_forgotten(fence.as_raw()) };
     // SAFETY: The context that has kept the module is gone.
     unsafe { dma_fence_shim_put_module() };

@@ -48,7 +48,7 @@ pub mod flags {
     pub const GFP_KERNEL: Flags = Flags(1);
     /// Like [`GFP_KERNEL`], charged to the memory cgroup of the caller.
     pub const GFP_KERNEL_ACCOUNT: Flags = Flags(5);
-    /// For contexts that may not sleep.
+    /// The flags for contexts that may not sleep.
     pub const GFP_NOWAIT: Flags = Flags(2);
 }
 

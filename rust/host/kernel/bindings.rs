@@ -44,7 +44,7 @@ pub type work_func_t = unsafe extern "C" fn(*mut work_struct);
 ///
 /// `x` must be valid for writes.
 pub unsafe fn init_completion(x: *mut completion) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is valid for writes by the safety requirements.
     unsafe { x.write(completion::new()) }
 }
 
@@ -54,7 +54,7 @@ pub unsafe fn init_completion(x: *mut completion) {
 ///
 /// `x` must be a valid completion.
 pub unsafe fn complete(x: *mut completion) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is a valid completion by the safety requirements.
     unsafe { &*x }.complete()
 }
 
@@ -64,7 +64,7 @@ pub unsafe fn complete(x: *mut completion) {
 ///
 /// `x` must be a valid completion.
 pub unsafe fn wait_for_completion_timeout(x: *mut completion, _timeout: c_ulong) -> c_ulong {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is a valid completion by the safety requirements.
     c_ulong::from(unsafe { &*x }.wait())
 }
 
@@ -77,7 +77,7 @@ pub unsafe fn wait_for_completion_interruptible_timeout(
     x: *mut completion,
     _timeout: c_ulong,
 ) -> isize {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `x` is a valid completion by the safety requirements.
     isize::from(unsafe { &*x }.wait())
 }
 
@@ -89,9 +89,9 @@ pub enum hrtimer_restart {
     HRTIMER_NORESTART,
 }
 
-/// How the time of a timer is meant.
+/// The way in which the time of a timer is meant.
 pub type hrtimer_mode = u32;
-/// From now.
+/// A time from now.
 pub const hrtimer_mode_HRTIMER_MODE_REL: hrtimer_mode = 1;
 /// The monotonic clock.
 pub const CLOCK_MONOTONIC: u32 = 1;
@@ -108,7 +108,7 @@ impl static_key_false {
 
 /// A tracepoint.
 pub struct tracepoint {
-    /// Whether the tracepoint is enabled.
+    /// The key that says whether the tracepoint is enabled.
     pub key: static_key_false,
 }
 
@@ -118,7 +118,7 @@ pub struct tracepoint {
 pub enum irqreturn {
     /// Not from this device.
     IRQ_NONE,
-    /// Handled.
+    /// The interrupt was handled.
     IRQ_HANDLED,
 }
 /// The result of an interrupt handler.

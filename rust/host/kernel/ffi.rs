@@ -12,6 +12,6 @@ pub use core::ffi::{
 /// `char`, which is unsigned in the kernel.
 #[expect(non_camel_case_types, reason = "C's name")]
 pub type c_char = u8;
-/// `unsigned long`.
+/// The C type `unsigned long`.
 #[expect(non_camel_case_types, reason = "C's name")]
 pub type c_ulong = usize;

@@ -6,7 +6,8 @@ use core::marker::PhantomData;
 use std::cell::Cell;
 
 thread_local! {
-    /// How often the thread, which stands for its processor, has disabled interrupts.
+    /// The number of times that the thread, which stands for its processor, has disabled
+    /// interrupts.
     static DISABLED: Cell<usize> = const { Cell::new(0) };
 }
 

@@ -24,7 +24,7 @@ impl CStrExt for CStr {
     }
 
     unsafe fn from_char_ptr<'a>(ptr: *const c_char) -> &'a Self {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `ptr` points to a string that ends with NUL, as the trait requires of the caller.
         unsafe { CStr::from_ptr(ptr.cast()) }
     }
 }

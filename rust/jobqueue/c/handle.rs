@@ -45,7 +45,7 @@ use kernel::{
     }, //
 };
 
-/// `struct jobqueue`.
+/// The C type `struct jobqueue`.
 ///
 /// # Invariants
 ///

@@ -50,10 +50,12 @@ use kernel::{
     }, //
 };
 
+/// The state of a job that is not over.
 pub(super) const WAITING: i32 = 0;
+/// The state of a job that is over.
 pub(super) const OVER: i32 = 1;
 
-/// `struct jobqueue_job`.
+/// The C type `struct jobqueue_job`.
 ///
 /// It has the name that it has in C: drivers' operations are called with a pointer to it, and kCFI
 /// compares the types of such functions by the names of `#[repr(C)]` structures.
@@ -66,7 +68,7 @@ pub(super) struct jobqueue_job {
 
 pub(super) use jobqueue_job as RawJob;
 
-/// `struct jobqueue_ops`.
+/// The C type `struct jobqueue_ops`.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(super) struct RawOps {
@@ -158,7 +160,7 @@ impl CJob {
 /// `JOBQUEUE_DECIDING` of jobqueue.h: what is above it is the time until the next call.
 const DECIDING: c_int = 1 << 30;
 
-/// What the driver is asked after a time limit has expired, until it has decided.
+/// The driver's pending decision about a time limit that has expired.
 ///
 /// # Invariants
 ///
@@ -171,7 +173,7 @@ struct Question {
     n: u32,
 }
 
-// SAFETY: As for `CRing`.
+// SAFETY: By the type invariant one task asks at a time. Any thread may call the operation.
 unsafe impl Send for Question {}
 
 impl Question {
@@ -212,7 +214,8 @@ impl Ring for CRing {
 
     fn withdraw(&mut self) {
         if let Some(withdraw) = self.ops.withdraw {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the operation may be called with `ring`: `&mut self`
+            // makes it one at a time.
             unsafe { withdraw(self.ring) };
         }
     }
@@ -282,7 +285,8 @@ impl Ring for CRing {
 
     fn quiesced(&mut self) {
         if let Some(quiesced) = self.ops.quiesced {
-            // SAFETY: By the type invariant.
+            // SAFETY: By the type invariant the operation may be called with `ring`: `&mut self`
+            // makes it one at a time.
             unsafe { quiesced(self.ring) };
         }
     }

@@ -44,6 +44,7 @@ impl<R: Ring> Task<R> {
         }
     }
 
+    /// Emits the trace event of a job that the hardware gets.
     #[cold]
     pub(super) fn trace_run(&self, fence: (u64, u64)) {
         trace::run(&self.traced(), fence);

@@ -23,13 +23,13 @@ use kernel::{
     time::delay::fsleep, //
 };
 
-/// `struct jobqueue_test_lock`.
+/// The C type `struct jobqueue_test_lock`.
 #[repr(C)]
 struct RawLock {
     _opaque: [u8; 0],
 }
 
-/// `struct jobqueue_test_watch`.
+/// The C type `struct jobqueue_test_watch`.
 #[repr(C)]
 struct RawWatch {
     _opaque: [u8; 0],
@@ -108,10 +108,10 @@ pub(crate) fn threads<F: Fn(u32) -> Result + Sync>(n: u32, f: F) -> Result {
     })
 }
 
-/// Whether a commit may poll the queue's task. On PREEMPT_RT it leaves that to a worker.
+/// True if a commit may poll the queue's task. On PREEMPT_RT it leaves that to a worker.
 pub(crate) const COMMITS_POLL: bool = !cfg!(CONFIG_PREEMPT_RT);
 
-/// Whether [`in_irq`] is in hard interrupt context: not on PREEMPT_RT, where the locks of fences
+/// True if [`in_irq`] is in hard interrupt context: not on PREEMPT_RT, where the locks of fences
 /// and queues sleep.
 pub(crate) const IRQ_IS_HARD: bool = !cfg!(CONFIG_PREEMPT_RT);
 
@@ -121,19 +121,19 @@ pub(crate) fn in_irq<F: FnMut() + Send>(mut f: F) {
     unsafe { jobqueue_test_in_irq(call::<F>, (&raw mut f).cast()) }
 }
 
-/// Whether the caller runs in hard interrupt context.
+/// Returns whether the caller runs in hard interrupt context.
 pub(crate) fn in_hardirq() -> bool {
     // SAFETY: Only reads the state of the current context.
     unsafe { jobqueue_test_in_hardirq() }
 }
 
-/// Whether the caller can be preempted.
+/// Returns whether the caller can be preempted.
 pub(crate) fn preemptible() -> bool {
     // SAFETY: May be called anywhere.
     unsafe { jobqueue_test_preemptible() }
 }
 
-/// How often lockdep was told that a thread may wait for fences.
+/// Returns how often lockdep was told that a thread may wait for fences.
 pub(crate) fn annotated_waits() -> i32 {
     // SAFETY: Only reads a counter, which is atomic.
     unsafe { dma_fence_annotated_waits() }
@@ -206,7 +206,7 @@ impl Watch {
         })
     }
 
-    /// Whether the calling thread has signalled it.
+    /// Returns whether the calling thread has signalled it.
     pub(crate) fn is_ours(&self) -> bool {
         // SAFETY: Valid until dropped.
         unsafe { jobqueue_test_watch_thread(self.raw.as_ptr()) == kernel::current!().pid() }
@@ -226,14 +226,14 @@ pub(crate) fn with_outer_lock<F: FnMut() + Send>(mut f: F) {
     unsafe { jobqueue_test_outer_with(call::<F>, (&raw mut f).cast()) }
 }
 
-/// Whether a fence needs signalling to be enabled.
+/// The answer of a fence that is asked to enable signalling.
 #[derive(Clone, Copy)]
 pub(crate) enum Enable {
-    /// It does anyway.
+    /// The fence signals anyway.
     No = 0,
-    /// It has to be.
+    /// The fence signals only if it was asked.
     Needed = 1,
-    /// When it is asked it says that it is over.
+    /// The fence says that it is over.
     Over = 2,
 }
 
@@ -246,7 +246,7 @@ pub(crate) struct Issuer {
     fences: KVec<ARef<Fence>>,
     /// Pointers to the same fences, for C.
     raw: KVec<*mut bindings::dma_fence>,
-    /// How many of them have been signalled.
+    /// The number of fences that have been signalled.
     signalled: usize,
 }
 
@@ -294,7 +294,7 @@ impl Issuer {
         &self.fences
     }
 
-    /// Whether a fence was asked to signal, made `with` another than `Enable::No`.
+    /// Returns whether a fence was asked to signal, made `with` another than `Enable::No`.
     pub(crate) fn enabled(&self, i: usize) -> bool {
         // SAFETY: A `Fence` in the list is valid, and one of the test's driver.
         unsafe { jobqueue_test_fence_enabled(self.fences[i].as_raw()) }

@@ -88,8 +88,8 @@ fn end(benches: &[Bench]) -> Result {
     benches.iter().try_for_each(Bench::end)
 }
 
-/// All go well, and whatever was committed before another one of its queue, or before one that
-/// depends on it, was over first.
+/// Every job goes well, and whatever was committed before another one of its queue, or before one
+/// that depends on it, was over first.
 fn basic(queues: usize, chain: bool) -> Result {
     let benches = several(queues, Options::timed(usize::MAX, MS))?;
     let fences = fill(&benches, 100, chain)?;

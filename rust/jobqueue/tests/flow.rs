@@ -126,8 +126,8 @@ mod tests {
         Ok(())
     }
 
-    /// The same for jobs that will not run, as one before them has failed: they are cancelled once
-    /// the queue is unparked, or closed.
+    /// Jobs that will not run, as one before them has failed, are not cancelled either: they are
+    /// cancelled once the queue is unparked, or closed.
     #[test]
     fn nothing_is_cancelled_while_parked() -> Result {
         for closes in [false, true] {

@@ -66,7 +66,7 @@ fn set(fences: &[ARef<Fence>]) -> Result<FenceSet> {
     FenceSet::new(all, None)
 }
 
-/// Whether a future is not ready at its first poll.
+/// Returns whether a future is not ready at its first poll.
 fn pends<F: Future + Send>(mut future: Pin<&mut F>) -> Result<bool> {
     block_on(poll_fn(|cx| {
         Poll::Ready(future.as_mut().poll(cx).is_pending())

@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_large_job_does_not_starve() -> Result {
         const PAGE: usize = 4096;
-        /// How many small jobs there are at most: a large one that starves comes after them all.
+        /// The number of small jobs at most: a large one that starves comes after them all.
         const MOST: u32 = 20_000;
         let options = Options {
             memory: 2 * PAGE,

@@ -387,7 +387,8 @@ mod tests {
         bench.end()
     }
 
-    /// R19.
+    /// A dependency that fails fails the jobs that wait for it, and a job that fails those behind
+    /// it in its queue if errors poison that: R19.
     #[test]
     fn errors_go_where_they_have_to() -> Result {
         let source = Bench::new(8)?;

@@ -42,7 +42,7 @@ use kernel::{
 use mock::Mock;
 use scarce::Scarce;
 
-/// How long the ring asks to wait when something takes too long.
+/// The time that the ring asks to wait when something takes too long.
 const WAIT: Delta = Delta::from_millis(30);
 
 /// A job.

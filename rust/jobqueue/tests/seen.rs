@@ -42,13 +42,13 @@ mod tests {
     ///
     /// A printer, and a [`Shown`].
     unsafe extern "C" fn show(printer: *mut c_void, data: *mut c_void) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `data` is a [`Shown`] by the safety requirements.
         let (usage, max_hz) = unsafe { &*data.cast::<Shown<'_>>() };
-        // SAFETY: By the safety requirements.
+        // SAFETY: `printer` is a printer by the safety requirements.
         unsafe { usage.show(printer, *max_hz) };
     }
 
-    /// Whether this is what is printed, where `{}` stands for a number.
+    /// Returns whether this is what is printed, where `{}` stands for a number.
     fn prints(usage: &EngineUsage, max_hz: Option<u64>, want: &[&str]) -> Result<bool> {
         let mut shown: Shown<'_> = (usage, max_hz);
         let mut bytes = [0; 256];

@@ -179,7 +179,7 @@ mod overflow {
         // SAFETY: The lock is released below, with these flags.
         let flags = unsafe { ffi::kasync_current_lock() };
         f(HEAD.0.get());
-        // SAFETY: Locked above.
+        // SAFETY: This thread has taken the lock above, and `flags` are those that it got.
         unsafe { ffi::kasync_current_unlock(flags) };
     }
 }

@@ -112,9 +112,9 @@ impl State {
 pub(super) struct Completed<T> {
     /// The memory, if the future was dropped.
     pub(super) unclaimed: Option<T>,
-    /// Whether the slot is free.
+    /// True if the slot is free.
     pub(super) is_free: bool,
-    /// Whether a task waits for it: see [`Slot::watch`].
+    /// True if a task waits for it: see [`Slot::watch`].
     pub(super) is_watched: bool,
 }
 
@@ -260,9 +260,9 @@ impl<T, R> Slot<T, R> {
     ///
     /// Both must be initialised, and the caller must own them.
     unsafe fn take(&self) -> (T, R) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The memory is initialised and the caller's, by the safety requirements.
         let memory = self.memory.with(|m| unsafe { (*m).assume_init_read() });
-        // SAFETY: By the safety requirements.
+        // SAFETY: The result is initialised and the caller's, by the safety requirements.
         let result = self.result.with(|r| unsafe { (*r).assume_init_read() });
         (memory, result)
     }

@@ -78,7 +78,7 @@ unsafe fn user_of(module: *const c_void) -> Option<Scope> {
     let found = roots.iter().find(|root| {
         let mut found = false;
         root.each_task(|task, _| {
-            // SAFETY: By the safety requirements.
+            // SAFETY: `module` is valid by the safety requirements.
             found = unsafe { is_in(module, task.code()) };
             !found
         });
@@ -95,7 +95,7 @@ unsafe fn user_of(module: *const c_void) -> Option<Scope> {
 unsafe fn forget(module: *const c_void) {
     for root in &*ROOTS.lock() {
         root.each_task(|task, _| {
-            // SAFETY: By the safety requirements.
+            // SAFETY: `module` is valid by the safety requirements.
             task.forget(|address| unsafe { is_in(module, address) });
             true
         });
@@ -110,7 +110,7 @@ unsafe fn forget(module: *const c_void) {
 /// has passed. May sleep.
 unsafe extern "C" fn going(module: *const c_void) {
     let mut is_flushed = false;
-    // SAFETY: By the safety requirements.
+    // SAFETY: `module` is valid by the safety requirements.
     while let Some(root) = unsafe { user_of(module) } {
         if !is_flushed {
             // Executors are closed there whose last handle was dropped where blocking is
@@ -128,6 +128,6 @@ unsafe extern "C" fn going(module: *const c_void) {
     // The destructors of outputs that wait for a thread may be code of the module as well.
     // SAFETY: Notifiers of modules may sleep.
     unsafe { ffi::kasync_defer_flush() };
-    // SAFETY: By the safety requirements.
+    // SAFETY: `module` is valid by the safety requirements.
     unsafe { forget(module) };
 }

@@ -21,6 +21,7 @@ use core::ptr::{
 use kernel::sync::aref::ARef;
 
 impl Scope {
+    /// Marks the scope and those below it as cancelled, and wakes their tasks.
     pub(super) fn cancel_tree(&self) {
         if self.is_cancelled() && self.locked(|tree, _| tree.marking == 0) {
             return;
@@ -92,7 +93,8 @@ unsafe fn mark(
 ) -> Option<(Scope, bool)> {
     let mut cur = match at {
         None => top,
-        // SAFETY: By the safety requirements.
+        // SAFETY: The lock is held, and `at` is the scope that the previous call has returned, by
+        // the safety requirements.
         Some((at, descend)) => unsafe { next_scope(tree, NonNull::from(&*at.0), top, *descend) }?,
     };
     let mut steps = 0;
@@ -118,7 +120,8 @@ unsafe fn mark(
                 return Some((r, descend));
             }
         }
-        // SAFETY: By the safety requirements.
+        // SAFETY: The lock is held, and `cur` is `top` or a scope below, to which this walk has
+        // come.
         cur = unsafe { next_scope(tree, cur, top, descend) }?;
     }
 }

@@ -97,7 +97,7 @@ impl ScopeInner {
     ///
     /// `at` must be valid for the time of the call.
     pub(super) unsafe fn try_get(at: NonNull<Self>) -> Option<Scope> {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `at` is valid for the time of the call, by the safety requirements.
         let count = unsafe { at.as_ref() }.refcount.as_atomic();
         let mut cur = count.load(Relaxed);
         while cur > 0 {

@@ -25,6 +25,7 @@ impl Name {
         this
     }
 
+    /// Returns the text, which is ASCII.
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII is stored.
         core::str::from_utf8(&self.bytes[..usize::from(self.len)]).unwrap_or("?")
@@ -65,6 +66,7 @@ impl Path {
         self.start -= len as u8;
     }
 
+    /// Returns the text, which is ASCII.
     pub(crate) fn as_str(&self) -> &str {
         // Only ASCII is stored.
         core::str::from_utf8(&self.bytes[usize::from(self.start)..Self::SIZE - 1]).unwrap_or("?")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How long the tree's lock is held, counted in scopes and tasks that are looked at.
+//! Tests of the time that the tree's lock is held, counted in scopes and tasks that are looked at.
 
 use super::{
     Scope,

@@ -141,6 +141,7 @@ impl Scope {
         })
     }
 
+    /// Adds a new scope below this one. `ECANCELED` if this one is closed.
     pub(super) fn add_child(&self, child: &Scope) -> Result {
         self.locked(|tree, scope| {
             if scope.is_closed(tree) {
@@ -169,7 +170,8 @@ impl Scope {
             if scope.is_closed(tree) {
                 return Err(ECANCELED);
             }
-            // SAFETY: By the safety requirements.
+            // SAFETY: The task is valid, new, and in the list until `task_ended()`, by the safety
+            // requirements.
             unsafe { scope.node(tree).tasks.push_back(task) };
             let mut scope = scope;
             loop {

@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! A bounded channel with many senders and one receiver. Senders may be used in any context.
+//!
+//! # States
+//!
+//! ```text
+//!   OPEN ──(1) the last sender is dropped: the receiver is woken──► ENDED
+//!   OPEN or ENDED ──(2) close(), or the receiver is dropped: `closed` set──► CLOSED
+//! ```
+//!
+//! | state | `try_send` | `recv` with values left | `recv` without |
+//! |---|---|---|---|
+//! | OPEN | `Ok`, or `Full` | the next value | pending |
+//! | ENDED | no sender exists | the next value | `None` |
+//! | CLOSED | `Closed` | the next value | `None` |
+//!
+//! A receiver that is dropped takes the values that are left with it.
 
 use crate::{
     await_site::AwaitSite,
@@ -147,6 +162,10 @@ pub fn channel<T: Send>(capacity: usize) -> Result<(Sender<T>, Receiver<T>)> {
 }
 
 /// The reason for which a value was not sent, with the value.
+///
+/// # Context
+///
+/// Any in which the value may be dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TrySendError<T> {
     /// The channel is full.
@@ -203,6 +222,7 @@ impl<T: Send> Drop for Sender<T> {
         let waker = self.0.with(|s| {
             s.senders -= 1;
             if s.senders == 0 {
+                // (1)
                 s.waker.take()
             } else {
                 None
@@ -239,6 +259,7 @@ impl<T: Send> Receiver<T> {
 
     /// Refuses further values. Values sent before can still be received.
     pub fn close(&mut self) {
+        // (2)
         self.0.with(|s| s.closed = true);
     }
 
@@ -263,6 +284,7 @@ impl<T: Send> Drop for Receiver<T> {
         // Dropped without the lock, since a value may have a destructor. No more values are sent,
         // so that the last sender, which may go in an interrupt, has no buffer to free.
         let _left = self.0.with(|s| {
+            // (2)
             s.closed = true;
             (
                 s.waker.take(),

@@ -24,7 +24,7 @@ use core::{
 };
 
 struct State {
-    /// Whether `notify_one` was called while there was no waiter.
+    /// True if `notify_one` was called while there was no waiter.
     permit: bool,
     /// The number of calls of `notify_waiters`.
     epoch: u64,
@@ -71,7 +71,7 @@ impl Notify {
             if s.waiters.is_empty() {
                 s.permit = true;
             }
-            s.waiters.give()
+            s.waiters.notify_one()
         });
         if let Some(waker) = waker {
             waker.wake();
@@ -149,7 +149,7 @@ impl Notified<'_> {
             // SAFETY: The waiter belongs to this list, is pinned, and `Drop` removes it.
             unsafe {
                 match s.waiters.state(waiter) {
-                    WaitState::Notified | WaitState::Given => return Err((waker, None)),
+                    WaitState::Notified | WaitState::NotifiedOne => return Err((waker, None)),
                     WaitState::Idle if s.permit && epoch == s.epoch => {
                         s.permit = false;
                         return Err((waker, None));
@@ -182,7 +182,7 @@ impl Drop for Notified<'_> {
             let waiter = &self.waiter;
             // SAFETY: The waiter belongs to this list, and the lock is held.
             let (state, _waker) = self.notify.0.with(|s| unsafe { s.waiters.remove(waiter) });
-            if state == WaitState::Given {
+            if state == WaitState::NotifiedOne {
                 self.notify.notify_one();
             }
         }

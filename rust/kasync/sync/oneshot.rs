@@ -1,6 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! A channel for one value.
+//!
+//! # States
+//!
+//! ```text
+//!   OPEN ──(1) send(): value stored, the receiver is woken──► SENT
+//!   OPEN ──(2) the sender is dropped: the receiver is woken──► CLOSED: poll is Err(Closed)
+//!   SENT ──(3) poll: the value is returned──► CLOSED
+//!   OPEN or SENT ──(4) the receiver is dropped, with a value that was sent──► send() is refused
+//! ```
 
 use crate::{
     await_site::AwaitSite, //
@@ -49,6 +58,10 @@ pub fn channel<T: Send>() -> Result<(Sender<T>, Receiver<T>)> {
 }
 
 /// The sender was dropped without sending a value.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
 
@@ -70,6 +83,7 @@ impl<T: Send> Sender<T> {
             if !s.receiver {
                 return Err(value);
             }
+            // (1)
             s.value = Some(value);
             Ok(s.waker.take())
         })?;
@@ -83,6 +97,7 @@ impl<T: Send> Sender<T> {
 impl<T: Send> Drop for Sender<T> {
     fn drop(&mut self) {
         let waker = self.0.with(|s| {
+            // (2), or the end of the sender that (1) has used.
             s.sender = false;
             s.waker.take()
         });
@@ -114,6 +129,7 @@ impl<T: Send> Receiver<T> {
     fn poll_value(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T, Closed>> {
         let waker = cx.waker().clone();
         let (poll, _waker) = self.0.with(|s| match s.value.take() {
+            // (3)
             Some(value) => (Poll::Ready(Ok(value)), Some(waker)),
             None if !s.sender => (Poll::Ready(Err(Closed)), Some(waker)),
             None => (Poll::Pending, s.waker.replace(waker)),
@@ -128,6 +144,7 @@ impl<T: Send> Receiver<T> {
 impl<T: Send> Drop for Receiver<T> {
     fn drop(&mut self) {
         let _left = self.0.with(|s| {
+            // (4)
             s.receiver = false;
             (s.value.take(), s.waker.take())
         });

@@ -1,6 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! A semaphore with counted permits.
+//!
+//! # The word
+//!
+//! The word has the number of free permits and the flag [`WAITERS`].
+//!
+//! ```text
+//!   CLEAR ──(1) poll finds too few permits: WAITERS set, waiter listed──► WAITERS
+//!   WAITERS ──(2) permits are added, and serve the last waiter──► CLEAR
+//!   WAITERS ──(3) the last waiter is dropped──► CLEAR
+//! ```
+//!
+//! | | may write the word |
+//! |---|---|
+//! | `CLEAR` | any thread, by an exchange that fails if the flag is set meanwhile |
+//! | `WAITERS`, and all transitions | the holder of the lock of the waiters |
+//!
+//! So permits come and go without the lock while nobody waits, and are given to waiters in their
+//! order under the lock.
 
 use crate::{
     await_site::AwaitSite,
@@ -35,7 +53,7 @@ use kernel::{
     }, //
 };
 
-/// There are waiters: only the holder of the lock changes the word.
+/// The flag that there are waiters: only the holder of the lock changes the word.
 const WAITERS: u64 = 1;
 /// One permit, in the other bits of the word.
 const PERMIT: u64 = 2;
@@ -129,7 +147,7 @@ impl Semaphore {
                 }
                 enough
             });
-            // Nobody else has changed it, as there were waiters.
+            // (2) if the list is empty. Nobody else has changed the word, as there were waiters.
             let flag = if waiters.is_empty() { 0 } else { WAITERS };
             self.word.store(permits * PERMIT | flag, Release);
             Some(wakers)
@@ -149,6 +167,7 @@ impl Semaphore {
     /// from now on. The lock must be held, and there be no waiter yet.
     fn take_or_wait(&self, n: usize) -> bool {
         let n = n as u64;
+        // (1) if there are not.
         let old = self.update(|now| {
             Some(match now / PERMIT >= n {
                 true => now - n * PERMIT,
@@ -258,7 +277,7 @@ impl<S: Deref<Target = Semaphore>> Acquire<S> {
             unsafe {
                 match waiters.state(waiter) {
                     // `add_permits()` has taken the permits for this waiter.
-                    WaitState::Notified | WaitState::Given => Err(waker),
+                    WaitState::Notified | WaitState::NotifiedOne => Err(waker),
                     WaitState::Idle if waiters.is_empty() && semaphore.take_or_wait(n) => {
                         Err(waker)
                     }
@@ -293,7 +312,7 @@ impl<S: Deref<Target = Semaphore>> Drop for Acquire<S> {
             // SAFETY: The waiter belongs to this list, and the lock is held.
             let removed = unsafe { waiters.remove(waiter) };
             if waiters.is_empty() {
-                // An error: there was none, so the list was empty before.
+                // (3). An error: there was none, so the list was empty before.
                 let _ended = semaphore.update(|now| (now & WAITERS != 0).then_some(now & !WAITERS));
             }
             removed

@@ -6,6 +6,21 @@
 //! Values are `Copy`. They are copied under the channel's lock, where no code of its users may run.
 //! There is no borrow of the value under the lock, since code that runs with such a borrow could
 //! use the same channel again.
+//!
+//! # States
+//!
+//! ```text
+//!   OPEN ──(1) the sender is dropped: all receivers are woken──► CLOSED
+//!   OPEN ──(2) the last receiver is dropped──► UNWATCHED
+//!   UNWATCHED ──(3) subscribe()──► OPEN
+//!   UNWATCHED ──(1) the sender is dropped──► freed
+//! ```
+//!
+//! | state | `send` | `changed` |
+//! |---|---|---|
+//! | OPEN | replaces the value | ready for a value that was not seen |
+//! | UNWATCHED | gives the value back | no receiver exists |
+//! | CLOSED | no sender exists | ready for the last value if it was not seen, then `Closed` |
 
 use crate::{
     await_site::AwaitSite,
@@ -91,6 +106,10 @@ pub fn channel<T: Copy + Send>(value: T) -> Result<(Sender<T>, Receiver<T>)> {
 }
 
 /// The sender was dropped, and its last value has been seen.
+///
+/// # Context
+///
+/// Any.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Closed;
 
@@ -142,6 +161,7 @@ impl<T: Copy + Send> Sender<T> {
     /// Returns another receiver, for which the current value counts as seen.
     pub fn subscribe(&self) -> Receiver<T> {
         let seen = self.0.with(|s| {
+            // (3), if there was none.
             s.receivers += 1;
             s.version
         });
@@ -158,6 +178,7 @@ impl<T: Copy + Send> Sender<T> {
 
 impl<T: Copy + Send> Drop for Sender<T> {
     fn drop(&mut self) {
+        // (1)
         self.0.with(|s| s.sender = false);
         wake(&self.0, |_, _| true);
     }
@@ -208,6 +229,7 @@ impl<T: Copy + Send> Clone for Receiver<T> {
 
 impl<T: Copy + Send> Drop for Receiver<T> {
     fn drop(&mut self) {
+        // (2), if it is the last.
         self.shared.with(|s| s.receivers -= 1);
     }
 }

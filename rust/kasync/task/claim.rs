@@ -140,12 +140,14 @@ unsafe fn poll_claimed(
     word: Snapshot,
     preempt: NoPreempt,
 ) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The task is valid, and the caller has passed on the right to poll it, by the safety
+    // requirements.
     if unsafe { poll(header, here) } {
         // SAFETY: The future is ready. The task is valid by the safety requirements.
         unsafe { complete(header, 0) };
     } else {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The task is still valid, and this function has the right to poll it, as `poll()`
+        // was not ready.
         unsafe { release(header, word) };
     }
     drop(preempt);
@@ -190,7 +192,7 @@ impl Claim<'_> {
         let task = unsafe { self.header.as_ref() };
         for n in 0..POLLS {
             // The first poll does not depend on a wake.
-            if !task.state.take_notes() && n > 0 {
+            if !task.state.take_rerun() && n > 0 {
                 return;
             }
             // SAFETY: By the type invariant the claim has the right to poll.
@@ -234,7 +236,8 @@ impl Drop for Claim<'_> {
 /// As [`release`].
 #[inline(never)]
 unsafe fn drop_claim(header: NonNull<Header>, word: Snapshot) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `drop_claim()` requires the same as `release()`: the task is valid, and claimed by
+    // the caller.
     unsafe { release(header, word) };
 }
 
@@ -248,7 +251,7 @@ unsafe fn drop_claim(header: NonNull<Header>, word: Snapshot) {
 pub(super) unsafe fn release(header: NonNull<Header>, guess: Snapshot) {
     // SAFETY: Valid by the safety requirements.
     if !unsafe { header.as_ref() }.state.release_guessed(guess) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The task is valid, and the caller has claimed it, by the safety requirements.
         unsafe { release_woken(header) };
     }
 }

@@ -56,7 +56,8 @@ pub(super) struct Vtable {
 /// the owner of each field.
 #[repr(C)]
 pub(crate) struct Header {
-    /// At offset 0: the workqueue gives its address back to [`run`](super::run).
+    /// The work item of the task. At offset 0: the workqueue gives its address back to
+    /// [`run`](super::run).
     pub(super) work: Work,
     pub(crate) state: State,
     pub(super) vtable: &'static Vtable,

@@ -83,14 +83,14 @@ impl Header {
             _ => "idle",
         };
         TaskInfo {
-            // SAFETY: By the safety requirements.
+            // SAFETY: The result is used only while no module can go, by the safety requirements.
             name: Name::new(unsafe { self.name.get() }),
             scope: scope.path(),
             state,
             polls: polls / 2,
             wakes: self.wakes.get(),
             age_ns: self.born.elapsed().as_nanos(),
-            // SAFETY: By the safety requirements.
+            // SAFETY: The result is used only while no module can go, by the safety requirements.
             site: unsafe { self.site.get() }.map(AwaitSite::from),
         }
     }

@@ -37,6 +37,7 @@ pub(super) struct Task<F: Future> {
 }
 
 impl<F: Future> Task<F> {
+    /// The functions of a task with this type of future.
     pub(super) const VTABLE: Vtable = Vtable {
         poll: Self::poll,
         drop_future: Self::drop_future,
@@ -55,7 +56,7 @@ impl<F: Future> Task<F> {
     /// `header` must be that of a valid `Self`.
     unsafe fn with_stage<R>(header: NonNull<Header>, f: impl FnOnce(*mut Stage<F>) -> R) -> R {
         let task = header.cast::<Self>();
-        // SAFETY: By the safety requirements.
+        // SAFETY: `header` is that of a valid `Self` by the safety requirements.
         unsafe { &(*task.as_ptr()).stage }.with(f)
     }
 

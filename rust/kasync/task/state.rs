@@ -31,11 +31,11 @@ const JOIN_WAKER: u64 = 1 << 3;
 const CANCEL: u64 = 1 << 4;
 /// A worker or a claim has the right to poll. Set by (4), (10), (14).
 const RUNNING: u64 = 1 << 5;
-/// With [`RUNNING`]: a claim has the right to poll. Wakes set [`RERUN`] instead of queueing.
+/// A claim has the right to poll, with [`RUNNING`]. Wakes set [`RERUN`] instead of queueing.
 const CLAIMED: u64 = 1 << 6;
-/// With [`CLAIMED`]: the task was woken, or run by a worker, while it was claimed.
+/// The task was woken, or run by a worker, while it was claimed; with [`CLAIMED`].
 const RERUN: u64 = 1 << 7;
-/// In a batch, which owns a reference. Set by (13), cleared by (14).
+/// The task is in a batch, which owns a reference. Set by (13), cleared by (14).
 const LISTED: u64 = 1 << 8;
 /// The task was unlinked from its scope, so its links are free. Set once, by (16).
 const UNLINKED: u64 = 1 << 9;
@@ -64,6 +64,7 @@ impl Snapshot {
         self.0 & HANDLE != 0
     }
 
+    /// Returns whether the waker of a join may be taken.
     pub(crate) fn has_join_waker(self) -> bool {
         self.0 & JOIN_WAKER != 0
     }
@@ -108,6 +109,7 @@ impl Snapshot {
         self.0 & !clear
     }
 
+    /// Returns whether a wake came while the task was claimed.
     pub(crate) fn is_to_rerun(self) -> bool {
         self.0 & RERUN != 0
     }
@@ -120,6 +122,7 @@ impl Snapshot {
         self.0 & DEFERRED != 0
     }
 
+    /// Returns the number of references.
     pub(crate) fn refs(self) -> u64 {
         self.0 / REF
     }
@@ -155,6 +158,7 @@ impl State {
         Self(Atomic::new(HANDLE | (2 * REF)))
     }
 
+    /// Reads the word.
     pub(crate) fn load(&self) -> Snapshot {
         Snapshot(self.0.load(Acquire))
     }
@@ -227,13 +231,13 @@ impl State {
     }
 
     /// Sets RERUN if the task is claimed, and returns whether it is: (11).
-    pub(crate) fn note(&self) -> bool {
+    pub(crate) fn set_rerun(&self) -> bool {
         self.update(|s| s.is_claimed().then_some(s.0 | RERUN))
             .is_ok()
     }
 
     /// Clears RERUN, and returns whether it was set. The owner of a claim does so before it polls.
-    pub(crate) fn take_notes(&self) -> bool {
+    pub(crate) fn take_rerun(&self) -> bool {
         self.update(|s| s.is_to_rerun().then_some(s.0 & !RERUN))
             .is_ok()
     }

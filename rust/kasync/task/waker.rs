@@ -56,7 +56,7 @@ unsafe fn wake_by_ref(data: *const ()) {
 ///
 /// See `RawWakerVTable`.
 unsafe fn wake_by_value(data: *const ()) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` is that of a waker with `VTABLE`, as it comes with this vtable.
     let header = unsafe { header_of(data) };
     // SAFETY: The waker's reference keeps the task valid.
     let task = unsafe { header.as_ref() };
@@ -71,7 +71,7 @@ unsafe fn wake_by_value(data: *const ()) {
             trace::wake(task);
             // SAFETY: The task was not complete in this RCU section, and the waker's reference is
             // this function's.
-            !(now.is_claimed() && task.state.note()) && unsafe { schedule(task) }
+            !(now.is_claimed() && task.state.set_rerun()) && unsafe { schedule(task) }
         }
     };
     if !queued {

@@ -173,7 +173,8 @@ fn select_in_order() {
     });
 }
 
-/// All outputs, however far apart they are ready; each future is polled no more after it.
+/// `join_all` returns every output, however far apart they are ready; each future is polled no more
+/// after it.
 #[test]
 fn join_all() {
     manual(|world, executor| {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What becomes of tasks, and of what is shown of them, when a module goes.
+//! Tests of tasks, and of what is shown of them, when a module goes.
 
 mod common;
 

@@ -31,11 +31,11 @@ use kernel::{
     time::Delta, //
 };
 
-/// How many requests are left for unbinding to find.
+/// The number of requests that are left for unbinding to find.
 pub(crate) const LEFT: usize = 8;
 
-/// How often a client may be slower than the device, which copies in a tenth of a second, before
-/// that is no accident of a busy host any more.
+/// The number of times that a client may be slower than the device, which copies in a tenth of a
+/// second, before that is no accident of a busy host any more.
 const RACES: u32 = 20;
 
 /// Returns whether the answer came, and the copy is right.

@@ -53,7 +53,7 @@ pub(crate) mod regs {
 /// The size of a copy: all of the device's memory.
 pub(crate) const SIZE: usize = 4096;
 
-/// How often a register is looked at which has no interrupt.
+/// The period in which a register is read which has no interrupt.
 const STEP: Delta = Delta::from_millis(1);
 
 /// The device.
@@ -94,7 +94,7 @@ impl Edu {
     /// # Errors
     ///
     /// `ETIME` if one does not end, `ENODEV` if the device is not bound any more.
-    pub(crate) async fn quiet(&self) -> Result {
+    pub(crate) async fn wait_idle(&self) -> Result {
         let works = || {
             self.with(|bar| {
                 bar.read32(regs::DMA_COMMAND) & regs::DMA_START != 0
@@ -118,19 +118,19 @@ impl Edu {
     ///
     /// Those of [`Engine::run`].
     pub(crate) async fn factorial(&self, of: u32) -> Result<u32> {
-        let tell = || {
+        let start = || {
             self.with(|bar| {
                 bar.write32(regs::STATUS_RAISE, regs::STATUS);
                 bar.write32(of, regs::FACTORIAL);
             })
         };
-        let ((), factorial) = self.computing.run((), tell).await?;
+        let ((), factorial) = self.computing.run((), start).await?;
         Ok(factorial)
     }
 
     /// Copies all of the device's memory from or to `memory`.
     async fn copy(&self, memory: Memory, from: u32, to: u32, direction: u32) -> Result<Memory> {
-        let tell = || {
+        let start = || {
             self.with(|bar| {
                 bar.write32(from, regs::DMA_SOURCE);
                 bar.write32(to, regs::DMA_DESTINATION);
@@ -141,7 +141,7 @@ impl Edu {
                 );
             })
         };
-        let (memory, ()) = self.copying.run(memory, tell).await?;
+        let (memory, ()) = self.copying.run(memory, start).await?;
         Ok(memory)
     }
 

@@ -73,7 +73,7 @@ struct Driver<'bound> {
     /// The task that waits for what the device has. Made by the binding, since unbinding must not
     /// fail for want of memory.
     ending: Scope,
-    /// Whether an engine has not ended what it had.
+    /// True if an engine has not ended what it had.
     stuck: Arc<Atomic<bool>>,
     edu: Arc<Edu>,
     over: Arc<Atomic<u32>>,
@@ -112,7 +112,7 @@ impl<'bound> Driver<'bound> {
         let over = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         let refused = Arc::new(Atomic::new(0), GFP_KERNEL)?;
         // An earlier owner of the device may have left it at work.
-        block_on(edu.quiet())??;
+        block_on(edu.wait_idle())??;
         let vectors = KBox::new(
             pdev.alloc_irq_vectors(1, 1, pci::IrqTypes::all())?,
             GFP_KERNEL,

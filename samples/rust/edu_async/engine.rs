@@ -18,10 +18,19 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long the device may take for an operation before it counts as dead.
+/// The time that the device may take for an operation before it counts as dead.
 pub(crate) const LIMIT: Delta = Delta::from_secs(10);
 
-/// What an engine is at.
+/// The state of an engine.
+///
+/// ```text
+///   IDLE ──(1) run(): an operation has the tag──► BUSY
+///   BUSY ──(2) the device could not be started──► IDLE
+///   BUSY ──(3) end(): the device is done, whether or not the client has gone──► IDLE
+///   BUSY ──(4) run(): the time is over: closed for good──► DEAD
+/// ```
+///
+/// A client that drops `run()` changes nothing: the engine is busy until (3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     Idle,
@@ -34,13 +43,13 @@ pub(crate) struct Engine<T: Send + 'static, R: Send + 'static> {
     work: InFlight<T, R>,
     /// The tag of what it is at: the device itself has no name for it.
     at: Atomic<u32>,
-    /// Whether an interrupt has said that it is done.
+    /// True if an interrupt has said that it is done.
     raised: Atomic<bool>,
-    /// What it is at, for all that want to know.
+    /// The state, for all that want to know it.
     state: watch::Sender<State>,
     /// A channel without receivers keeps no value.
     _state: watch::Receiver<State>,
-    /// How many operations ended whose client had gone.
+    /// The number of operations that ended after their client had gone.
     unclaimed: Atomic<u32>,
 }
 
@@ -64,13 +73,14 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
 
     /// Waits until the engine is free, has it work on `memory`, and waits until it is done.
     ///
-    /// `tell` tells the device. If this is dropped after that, the device goes on with the memory.
+    /// `start` starts the device. If this is dropped after that, the device goes on with the
+    /// memory.
     ///
     /// # Errors
     ///
     /// `ETIME` if the device has not said that it is done: it counts as dead. `ENODEV` if it does,
-    /// or if it goes. Those of `tell`: the device was not told then.
-    pub(crate) async fn run(&self, memory: T, tell: impl FnOnce() -> Result) -> Result<(T, R)>
+    /// or if it goes. Those of `start`: the device was not started then.
+    pub(crate) async fn run(&self, memory: T, start: impl FnOnce() -> Result) -> Result<(T, R)>
     where
         R: Default,
     {
@@ -78,9 +88,10 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         let id = tag.id();
         self.at.store(id.into(), Release);
         let operation = tag.start(memory);
+        // (1)
         self.is_at(State::Busy);
-        if let Err(e) = tell() {
-            // Before the room is free: the next client says that it is busy.
+        if let Err(e) = start() {
+            // (2), before the room is free: the next client says that it is busy.
             self.is_at(State::Idle);
             // SAFETY: The device knows nothing of it.
             let _memory = unsafe { self.work.complete(id, R::default()) };
@@ -88,6 +99,7 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         }
         let result = timeout(LIMIT, operation).await;
         result.map_err(|_| {
+            // (4)
             self.is_at(State::Dead);
             pr_err!("the device is dead\n");
             // Nobody waits for it any more.
@@ -108,7 +120,7 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
         }
         // CAST: It is a tag's.
         let id = self.at.load(Acquire) as u16;
-        // An engine that counts as dead stays so, however late it is done.
+        // (3). An engine that counts as dead stays so, however late it is done.
         if self.is_busy() {
             self.is_at(State::Idle);
         }
@@ -141,7 +153,7 @@ impl<T: Send + 'static, R: Send + 'static> Engine<T, R> {
 
     fn is_at(&self, state: State) {
         // Cannot fail: there is a receiver.
-        let _told = self.state.send(state);
+        let _sent = self.state.send(state);
     }
 
     /// Returns what the engine is at, and what it will be at.

@@ -99,9 +99,9 @@ use table::{
 const ENTRIES: usize = 32;
 /// Jobs that a channel has at a time.
 pub(crate) const ROOM: usize = 16;
-/// Where the driver writes how many entries there are, in words of the page.
+/// The index of the word of the page to which the driver writes the number of entries.
 const GP_PUT: usize = 0x8c / 4;
-/// How long it is waited for a processor that does not stop a channel, before it is asked again.
+/// The time after which a processor that does not stop a channel is asked again.
 const AGAIN: Delta = Delta::from_millis(500);
 
 /// The memory of a channel, and its objects in the firmware.
@@ -142,7 +142,7 @@ impl Hardware {
     /// `EAGAIN` if the processor does not live; those of calls, and what the firmware says.
     pub(crate) async fn make(&self) -> Result {
         // INVARIANT: From here on the firmware may know of the memory, and the processor lives.
-        self.gsp.channels.tell(self.id)?;
+        self.gsp.channels.set_running(self.id)?;
         let ring = (self.entries.dma_address(), ENTRIES as u32);
         let userd = self.userd.dma_address();
         self.objects.make_channel(self.id as u32, ring, userd).await
@@ -203,14 +203,14 @@ pub(crate) struct Channel {
     hardware: Arc<Hardware>,
     number: u32,
     put: usize,
-    /// A job in flight has been told that the channel has faulted.
+    /// A job in flight has got the error of the channel's fault.
     blamed: bool,
 }
 
 /// A job that the engine has.
-pub(crate) struct Flight {
+pub(crate) struct InFlightJob {
     number: u32,
-    /// What the queue was told.
+    /// The result that was reported to the queue.
     over: Option<Result>,
 }
 
@@ -243,6 +243,7 @@ impl Channel {
         })
     }
 
+    /// Returns the channel's hardware, by which it is made.
     pub(crate) fn hardware(&self) -> Arc<Hardware> {
         self.hardware.clone()
     }
@@ -250,7 +251,7 @@ impl Channel {
 
 impl Ring for Channel {
     type Job = Job;
-    type InFlight = Flight;
+    type InFlight = InFlightJob;
 
     /// Ready: credits are room in the ring. A channel that has ended takes no more jobs.
     fn poll_ready(&mut self, _job: &mut Job, _cx: &mut Context<'_>) -> Poll<Result> {
@@ -260,7 +261,7 @@ impl Ring for Channel {
         }
     }
 
-    fn submit(&mut self, job: &mut Job) -> Flight {
+    fn submit(&mut self, job: &mut Job) -> InFlightJob {
         let hardware = &*self.hardware;
         self.number = self.number.wrapping_add(1);
         // As many as are in flight have room, and this is one of them.
@@ -280,7 +281,7 @@ impl Ring for Channel {
             .gsp
             .channels
             .ring(hardware.id, &hardware.gsp.rpc.registers);
-        Flight {
+        InFlightJob {
             number: self.number,
             over: None,
         }
@@ -288,7 +289,7 @@ impl Ring for Channel {
 
     fn poll_complete(
         &mut self,
-        job: &mut Flight,
+        job: &mut InFlightJob,
         timeline: Timeline,
         cx: &mut Context<'_>,
     ) -> Poll<HwDone> {
@@ -302,7 +303,7 @@ impl Ring for Channel {
                 FAULTED if self.blamed => Some(Err(ECANCELED)),
                 FAULTED => Some(Err(EIO)),
                 RESET => Some(Err(ENODEV)),
-                // When it was stopped by a call the queue is told what that means by the time limit
+                // When it was stopped by a call the queue learns what that means by the time limit
                 // that has made the call.
                 _ => None,
             };
@@ -319,7 +320,7 @@ impl Ring for Channel {
     /// Has the firmware stop the channel. The processor answers, or it dies and is reset.
     fn timed_out(
         &mut self,
-        job: Option<&Flight>,
+        job: Option<&InFlightJob>,
         _n: u32,
         timeline: Timeline,
     ) -> impl Future<Output = TimeoutAction> + Send + 'static {

@@ -53,11 +53,11 @@ use kernel::{
 
 static NAMES: Names = Names::new(c"nova_gsp", c"channel");
 
-/// All that a fence may take.
+/// The time that a fence may take.
 const LIMIT: Delta = Delta::from_secs(60);
 /// The time limit of channels whose jobs end.
 const LONG: Delta = Delta::from_secs(30);
-/// That of those that have one which does not.
+/// The time limit of channels with a job that does not end.
 const SHORT: Delta = Delta::from_millis(100);
 const SIZE: usize = 4096;
 /// Jobs after one that goes wrong: fewer than a channel has at a time.
@@ -111,7 +111,7 @@ impl Client {
         self.scope.join_blocking()
     }
 
-    /// As [`Self::end`].
+    /// Does what [`Self::end`] does, in a task.
     pub(crate) async fn ended(self) -> Result {
         drop(self.queue);
         self.scope.join().await
@@ -128,7 +128,7 @@ fn results(fences: &[ARef<Fence>]) -> impl Iterator<Item = Result> + '_ {
     fences.iter().map(result)
 }
 
-/// Whether a job was lost with its channel: it was in flight, or it was not yet.
+/// Returns whether a job was lost with its channel: it was in flight, or it was not yet.
 fn is_lost(result: Result) -> bool {
     matches!(result, Err(ECANCELED | ENODEV))
 }
@@ -285,7 +285,7 @@ impl Clients {
             ..Job::new()
         })?;
         let crash = async { self.open().await?.words(control::CRASH, [0, 0]).await };
-        let told = block_on(crash)? == Err(ENODEV);
+        let failed = block_on(crash)? == Err(ENODEV);
         let ended = result(&fence) == Err(ENODEV);
         client.end()?;
         let again = Client::new(self, device, LONG)?;
@@ -294,7 +294,7 @@ impl Clients {
         let died = self.gsp.deaths.load(Relaxed) == deaths + 1;
         check(
             "a reset ends what channels have, and makes room for new ones",
-            told && ended && works && died,
+            failed && ended && works && died,
         )
     }
 
@@ -305,13 +305,13 @@ impl Clients {
             acquire: Some(word(device, 1)?),
             ..Job::new()
         })?;
-        let told = block_on(async { self.open().await?.echo(1, 10).await })?;
+        let echo = block_on(async { self.open().await?.echo(1, 10).await })?;
         let ended = result(&fence);
         client.end()?;
         block_on(self.gsp.is_up())??;
         check(
             "a fault of no channel is none of a channel that runs",
-            ended == Err(ENODEV) && told == Err(EIO) && self.gsp.deaths.load(Relaxed) == 1,
+            ended == Err(ENODEV) && echo == Err(EIO) && self.gsp.deaths.load(Relaxed) == 1,
         )
     }
 

@@ -42,7 +42,7 @@ use kernel::{
     time::Delta, //
 };
 
-/// All that a scenario may take.
+/// The time that a scenario may take.
 const LIMIT: Delta = Delta::from_secs(120);
 
 /// Says what has held, as a test does.
@@ -80,6 +80,7 @@ impl Clients {
         }
     }
 
+    /// Waits until the processor runs, and opens a client of it.
     pub(crate) async fn open(&self) -> Result<Subdevice> {
         self.gsp.is_up().await?;
         Subdevice::open(&self.gsp.rpc).await
@@ -371,9 +372,9 @@ impl Clients {
             };
             calls.push(call).map_err(|_| EBUSY)?;
         }
-        let mut told = 0;
+        let mut failed = 0;
         while let Some(result) = next(&mut calls).await {
-            told += u32::from(result == Err(error));
+            failed += u32::from(result == Err(error));
         }
         let ended = stream.recv().await.is_none() && watcher.await;
         // And it is there again.
@@ -381,7 +382,7 @@ impl Clients {
         let right = again.echo(5, 1000).await?;
         again.close().await?;
         let died = self.gsp.deaths.load(Relaxed) == deaths + 1;
-        Ok(told == 9 && ended && right && died && self.gsp.rpc.in_flight() == 0)
+        Ok(failed == 9 && ended && right && died && self.gsp.rpc.in_flight() == 0)
     }
 
     /// The queue is poisoned.

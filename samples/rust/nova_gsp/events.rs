@@ -86,7 +86,7 @@ impl Events {
     }
 
     /// Gives an event to all streams of its kind.
-    pub(crate) fn give(&self, header: &Header, message: &[u8]) {
+    pub(crate) fn publish(&self, header: &Header, message: &[u8]) {
         count(&self.came);
         let payload = message.get(HEADERS..header.end).unwrap_or_default();
         let mut event = Event {

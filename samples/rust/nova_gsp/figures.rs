@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What calls cost. `tools/gspemu/guest/figures.rs` measures the same of nova-core's own queue.
+//! The cost of calls. `tools/gspemu/guest/figures.rs` measures the same of nova-core's own queue.
 
 use crate::{
     clients::Clients,

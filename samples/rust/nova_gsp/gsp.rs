@@ -42,7 +42,7 @@ use kernel::{
     }, //
 };
 
-/// Why the processor is not served any more.
+/// The reason why the processor is not served any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Why {
     /// The driver goes.
@@ -58,7 +58,7 @@ pub(crate) enum Why {
 }
 
 impl Why {
-    /// What callers are told then.
+    /// Returns the error that callers get.
     pub(crate) fn error(self) -> Error {
         match self {
             Self::Cancelled => ESHUTDOWN,
@@ -82,16 +82,16 @@ impl From<Error> for Why {
     }
 }
 
-/// What the processor is at.
+/// The state of the processor.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
-    /// What has to do with it ends, then it is reset.
+    /// The processor has died: its tasks and calls are ended, then it is reset.
     Ends,
-    /// It was reset, and is started.
+    /// The processor was reset, and is started.
     Starts,
-    /// It runs, for the so-manieth time.
+    /// The processor runs, in the life with this number.
     Up(u32),
-    /// It is not started again.
+    /// The processor is not started again.
     Dead,
 }
 
@@ -111,7 +111,7 @@ pub(crate) struct Gsp {
     /// The scopes of what is to end when the processor dies. `None` while it does not live.
     #[pin]
     pub(crate) scopes: SpinLock<Option<KVec<Scope>>>,
-    /// Where they are made.
+    /// The scope in which those scopes are made.
     lives: Scope,
     pub(crate) deaths: Atomic<u32>,
 }
@@ -176,7 +176,7 @@ impl Gsp {
     /// Says what the processor is at.
     pub(crate) fn is_at(&self, life: Life) {
         // Cannot fail: there is a receiver.
-        let _told = self.life.send(life);
+        let _sent = self.life.send(life);
     }
 }
 

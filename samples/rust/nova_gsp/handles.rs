@@ -47,7 +47,7 @@ const OWNED: u32 = 1;
 const ORPHANED: u32 = 2;
 const KEPT: u32 = 3;
 
-/// All handles.
+/// The table of handles.
 pub(crate) struct Handles {
     at: [Atomic<u32>; COUNT],
     orphaned: Notify,

@@ -35,14 +35,15 @@ use kernel::{
 };
 
 const CLIENTS: u32 = 8;
-/// What most calls may echo, and what one of so many may: its reply comes in several messages.
+/// The bytes that most calls echo at most. One of [`ONE_OF`] echoes up to [`LARGEST`], whose reply
+/// comes in several messages.
 const SMALL: usize = 5000;
 const LARGEST: usize = 150_000;
 const ONE_OF: u32 = 64;
-/// What a call may take.
+/// The time that a call may take.
 const LIMIT: Delta = Delta::from_secs(1);
 
-/// What unbinding finds.
+/// The clients' results, as unbinding finds them.
 pub(crate) struct Left {
     pub(crate) right: Atomic<u32>,
     pub(crate) wrong: Atomic<u32>,

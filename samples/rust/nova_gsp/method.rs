@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Methods: what a channel is told, as words in memory.
+//! Methods: the commands of a channel, as words in memory.
 
 use kernel::dma::DmaAddress;
 
@@ -91,6 +91,7 @@ impl Methods {
         self.push(0, NON_STALL_INTERRUPT, &[0]);
     }
 
+    /// Returns the words that were added.
     pub(crate) fn words(&self) -> &[u32] {
         &self.words[..self.count]
     }

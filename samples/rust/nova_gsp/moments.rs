@@ -42,11 +42,11 @@ use kernel::{
     time::Delta, //
 };
 
-/// All that a channel's end may take.
+/// The time that a channel's end may take.
 const LIMIT: Delta = Delta::from_secs(20);
-/// How soon a processor is given up: each of its starts has its own limit.
+/// The time within which a processor is given up: each of its starts has its own limit.
 const GIVEN_UP: Delta = Delta::from_secs(60);
-/// How soon it is seen that events have not kept the task that takes them.
+/// The time within which the task that takes events has to be free of them.
 const SOON: Delta = Delta::from_secs(2);
 
 // What is scripted outside, as the module's parameter says it.
@@ -84,16 +84,16 @@ impl Clients {
         let mut life = self.gsp.life.subscribe();
         block_on(async {
             let subdevice = self.open().await?;
-            let told = subdevice.words(control::CRASH, [0, 0]).await;
+            let result = subdevice.words(control::CRASH, [0, 0]).await;
             while self.gsp.deaths.load(Relaxed) == deaths || !at(life.get()) {
                 life.changed().await.map_err(|_| ENODEV)?;
             }
-            Ok::<_, Error>(told)
+            Ok::<_, Error>(result)
         })?
-        .and_then(|told| check("a crash is told", told == Err(ENODEV)))
+        .and_then(|result| check("a crash is told", result == Err(ENODEV)))
     }
 
-    /// Whether a channel's queue ends, in time.
+    /// Returns whether a channel's queue ends, in time.
     fn ends(&self, client: Client) -> bool {
         matches!(block_on(timeout(LIMIT, client.ended())), Ok(Ok(Ok(()))))
     }
@@ -120,7 +120,7 @@ impl Clients {
         check("streams of its events are refused", refused)
     }
 
-    /// As [`Self::dead`], but the processor is just being started again.
+    /// Does what [`Self::dead`] does, while the processor is just being started again.
     fn starting(&self, device: &Device<Bound>) -> Result {
         let objects = block_on(self.open())??;
         let (client, hardware) = Client::queue(self, device, LIMIT, objects)?;

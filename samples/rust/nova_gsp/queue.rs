@@ -58,7 +58,7 @@ const READ_POINTER: usize = 0x20;
 const ENTRIES: usize = 0x1000;
 const LOG: usize = 16 * PAGE;
 
-/// How pointers count.
+/// The arithmetic of the queues' pointers.
 impl Framing {
     /// Returns the pages from `from` on that come before `to`.
     fn distance(self, from: u32, to: u32) -> u32 {

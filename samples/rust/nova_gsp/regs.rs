@@ -37,8 +37,8 @@ const TOP_CLEAR: usize = 0xb8_1610;
 const TOP_GSP: u32 = 1 << 2;
 const REARM: usize = 0x8_8704;
 
-/// That of channels, 4, is bit 4 of leaf 0, which is below bit 0 of the top. Inferred, as the
-/// emulator's: hardware has one for each engine, and the firmware a table of them.
+/// The interrupt of channels, 4, is bit 4 of leaf 0, which is below bit 0 of the top. Inferred, as
+/// the emulator's: hardware has one for each engine, and the firmware a table of them.
 const LEAF_0: usize = 0xb8_1000;
 const LEAF_0_SET: usize = 0xb8_1200;
 const LEAF_0_CLEAR: usize = 0xb8_1400;
@@ -47,7 +47,7 @@ const TOP_CHANNELS: u32 = 1 << 0;
 /// The doorbell of channels.
 const CHANNEL_DOORBELL: usize = 0xbb_0090;
 
-/// What has raised an interrupt.
+/// The sources that have raised an interrupt.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Raised {
     /// The processor: there are messages, or it has halted.

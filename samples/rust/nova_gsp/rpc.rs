@@ -74,11 +74,11 @@ pub(crate) const SLOTS: usize = 32;
 /// The largest reply. A driver few of whose replies are large has slots of two sizes.
 pub(crate) const REPLY: usize = 160 * 1024;
 
-/// Whether calls can be made.
+/// The state of the link: calls can be made, or not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Link {
     Up,
-    /// Why not.
+    /// No call can be made, for this reason.
     Down(Error),
 }
 
@@ -306,8 +306,8 @@ impl Rpc {
     }
 
     /// Lets no call through, and ends those that are in flight: for `why`. The processor must not
-    /// be able to answer them any more, or its answers not be looked at. Returns how many callers
-    /// are told.
+    /// be able to answer them any more, or its answers not be looked at. Returns how many calls
+    /// were ended.
     pub(crate) fn down(&self, why: Error) -> u32 {
         {
             let mut table = self.table.lock();
@@ -315,7 +315,7 @@ impl Rpc {
             table.partial = None;
         }
         self.room.notify_waiters();
-        let mut told = 0;
+        let mut ended = 0;
         for index in 0..SLOTS {
             let (_freed, waker) = {
                 let mut table = self.table.lock();
@@ -323,7 +323,7 @@ impl Rpc {
                 match slot.state {
                     State::Waits => {
                         slot.state = State::Done(Err(why));
-                        told += 1;
+                        ended += 1;
                         (None, slot.waker.take())
                     }
                     State::Abandoned => (Some(slot.free()), None),
@@ -334,7 +334,7 @@ impl Rpc {
                 waker.wake();
             }
         }
-        told
+        ended
     }
 
     /// Returns whether calls can be made.
@@ -384,7 +384,7 @@ fn pieces(payload: &[u8], largest: usize) -> impl Iterator<Item = (usize, &[u8])
     Iterator::chain(empty.into_iter(), payload.chunks(largest)).enumerate()
 }
 
-/// What a poisoned queue is for callers.
+/// The error that callers get of a poisoned queue.
 impl From<Poison> for Error {
     fn from(_: Poison) -> Self {
         EIO

@@ -48,18 +48,19 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long the processor may take to start.
+/// The time that the processor may take to start.
 const START: Delta = Delta::from_secs(5);
-/// How long it may take for an answer before it counts as dead.
+/// The time that it may take for an answer before it counts as dead.
 const ANSWER: Delta = Delta::from_secs(5);
-/// How often it is looked whether it answers, and whether an interrupt was lost, while there are
-/// calls in flight.
+/// The period in which the server checks that the processor answers and that no interrupt was lost,
+/// while there are calls in flight.
 const LOOK: Delta = Delta::from_millis(500);
-/// How often in a row it may fail to start.
+/// The number of times in a row that it may fail to start.
 pub(crate) const STARTS: u32 = 3;
-/// How long it may take to unload, with all that is before the command for that.
+/// The time that it may take to unload, with all that is before the command for that.
 const UNLOAD: Delta = ANSWER;
-/// How often it is looked for room then: the processor has no interrupt for what it has read.
+/// The period in which the server looks for room then: the processor has no interrupt for what it
+/// has read.
 const ROOM: Delta = Delta::from_millis(1);
 const SYSTEM_INFO: usize = 0x3a0;
 
@@ -276,9 +277,9 @@ impl Server {
                     let id = message[HEADERS..].get(4..).and_then(|b| b.first_chunk());
                     let id = id.ok_or(Poison::Length)?;
                     gsp.channels.faulted(u32::from_le_bytes(*id));
-                    gsp.events.give(&header, message);
+                    gsp.events.publish(&header, message);
                 }
-                f if f >= event::FIRST => gsp.events.give(&header, message),
+                f if f >= event::FIRST => gsp.events.publish(&header, message),
                 _ => gsp.rpc.reply(&header, message),
             }
             seen(header.function);

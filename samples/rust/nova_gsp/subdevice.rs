@@ -48,7 +48,7 @@ const COPY: u32 = 4;
 /// The headers of an allocation and of a control.
 const ALLOC: usize = 32;
 const CONTROL: usize = 24;
-/// Where their results are.
+/// The offset of the status in the reply to an allocation.
 const ALLOC_STATUS: usize = 16;
 const CONTROL_STATUS: usize = 12;
 const FREE_STATUS: usize = 12;
@@ -74,7 +74,7 @@ pub(crate) mod control {
     pub(super) const CLIENTS: u32 = 0x2080_ff0a;
 }
 
-/// What the firmware says of a call as errno: `EINVAL` for what has no meaning here.
+/// Returns what the firmware says of a call as errno: `EINVAL` for what has no meaning here.
 fn status(status: u32) -> Result {
     match status {
         0 => Ok(()),
@@ -234,7 +234,7 @@ impl Subdevice {
         Ok(pairs.all(|(a, b)| *a == !*b))
     }
 
-    /// As [`Self::echo_in`]. Allocates: not for tasks.
+    /// Does what [`Self::echo_in`] does, with memory of its own. Allocates: not for tasks.
     pub(crate) async fn echo(&self, seed: u32, length: usize) -> Result<bool> {
         let mut scratch = Scratch::new(length)?;
         self.echo_in(&mut scratch, seed, length).await
@@ -249,7 +249,7 @@ impl Subdevice {
         self.free().await
     }
 
-    /// As [`Self::close`], for an owner that has been told of no end.
+    /// Does what [`Self::close`] does, for an owner that has been told of no end.
     pub(crate) async fn free(&self) -> Result {
         free_object(&self.rpc, self.client, self.client).await?;
         self.freed.store(true, Relaxed);

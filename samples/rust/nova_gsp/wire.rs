@@ -26,12 +26,12 @@ const V2_NVDM: u32 = 0x2510_de7e;
 /// The bytes of a buffer for the largest message, whose payload is copied to behind [`HEADERS`].
 pub(crate) const COPIED: usize = LARGEST + CALL - V2;
 
-/// How messages are framed, and where the pointers of the queues are.
+/// The framing of messages, and the place of the queues' pointers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Framing {
-    /// As firmware 570.144 does: pointers in memory, which count pages of a ring.
+    /// The framing of firmware 570.144: pointers in memory, which count pages of a ring.
     V0,
-    /// As newer firmware does: pointers in registers, which run freely, and no checksum.
+    /// The framing of newer firmware: pointers in registers, which run freely, and no checksum.
     V2,
 }
 
@@ -60,7 +60,7 @@ impl Framing {
 }
 
 const VERSION: u32 = 0x0300_0000;
-/// "VRPC".
+/// The bytes "VRPC", as a number.
 const SIGNATURE: u32 = 0x4350_5256;
 
 pub(crate) mod function {
@@ -87,7 +87,7 @@ pub(crate) mod event {
     pub(crate) const CHANNEL_FAULT: u32 = 0x1004;
 }
 
-/// What is wrong with a queue: nothing in it can be believed any more.
+/// The fault of a queue: nothing in it can be believed any more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Poison {
     /// A pointer past the end of the ring, or one that went backwards.
@@ -187,11 +187,11 @@ pub(crate) fn headers(
     bytes
 }
 
-/// What the headers of a message say, as far as it has been found to be possible.
+/// The headers of a message, checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     pub(crate) pages: u32,
-    /// Where the message ends, if it is copied to behind [`HEADERS`].
+    /// The offset at which the message ends, if it is copied to behind [`HEADERS`].
     pub(crate) end: usize,
     pub(crate) function: u32,
     pub(crate) call: u32,

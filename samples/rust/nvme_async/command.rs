@@ -43,7 +43,7 @@ pub(crate) enum Feature {
     AsyncEvents = 0xb,
 }
 
-/// What is identified.
+/// The object of an Identify command.
 #[derive(Clone, Copy)]
 #[repr(u8)]
 pub(crate) enum Identify {
@@ -153,7 +153,7 @@ impl Command {
         Self::new(0xc)
     }
 
-    /// The same command under that number.
+    /// Returns the command with that number.
     #[inline]
     pub(crate) fn with_id(self, cid: u16) -> Self {
         Self {
@@ -162,7 +162,7 @@ impl Command {
         }
     }
 
-    /// The same command with those pages of memory.
+    /// Returns the command with those pages of memory.
     #[inline]
     pub(crate) fn with_memory(self, (prp1, prp2): (u64, u64)) -> Self {
         Self {
@@ -193,7 +193,7 @@ unsafe impl transmute::AsBytes for Completion {}
 unsafe impl transmute::FromBytes for Completion {}
 
 impl Completion {
-    /// What a command has come to that ended with the controller, of which the host says so: status
+    /// Returns the completion of a command that ended with the controller, as the host says: status
     /// type 3, code 0x71.
     pub(crate) fn stopped() -> Self {
         Self {

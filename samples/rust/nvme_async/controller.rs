@@ -53,15 +53,15 @@ use kernel::{
     }, //
 };
 
-/// How long an admin command may take. As long as the kernel's driver waits: a controller that does
-/// not come up again is given up.
+/// The time that an admin command may take. The kernel's driver waits as long: a controller that
+/// does not come up again is given up.
 const ADMIN_LIMIT: Delta = Delta::from_secs(60);
-/// How often a register is looked at which has no interrupt.
+/// The period in which a register is read which has no interrupt.
 const STEP: Delta = Delta::from_millis(1);
-/// How long a shutdown may take.
+/// The time that a shutdown may take.
 const SHUTDOWN_LIMIT: Delta = Delta::from_secs(5);
 
-/// What was counted.
+/// Counters of events, for tests.
 pub(crate) struct Counts {
     pub(crate) commands: Atomic<u64>,
     pub(crate) aborts: Atomic<u64>,
@@ -103,7 +103,7 @@ pub(crate) struct Controller {
     /// A channel without receivers keeps no value. With the lock the state is compared and changed.
     #[pin]
     pub(crate) states: Mutex<watch::Receiver<At>>,
-    /// How many aborts the device takes at a time.
+    /// The number of aborts that the device takes at a time.
     pub(crate) aborts: Semaphore,
     pub(crate) counts: Counts,
 }
@@ -160,7 +160,7 @@ pub(crate) async fn enable(registers: &Registers, admin: &Queue) -> Result {
     admin.clear();
     registers.set_admin(admin.addresses())?;
     let entries = admin.entries() - 1;
-    let told: Result = registers.with(|bar| {
+    let written: Result = registers.with(|bar| {
         bar.write_reg(
             AQA::zeroed()
                 .try_with_asqs(u32::from(entries))?
@@ -175,7 +175,7 @@ pub(crate) async fn enable(registers: &Registers, admin: &Queue) -> Result {
         );
         Ok(())
     })?;
-    told?;
+    written?;
     wait_ready(registers, true).await?;
     admin.raise();
     Ok(())
@@ -197,7 +197,7 @@ pub(crate) async fn admin(
     let Ok(operation) = queue.submit(tag, command, payload) else {
         return Err(EAGAIN);
     };
-    queue.tell();
+    queue.ring_doorbell();
     timeout(ADMIN_LIMIT, operation).await.map_err(|_| {
         pr_err!("an admin command takes too long\n");
         trouble.notify_one();

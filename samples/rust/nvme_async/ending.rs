@@ -4,7 +4,7 @@
 //! want of memory, and neither must the end of a binding that has failed.
 //!
 //! ```text
-//!             Ending::new()                   told()
+//!             Ending::new()               set_controller()
 //!  no memory ──────────────► the admin queue ────────► all queues
 //!                                   │                      │
 //!                                   │ end(), drop          │ end(), drop: deletes them, shuts down
@@ -35,7 +35,7 @@ use kernel::{
 /// Its owner drops it before the queues, their lines and the executor.
 pub(crate) struct Ending {
     scope: Scope,
-    /// For the controller with all of its queues.
+    /// The sender of the controller with all of its queues.
     whole: Option<oneshot::Sender<Arc<Controller>>>,
 }
 
@@ -56,8 +56,8 @@ impl Ending {
         })
     }
 
-    /// From now on all queues are the device's, and it is shut down in order.
-    pub(crate) fn told(&mut self, controller: &Arc<Controller>) {
+    /// Notes that all queues are the device's: it is shut down in order from now on.
+    pub(crate) fn set_controller(&mut self, controller: &Arc<Controller>) {
         if let Some(whole) = self.whole.take() {
             // Cannot fail: the task has the receiver until it is cancelled.
             let _sent = whole.send(controller.clone());

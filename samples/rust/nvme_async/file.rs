@@ -113,7 +113,7 @@ impl Node {
     }
 }
 
-/// What a file was opened for.
+/// The accesses that a file was opened for.
 #[derive(Clone, Copy)]
 pub(crate) struct For {
     pub(crate) reading: bool,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the controller says of itself and of its disk (NVMe 1.4, section 5.15).
+//! The controller's description of itself and of its disk (NVMe 1.4, section 5.15).
 
 use crate::{
     buffer::{
@@ -18,9 +18,9 @@ use crate::{
 use kasync::sync::Notify;
 use kernel::prelude::*;
 
-/// What the driver has to know of the controller.
+/// The properties of the controller that the driver uses.
 pub(crate) struct Identity {
-    /// How many aborts it takes at a time.
+    /// The number of aborts that it takes at a time.
     pub(crate) aborts: usize,
     /// The largest transfer, in bytes.
     pub(crate) transfer: usize,
@@ -35,7 +35,7 @@ pub(crate) struct Disk {
     pub(crate) block_size: usize,
 }
 
-/// What the device has written, of which fields are read by their offsets.
+/// A page that the device has written, of which fields are read by their offsets.
 struct Page<'a>(&'a [u8]);
 
 impl Page<'_> {

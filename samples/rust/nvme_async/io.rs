@@ -29,7 +29,7 @@ use kernel::{
     }, //
 };
 
-/// What an operation is when it is over.
+/// The result of an operation: its memory, and its completion.
 type Ended = (Payload, Completion);
 
 /// A part of a request, of one buffer at most.
@@ -47,12 +47,12 @@ pub(crate) struct Entry {
 }
 
 enum At {
-    /// It has a buffer, and the device does not have the command.
+    /// The part has a buffer, and the device does not have the command.
     Ready(Buffer),
     Device(InDevice),
-    /// It was done: so is the buffer.
+    /// The part was done, with this buffer.
     Done(Buffer),
-    /// It has failed, and has no buffer.
+    /// The part has failed, and has no buffer.
     Failed,
 }
 
@@ -108,8 +108,8 @@ impl Controller {
         Ok(command.with_memory(buffer.pages(part.bytes)))
     }
 
-    /// Gives the device the commands for as many parts as it takes now, and tells it. The others
-    /// stay as they are.
+    /// Adds the commands for as many parts as the device takes now, and rings the doorbell. The
+    /// others stay as they are.
     ///
     /// # Errors
     ///
@@ -135,17 +135,17 @@ impl Controller {
                 break;
             };
             if let At::Ready(buffer) = replace(at, At::Failed) {
-                *at = At::Device(submitting.give(tag, command, Some(buffer)));
+                *at = At::Device(submitting.push(tag, command, Some(buffer)));
                 given += 1;
             }
         }
-        submitting.tell();
+        submitting.ring_doorbell();
         self.counts.commands.add(given, Relaxed);
         result
     }
 
-    /// Gives the device a command, as soon as the controller takes any. The caller has it told.
-    async fn give(
+    /// Submits a command, as soon as the controller takes any. The caller rings the doorbell.
+    async fn submit(
         &self,
         queue: &Queue,
         command: Command,
@@ -155,7 +155,7 @@ impl Controller {
             let tag = match queue.in_flight.try_reserve() {
                 Err(EBUSY) => {
                     // Room comes from what the device has done.
-                    queue.tell();
+                    queue.ring_doorbell();
                     queue.in_flight.reserve().await?
                 }
                 tag => tag?,
@@ -193,7 +193,7 @@ impl Controller {
             let ended = match &mut entry.at {
                 At::Device(operation) => operation.await,
                 // The device had no room, or was not there.
-                At::Ready(_) if begins => match self.give_one(queue, entry).await {
+                At::Ready(_) if begins => match self.submit_one(queue, entry).await {
                     Ok(operation) => operation.await,
                     Err(e) => {
                         result = result.and(Err(e));
@@ -204,7 +204,7 @@ impl Controller {
                 _ => continue,
             };
             let over = if ended.1.status().is_stopped() {
-                self.judge(queue, ended, entry.part).await
+                self.retry_stopped(queue, ended, entry.part).await
             } else {
                 ended.1.to_result().map(|_| ended.0)
             };
@@ -222,19 +222,19 @@ impl Controller {
     }
 
     /// Gives the device the command of an entry that has a buffer.
-    async fn give_one(&self, queue: &Queue, entry: &mut Entry) -> Result<InDevice> {
+    async fn submit_one(&self, queue: &Queue, entry: &mut Entry) -> Result<InDevice> {
         let At::Ready(buffer) = replace(&mut entry.at, At::Failed) else {
             return Err(EINVAL);
         };
         let command = self.command(entry.part, &buffer)?;
-        let operation = self.give(queue, command, Some(buffer)).await?;
-        queue.tell();
+        let operation = self.submit(queue, command, Some(buffer)).await?;
+        queue.ring_doorbell();
         Ok(operation)
     }
 
     /// Returns the buffer of a command that was successful. One that ended with the controller is
     /// given to it again.
-    async fn judge(&self, queue: &Queue, ended: Ended, part: Part) -> Result<Payload> {
+    async fn retry_stopped(&self, queue: &Queue, ended: Ended, part: Part) -> Result<Payload> {
         let (mut payload, mut completion) = ended;
         while completion.status().is_stopped() {
             self.live().await?;
@@ -243,8 +243,8 @@ impl Controller {
                 Some(buffer) => self.command(part, buffer)?,
                 None => Command::flush(self.disk.nsid),
             };
-            let operation = self.give(queue, command, payload).await?;
-            queue.tell();
+            let operation = self.submit(queue, command, payload).await?;
+            queue.ring_doorbell();
             (payload, completion) = operation.await;
         }
         completion.to_result()?;
@@ -263,8 +263,8 @@ impl Controller {
         }
         let queue = self.queue();
         let command = Command::flush(self.disk.nsid);
-        let operation = self.give(queue, command, None).await?;
-        queue.tell();
+        let operation = self.submit(queue, command, None).await?;
+        queue.ring_doorbell();
         let ended = operation.await;
         // A part of nothing: it is for commands with a buffer.
         let part = Part {
@@ -272,6 +272,6 @@ impl Controller {
             offset: 0,
             bytes: 0,
         };
-        self.judge(queue, ended, part).await.map(|_| ())
+        self.retry_stopped(queue, ended, part).await.map(|_| ())
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What can be asked of the file beside reading and writing.
+//! The requests to the file beside reading and writing.
 
 use crate::{
     buffer::Buffer,
@@ -31,7 +31,7 @@ use kernel::{
     }, //
 };
 
-/// What ioctls give and take. `tools/tests/nvme` has the same in C.
+/// The arguments of the ioctls. `tools/tests/nvme` has the same in C.
 mod uapi {
     /// The disk, and what was counted.
     #[repr(C)]

@@ -94,9 +94,9 @@ const IO: (usize, usize) = (128, file::PARTS);
 struct Driver<'bound> {
     /// First, so that nobody opens it any more.
     node: Option<Pin<KBox<Node>>>,
-    /// What files that are open have of the device.
+    /// The access of open files to the device.
     door: Arc<Door>,
-    /// What resets, aborts and watches.
+    /// The tasks that reset, abort and watch.
     tasks: Scope,
     controller: Arc<Controller>,
     /// Stops the controller, after those.
@@ -192,7 +192,7 @@ impl<'bound> Driver<'bound> {
         });
         let controller = Arc::pin_init(controller, GFP_KERNEL)?;
         block_on(controller.create_queues())??;
-        ending.told(&controller);
+        ending.set_controller(&controller);
         controller.is_at(State::Live);
         let door = Door::new(controller.clone())?;
         let mut driver = Self {
@@ -229,10 +229,10 @@ impl<'bound> Driver<'bound> {
             let watch = tasks::watch(controller.clone(), queue.clone(), before);
             tasks.spawn(c"watch", watch)?.detach();
         }
-        let (events, told) = mpsc::channel(16)?;
+        let (events, received) = mpsc::channel(16)?;
         let ask = tasks::ask_for_events(controller.clone(), events);
         tasks.spawn(c"events", ask)?.detach();
-        tasks.spawn(c"told", tasks::tell_of_events(told))?.detach();
+        tasks.spawn(c"told", tasks::log_events(received))?.detach();
         let node = Node::new(self.door.clone())?;
         self.node = Some(KBox::pin_init(node, GFP_KERNEL)?);
         Ok(())

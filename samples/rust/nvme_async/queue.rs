@@ -66,7 +66,7 @@ use kernel::{
     }, //
 };
 
-/// What a command has while it is in flight.
+/// The memory that a command owns while it is in flight.
 pub(crate) type Payload = Option<Buffer>;
 pub(crate) type CommandTag = Tag<Payload, Completion>;
 pub(crate) type InDevice = Operation<Payload, Completion>;
@@ -75,19 +75,19 @@ pub(crate) type InDevice = Operation<Payload, Completion>;
 struct Submit {
     live: bool,
     tail: u16,
-    /// The tail that the device was told of last.
-    told: u16,
+    /// The tail that the doorbell was rung with last.
+    rung: u16,
 }
 
 /// The side of completions.
 struct Reap {
     head: u16,
     phase: bool,
-    /// That the device completes what cannot be was said since it has the queue.
+    /// True if an impossible completion was logged since the device has the queue.
     said: bool,
 }
 
-/// Why a command was not submitted. The memory is given back.
+/// The error of a command that was not submitted. The memory is given back.
 pub(crate) struct NotLive(pub(crate) Payload);
 
 /// A queue that takes commands of this thread, and of no other.
@@ -97,9 +97,9 @@ pub(crate) struct Submitting<'a> {
 }
 
 impl Submitting<'_> {
-    /// Gives a command to the device, with the memory that it accesses. It is not told of it.
+    /// Adds a command to the ring, with the memory that it accesses. The doorbell is not rung.
     #[track_caller]
-    pub(crate) fn give(&mut self, tag: CommandTag, command: Command, payload: Payload) -> InDevice {
+    pub(crate) fn push(&mut self, tag: CommandTag, command: Command, payload: Payload) -> InDevice {
         let id = tag.id();
         // Before the device is told.
         let operation = tag.start(payload);
@@ -109,10 +109,10 @@ impl Submitting<'_> {
         operation
     }
 
-    /// Tells the device of the commands that it was given and not yet told of.
-    pub(crate) fn tell(&mut self) {
-        if self.submit.told != self.submit.tail {
-            self.submit.told = self.submit.tail;
+    /// Rings the doorbell for the commands that were added since the last time.
+    pub(crate) fn ring_doorbell(&mut self) {
+        if self.submit.rung != self.submit.tail {
+            self.submit.rung = self.submit.tail;
             let (queue, tail) = (self.queue, self.submit.tail);
             // An error: the device goes, and takes no command; it will have stopped soon.
             let _rung = queue.registers.ring(queue.tail, tail.into());
@@ -164,7 +164,7 @@ impl Queue {
             cq: Coherent::zeroed_slice(device, count, GFP_KERNEL)?,
             tail,
             head,
-            submit <- new_spinlock!(Submit { live: false, tail: 0, told: 0 }, "nvme_async::submit"),
+            submit <- new_spinlock!(Submit { live: false, tail: 0, rung: 0 }, "nvme_async::submit"),
             reap <- new_spinlock_irq!(
                 Reap { head: 0, phase: true, said: false }, "nvme_async::reap"),
             in_flight: InFlight::new(count - 1)?,
@@ -196,7 +196,7 @@ impl Queue {
         };
         drop(reap);
         let mut submit = self.submit.lock();
-        (submit.tail, submit.told) = (0, 0);
+        (submit.tail, submit.rung) = (0, 0);
     }
 
     /// Takes commands from now on. The device has the queue.
@@ -209,7 +209,8 @@ impl Queue {
         self.submit.lock().live = false;
     }
 
-    /// Gives a command to the device, with the memory that it accesses. [`Queue::tell`] says so.
+    /// Adds a command, with the memory that it accesses. [`Queue::ring_doorbell`] shows it to the
+    /// device.
     ///
     /// # Errors
     ///
@@ -222,7 +223,7 @@ impl Queue {
         payload: Payload,
     ) -> Result<InDevice, NotLive> {
         match self.submitting() {
-            Some(mut submitting) => Ok(submitting.give(tag, command, payload)),
+            Some(mut submitting) => Ok(submitting.push(tag, command, payload)),
             None => Err(NotLive(payload)),
         }
     }
@@ -236,10 +237,10 @@ impl Queue {
         })
     }
 
-    /// Tells the device of the commands that it was given and not yet told of.
-    pub(crate) fn tell(&self) {
+    /// Rings the doorbell for the commands that were added since the last time.
+    pub(crate) fn ring_doorbell(&self) {
         if let Some(mut submitting) = self.submitting() {
-            submitting.tell();
+            submitting.ring_doorbell();
         }
     }
 
@@ -251,9 +252,9 @@ impl Queue {
         }
     }
 
-    /// Reads what the device has completed, has it told if it is to know, and returns whether that
-    /// was anything. Any context.
-    fn reap(&self, tell: bool) -> bool {
+    /// Reads the device's completions, rings the doorbell for them if `ring`, and returns whether
+    /// that was anything. Any context.
+    fn reap(&self, ring: bool) -> bool {
         let mut reap = self.reap.lock();
         let first = reap.head;
         loop {
@@ -283,7 +284,7 @@ impl Queue {
         if reap.head == first {
             return false;
         }
-        if tell {
+        if ring {
             // An error: the device goes.
             let _rung = self.registers.ring(self.head, reap.head.into());
         }

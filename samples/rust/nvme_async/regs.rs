@@ -16,13 +16,13 @@ use kernel::{
 
 /// The smallest BAR: the registers, and the doorbells of the admin queue.
 pub(crate) const END: usize = 0x1008;
-/// Where doorbells begin.
+/// The offset of the doorbells.
 const DOORBELLS: usize = 0x1000;
 
 register! {
     /// Controller Capabilities, the lower half.
     pub(crate) CAP(u32) @ 0x0 {
-        /// In units of 500 ms: how long CSTS.RDY may take to change.
+        /// The time that CSTS.RDY may take to change, in units of 500 ms.
         31:24 to;
         /// The largest number of entries of a queue, less one.
         15:0 mqes;
@@ -133,7 +133,7 @@ impl Registers {
         unsafe { bindings::pci_clear_master(device.cast()) };
     }
 
-    /// How long CSTS.RDY may take to change.
+    /// Returns the time that CSTS.RDY may take to change.
     pub(crate) fn ready_limit(&self) -> Delta {
         Delta::from_millis(500 * (i64::from(self.cap.to().get()) + 1))
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What the controller is at, as the driver's tasks and its clients see it.
+//! The state of the controller, as the driver's tasks and its clients see it.
 //!
 //! # States
 //!
@@ -20,18 +20,18 @@ use kernel::{
     sync::atomic::Acquire, //
 };
 
-/// What the controller is at.
+/// The state of the controller.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum State {
     /// The device has no queue yet.
     Down,
     Live,
     Resetting,
-    /// It takes no more commands.
+    /// The controller takes no more commands.
     Gone,
 }
 
-/// What the controller is at, and how many resets it has had.
+/// The state of the controller, and the number of its resets.
 #[derive(Clone, Copy)]
 pub(crate) struct At {
     pub(crate) state: State,
@@ -48,7 +48,7 @@ impl Controller {
         }
         let resets = self.counts.resets.load(Acquire);
         // Cannot fail: there is a receiver.
-        let _told = self.state.send(At { state, resets });
+        let _sent = self.state.send(At { state, resets });
     }
 
     /// Waits until the controller takes commands.

@@ -40,10 +40,10 @@ use kernel::{
     }, //
 };
 
-/// How long a command may take before the controller counts as dead. As long as the kernel's driver
-/// waits: a disk that is a file of a busy host takes some seconds to flush.
+/// The time that a command may take before the controller counts as dead. As long as the kernel's
+/// driver waits: a disk that is a file of a busy host takes some seconds to flush.
 const COMMAND_LIMIT: Delta = Delta::from_secs(30);
-/// How long a command that was aborted may take to end, as long as any other.
+/// The time that an aborted command may take to end, as long as any other.
 const ABORT_LIMIT: Delta = COMMAND_LIMIT;
 
 /// Resets the controller when that is needed, until cancelled.
@@ -197,7 +197,7 @@ impl Controller {
         let tag = self.admin.in_flight.reserve().await?;
         let asked = self.admin.submit(tag, Command::async_event(), None);
         let asked = asked.map_err(|_| EAGAIN)?;
-        self.admin.tell();
+        self.admin.ring_doorbell();
         let (_, completion) = asked.await;
         completion.to_result()
     }
@@ -213,8 +213,8 @@ impl Controller {
     }
 }
 
-/// Says what the device has told of. Ends with the stream.
-pub(crate) async fn tell_of_events(mut events: mpsc::Receiver<Event>) {
+/// Logs the events that the device has reported. Ends with the stream.
+pub(crate) async fn log_events(mut events: mpsc::Receiver<Event>) {
     while let Some(event) = next(&mut events).await {
         pr_info!("event {event:?}\n");
     }

@@ -10,13 +10,13 @@ use agx_abi::uat::{
 };
 use core::ops::Range;
 
-/// `DRM_ASAHI_BIND_UNBIND`.
+/// The value of `DRM_ASAHI_BIND_UNBIND`.
 pub(crate) const UNBIND: u32 = 1 << 0;
-/// `DRM_ASAHI_BIND_READ`.
+/// The value of `DRM_ASAHI_BIND_READ`.
 pub(crate) const READ: u32 = 1 << 1;
-/// `DRM_ASAHI_BIND_WRITE`.
+/// The value of `DRM_ASAHI_BIND_WRITE`.
 pub(crate) const WRITE: u32 = 1 << 2;
-/// `DRM_ASAHI_BIND_SINGLE_PAGE`.
+/// The value of `DRM_ASAHI_BIND_SINGLE_PAGE`.
 pub(crate) const SINGLE_PAGE: u32 = 1 << 3;
 
 /// Smallest range that a VM has to leave to the driver.

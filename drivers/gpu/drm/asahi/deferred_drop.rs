@@ -9,6 +9,13 @@
 //!
 //! A value that may end like that lives in a [`DeferredDrop`] from its beginning, so that handing
 //! it over takes no memory and cannot fail.
+//!
+//! ```text
+//!   EMPTY or LISTED ──(1) queue(): value listed, work queued──► LISTED
+//!   LISTED ──(2) the worker takes the list, then drops the values unlocked──► EMPTY
+//!   EMPTY or LISTED ──(3) close(): `is_closed` set, then the worker is waited for──► CLOSED
+//!   CLOSED ──(4) queue(): value dropped by the caller──► CLOSED
+//! ```
 
 use core::ops::{
     Deref,
@@ -106,9 +113,11 @@ impl DeferredDropQueue {
         {
             let mut state = self.state.lock();
             if state.is_closed {
+                // (4)
                 drop(state);
                 return;
             }
+            // (1)
             value.next = state.last.take();
             state.last = Some(value);
             // If the work is queued already it has not looked yet. The lock is still held:
@@ -123,6 +132,7 @@ impl DeferredDropQueue {
     /// The worker does not run again, so the driver may be unloaded. Values that are queued later
     /// are dropped by the caller.
     pub(crate) fn close(&self) {
+        // (3)
         self.state.lock().is_closed = true;
         // SAFETY: `self.work` is initialised, and stays while `self` is borrowed.
         unsafe { bindings::flush_work(Work::raw_get(&raw const self.work)) };
@@ -130,7 +140,7 @@ impl DeferredDropQueue {
 
     fn drop_all(&self) {
         loop {
-            // The lock is not held while something is dropped.
+            // (2). The lock is not held while something is dropped.
             let mut last = self.state.lock().last.take();
             if last.is_none() {
                 return;

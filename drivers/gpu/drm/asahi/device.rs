@@ -144,8 +144,9 @@ macro_rules! ioctl {
     }};
 }
 
-/// None needs authentication on the primary node, as with panthor and xe: a client reaches nothing
-/// there that is not its own, or that the render node would not give it.
+/// The table of ioctls. None of them needs authentication on the primary node, as with panthor and
+/// xe: a client reaches nothing there that is not its own, or that the render node would not give
+/// it.
 const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
     ioctl!(IOCTL_GET_PARAMS, GetParams, free: AsahiFile::get_params),
     ioctl!(IOCTL_GET_TIME, GetTime, registered: AsahiFile::get_time),

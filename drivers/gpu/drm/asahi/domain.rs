@@ -53,7 +53,7 @@ use kernel::{
 pub(crate) struct PowerDomain {
     dev: ARef<Device>,
     holder: Atomic<*mut c_void>,
-    /// Whether the coprocessor was started, by this driver or by one that has left it running.
+    /// True if the coprocessor was started, by this driver or by one that has left it running.
     is_started: Atomic<bool>,
 }
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! Declarations of this directory's C files.
+//! Declarations of this directory's C files, where each function has its comment.
+//!
+//! These are written by hand, as bindgen sees only the headers that the kernel crate includes: see
+//! "Objections and answers" in `Documentation/jobqueue.rst`.
 //!
 //! Structures that only C accesses are `c_void` here.
 //!
@@ -16,13 +19,13 @@ use kernel::{
     ffi::c_char, //
 };
 
-/// `struct drm_mm`.
+/// The C type `struct drm_mm`.
 #[repr(C)]
 pub(crate) struct DrmMm {
     _opaque: [u8; 0],
 }
 
-/// `struct drm_mm_node`.
+/// The C type `struct drm_mm_node`.
 #[repr(C)]
 pub(crate) struct DrmMmNode {
     _opaque: [u8; 0],

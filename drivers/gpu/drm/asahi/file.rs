@@ -74,7 +74,9 @@ impl PinnedDrop for AsahiFile {
     }
 }
 
+/// A DRM file of this driver.
 pub(crate) type File = drm::File<AsahiFile>;
+/// A device that is registered with DRM.
 pub(crate) type RegisteredDevice = AsahiDevice<Registered>;
 
 impl drm::file::DriverFile for AsahiFile {

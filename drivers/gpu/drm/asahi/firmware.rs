@@ -157,9 +157,10 @@ pub(crate) struct Machine<'a> {
     pub(crate) blobs: [&'a [u8]; 3],
     /// Physical address of the page table bases.
     pub(crate) ttb_base: u64,
-    /// Where the entries of the chip's list of registers are mapped for the firmware.
+    /// The entries of the chip's list of registers, each with the address at which the firmware has
+    /// it.
     pub(crate) io: &'a [(&'static IoMapping, u64)],
-    /// Where the GPU's SRAM is mapped for the firmware; 0 if there is none.
+    /// The firmware's address of the GPU's SRAM; 0 if there is none.
     pub(crate) sram: u64,
     /// The buffer manager control page: address on the GPU, and for the firmware.
     pub(crate) buffer_manager: (u64, u64),
@@ -182,7 +183,7 @@ pub(crate) struct Firmware {
     crash: Crash,
     link: Arc<Link>,
     control: Arc<Control>,
-    /// By [`RuntimePointers::pipe`].
+    /// The channels of the pipes, by [`RuntimePointers::pipe`].
     pipes: KVec<Arc<TxChannel>>,
     events: Arc<Events>,
     power: Arc<Power>,

@@ -65,12 +65,12 @@ pub(crate) struct Buffer {
     _own: Pinned,
 }
 
-/// What an object has of its pages.
+/// The pages of an object, as far as it has them.
 #[derive(Default)]
 struct Held {
     /// The charge for them, once they cannot be reclaimed.
     charge: Option<Pinned>,
-    /// Whether there is a table of them.
+    /// True if there is a table of them.
     has_table: bool,
 }
 
@@ -209,7 +209,8 @@ unsafe extern "C" fn asahi_gem_pin(raw: *mut c_void) -> c_int {
     let object: &Object = unsafe { IntoGEMObject::from_raw(raw.cast()) };
     // The charge is there since the export.
     let pinned = coming(object).and_then(|_coming| {
-        // SAFETY: By the safety requirements.
+        // SAFETY: By the safety requirements the object was not imported, and its reservations are
+        // locked.
         to_result(unsafe { ffi::asahi_gem_pin_locked(raw) })
     });
     pinned.map_or_else(|e| e.to_errno(), |()| 0)

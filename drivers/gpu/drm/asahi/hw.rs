@@ -39,11 +39,11 @@ impl Generation {
 pub(crate) enum Variant {
     /// The base chip.
     G,
-    /// "Pro".
+    /// The "Pro" variant.
     S,
-    /// "Max".
+    /// The "Max" variant.
     C,
-    /// "Ultra".
+    /// The "Ultra" variant.
     D,
 }
 
@@ -93,14 +93,14 @@ pub(crate) struct Clustering {
 pub(crate) struct Sram {
     /// Physical address; whole pages.
     pub(crate) phys: u64,
-    /// Bytes.
+    /// The size in bytes.
     pub(crate) size: u64,
 }
 
 /// A chip.
 #[derive(Debug)]
 pub(crate) struct Chip {
-    /// Its number, e.g. 0x8103. The bootloader puts it into the hw-cal-b blob.
+    /// The number of the chip, e.g. 0x8103. The bootloader puts it into the hw-cal-b blob.
     pub(crate) chip_id: u32,
     /// Generation of its GPU.
     pub(crate) generation: Generation,

@@ -101,7 +101,7 @@ use kernel::{
 /// own.
 static NUMBER: Atomic<u32> = Atomic::new(2);
 
-/// How many jobs a client may have in a queue before it has to wait in the submit.
+/// The number of jobs a client may have in a queue before it has to wait in the submit.
 const MAX_JOBS: usize = 256;
 
 /// A queue.
@@ -115,7 +115,7 @@ pub(crate) struct Queue {
     #[pin]
     job_memory: JobMemoryPool,
     context: ContextAddresses,
-    /// Its rank among the priorities: 0 is the highest.
+    /// The rank of the queue among the priorities: 0 is the highest.
     rank: usize,
     /// Parameters that all renders share; `None` before the first render, as a queue of a client
     /// that only computes never needs them.

@@ -65,18 +65,24 @@ pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
 /// leaves less than a page to each after 86 of them.
 pub(crate) const TIMESTAMP_SHARE: u64 = 16;
 
-/// Upper bounds of the kernel's allocations for a file, a VM, a buffer object, a queue, a job, a
-/// command of a job, a fence that a job waits for, and a mapping. Pages that are counted one by one
-/// are not included.
-///
-/// Test `oom counted` compares them with the memory that a machine loses.
+// Upper bounds of the kernel's allocations for each kind of object. Pages that are counted one by
+// one are not included. Test `oom counted` compares them with the memory that a machine loses.
+
+/// The bytes that a file takes at most.
 pub(crate) const FILE_BYTES: u64 = 4 << 10;
+/// The bytes that a VM takes at most.
 pub(crate) const VM_BYTES: u64 = 8 << 10;
+/// The bytes that a buffer object takes at most.
 pub(crate) const OBJECT_BYTES: u64 = 5 << 9;
+/// The bytes that a queue takes at most.
 pub(crate) const QUEUE_BYTES: u64 = 8 << 10;
+/// The bytes that a job takes at most.
 pub(crate) const JOB_BYTES: u64 = 1 << 10;
+/// The bytes that a command of a job takes at most.
 pub(crate) const COMMAND_BYTES: u64 = 1 << 10;
+/// The bytes that a fence takes at most for which a job waits.
 pub(crate) const DEPENDENCY_BYTES: u64 = 128;
+/// The bytes that a mapping takes at most.
 pub(crate) const MAPPING_BYTES: u64 = 256;
 
 /// Memory of clients that cannot be reclaimed.
@@ -93,7 +99,7 @@ extern "C" fn asahi_pinned() -> u64 {
 
 /// Returns how much of that there may be.
 pub(crate) fn max_pinned() -> u64 {
-    // SAFETY: It reads a number.
+    // SAFETY: The function has no requirements: it reads the kernel's count of pages.
     unsafe { ffi::asahi_pinned_limit() }
 }
 
@@ -155,7 +161,7 @@ impl Coming {
     ///
     /// `ENOMEM` if the machine would have too little left.
     pub(crate) fn new(bytes: u64) -> Result<Self> {
-        // SAFETY: It reads some numbers.
+        // SAFETY: The function has no requirements: it reads the kernel's counts of pages.
         let left = unsafe { ffi::asahi_spare_memory() };
         Ok(Self {
             _charge: Charge::new(&COMING, bytes, left).ok_or(ENOMEM)?,

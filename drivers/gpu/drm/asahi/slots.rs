@@ -89,8 +89,8 @@ pub(crate) struct Tables {
     pub(crate) roots: [u64; VM_SLOTS],
     pub(crate) events: SlotTable<EVENT_SLOTS>,
     pub(crate) buffers: SlotTable<BUFFER_SLOTS>,
-    /// Of the buffer that each slot was used for last, the number of the firmware's requests to
-    /// grow it, which is that buffer's; `None` if the slot was used for none.
+    /// The numbers of the firmware's requests to grow a buffer, of the buffer that each slot was
+    /// used for last, to which the number belongs; `None` if the slot was used for none.
     pub(crate) buffer_requests: [Option<Arc<Atomic<u32>>>; BUFFER_SLOTS],
 }
 
@@ -136,7 +136,7 @@ impl State {
     }
 }
 
-/// All slots.
+/// The pool of slots.
 ///
 /// | call | context |
 /// |---|---|

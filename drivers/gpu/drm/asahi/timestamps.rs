@@ -48,9 +48,9 @@ pub(crate) struct Timestamps {
     mapping: KernelMapping,
     size: u64,
     object: ARef<Object>,
-    /// Whether the client has closed its handle of the object.
+    /// True if the client has closed its handle of the object.
     closed: Atomic<bool>,
-    /// Whether this mapping counts the memory of the object. Of all mappings of an object whose
+    /// True if this mapping counts the memory of the object. Of all mappings of an object whose
     /// handle is closed, one does. Changes under the lock of the client's [`Handles`].
     counts: Atomic<bool>,
     addresses: Addresses,

@@ -37,7 +37,7 @@ macro_rules! structures {
 }
 
 structures! {
-    /// `struct drm_asahi_params_global`.
+    /// The UAPI's `struct drm_asahi_params_global`.
     ParamsGlobal: 592 {
         features: u64,
         gpu_generation: u32,
@@ -57,7 +57,7 @@ structures! {
         command_timestamp_frequency_hz: u64,
     }
 
-    /// `struct drm_asahi_get_params`.
+    /// The UAPI's `struct drm_asahi_get_params`.
     GetParams: 24 {
         param_group: u32,
         pad: u32,
@@ -65,13 +65,13 @@ structures! {
         size: u64,
     }
 
-    /// `struct drm_asahi_get_time`.
+    /// The UAPI's `struct drm_asahi_get_time`.
     GetTime: 16 {
         flags: u64,
         gpu_timestamp: u64,
     }
 
-    /// `struct drm_asahi_vm_create`.
+    /// The UAPI's `struct drm_asahi_vm_create`.
     VmCreate: 24 {
         kernel_start: u64,
         kernel_end: u64,
@@ -79,13 +79,13 @@ structures! {
         pad: u32,
     }
 
-    /// `struct drm_asahi_vm_destroy`.
+    /// The UAPI's `struct drm_asahi_vm_destroy`.
     VmDestroy: 8 {
         vm_id: u32,
         pad: u32,
     }
 
-    /// `struct drm_asahi_vm_bind`.
+    /// The UAPI's `struct drm_asahi_vm_bind`.
     VmBind: 24 {
         vm_id: u32,
         num_binds: u32,
@@ -94,7 +94,7 @@ structures! {
         userptr: u64,
     }
 
-    /// `struct drm_asahi_gem_bind_op`.
+    /// The UAPI's `struct drm_asahi_gem_bind_op`.
     GemBindOp: 32 {
         flags: u32,
         handle: u32,
@@ -103,7 +103,7 @@ structures! {
         addr: u64,
     }
 
-    /// `struct drm_asahi_gem_create`.
+    /// The UAPI's `struct drm_asahi_gem_create`.
     GemCreate: 24 {
         size: u64,
         flags: u32,
@@ -112,14 +112,14 @@ structures! {
         pad: u32,
     }
 
-    /// `struct drm_asahi_gem_mmap_offset`.
+    /// The UAPI's `struct drm_asahi_gem_mmap_offset`.
     GemMmapOffset: 16 {
         handle: u32,
         flags: u32,
         offset: u64,
     }
 
-    /// `struct drm_asahi_gem_bind_object`.
+    /// The UAPI's `struct drm_asahi_gem_bind_object`.
     GemBindObject: 40 {
         op: u32,
         flags: u32,
@@ -131,7 +131,7 @@ structures! {
         pad: u32,
     }
 
-    /// `struct drm_asahi_queue_create`.
+    /// The UAPI's `struct drm_asahi_queue_create`.
     QueueCreate: 24 {
         flags: u32,
         vm_id: u32,
@@ -140,13 +140,13 @@ structures! {
         usc_exec_base: u64,
     }
 
-    /// `struct drm_asahi_queue_destroy`.
+    /// The UAPI's `struct drm_asahi_queue_destroy`.
     QueueDestroy: 8 {
         queue_id: u32,
         pad: u32,
     }
 
-    /// `struct drm_asahi_submit`.
+    /// The UAPI's `struct drm_asahi_submit`.
     Submit: 40 {
         syncs: u64,
         cmdbuf: u64,
@@ -162,19 +162,19 @@ structures! {
 // SAFETY: It has no padding: its fields are at multiples of their sizes.
 unsafe impl AsBytes for ParamsGlobal {}
 
-/// `DRM_ASAHI_FEATURE_SOFT_FAULTS`.
+/// The value of `DRM_ASAHI_FEATURE_SOFT_FAULTS`.
 pub(crate) const FEATURE_SOFT_FAULTS: u64 = 1;
 
-/// `DRM_ASAHI_GEM_WRITEBACK`.
+/// The value of `DRM_ASAHI_GEM_WRITEBACK`.
 pub(crate) const GEM_WRITEBACK: u32 = 1;
-/// `DRM_ASAHI_GEM_VM_PRIVATE`.
+/// The value of `DRM_ASAHI_GEM_VM_PRIVATE`.
 pub(crate) const GEM_VM_PRIVATE: u32 = 2;
 
-/// `DRM_ASAHI_BIND_OBJECT_OP_BIND`.
+/// The value of `DRM_ASAHI_BIND_OBJECT_OP_BIND`.
 pub(crate) const BIND_OBJECT_OP_BIND: u32 = 0;
-/// `DRM_ASAHI_BIND_OBJECT_OP_UNBIND`.
+/// The value of `DRM_ASAHI_BIND_OBJECT_OP_UNBIND`.
 pub(crate) const BIND_OBJECT_OP_UNBIND: u32 = 1;
-/// `DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS`.
+/// The value of `DRM_ASAHI_BIND_OBJECT_USAGE_TIMESTAMPS`.
 pub(crate) const BIND_OBJECT_USAGE_TIMESTAMPS: u32 = 1;
 
 const fn write<T>(index: u32) -> u32 {
@@ -185,6 +185,7 @@ const fn read_write<T>(index: u32) -> u32 {
     _IOWR::<T>(LETTER, COMMAND_BASE + index)
 }
 
+// The numbers of the ioctls, `DRM_IOCTL_ASAHI_*` in C.
 pub(crate) const IOCTL_GET_PARAMS: u32 = write::<GetParams>(0);
 pub(crate) const IOCTL_GET_TIME: u32 = read_write::<GetTime>(1);
 pub(crate) const IOCTL_VM_CREATE: u32 = read_write::<VmCreate>(2);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-//! All fields of all structures: those that are wherever the structure is, and those that some
+//! The fields of all structures: those that are wherever the structure is, and those that some
 //! version lacks.
 
 use super::*;

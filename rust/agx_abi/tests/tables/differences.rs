@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: MIT
 
-//! Where the declarations and the table do not say the same, and why.
+//! The differences between the declarations and the table, and their reasons.
 
 use agx_abi::Abi;
 
-/// All versions.
+/// The list of all versions.
 const ALL: &[Abi] = &Abi::ALL;
 /// Firmware of macOS 12.
 const V12: &[Abi] = &[Abi::G13V12_3, Abi::G14V12_4];
 /// M1 and M2 with firmware of macOS 13.
 const V13_BUT_G14X: &[Abi] = &[Abi::G13V13_5, Abi::G14V13_5];
-/// All but G14X.
+/// The list of all versions but G14X.
 const BUT_G14X: &[Abi] = &[Abi::G13V12_3, Abi::G14V12_4, Abi::G13V13_5, Abi::G14V13_5];
 /// Firmware of macOS 13.
 const V13: &[Abi] = &[Abi::G13V13_5, Abi::G14V13_5, Abi::G14XV13_5];
-/// G14X.
+/// The list of the versions for G14X.
 const G14X: &[Abi] = &[Abi::G14XV13_5];
 
-/// Where declaration and table differ, in which versions, and why the declaration is right.
+/// The fields in which declaration and table differ, in which versions, and why the declaration is
+/// right.
 ///
 /// `(structure, field, versions, reason)`; the field is empty where the size differs.
 pub const DIFFERENCES: &[(&str, &str, &[Abi], &str)] = &[

@@ -179,7 +179,7 @@ pub fn nested() -> Vec<Nested> {
     .collect()
 }
 
-/// What is known of a list of registers, in field `info` of a command.
+/// Returns what is known of a list of registers, in field `info` of a command.
 fn registers<S>(
     command: &'static str,
     info: Field<S, Opt<RegisterInfo>>,

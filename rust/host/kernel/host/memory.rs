@@ -66,8 +66,8 @@ pub unsafe fn kfree(piece: *const c_void) {
 /// The byte that freed memory is filled with. As an address, a count or an index it is invalid.
 const POISON: u8 = 0xa5;
 
-/// How many pieces are kept after they were freed, so that an access finds what they were filled
-/// with.
+/// The number of pieces that are kept after they were freed, so that an access finds what they were
+/// filled with.
 const QUARANTINED: usize = 64;
 
 static QUARANTINE: Mutex<VecDeque<Freed>> = Mutex::new(VecDeque::new());

@@ -26,19 +26,19 @@ use std::{
 };
 
 std::thread_local! {
-    /// All threads of a model are played by one real thread, so this counts for one model.
+    /// The number of live objects of one model, as one real thread plays all threads of a model.
     static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
 loom::thread_local! {
-    /// Whether the thread, one of the model's, must not sleep.
+    /// True if the thread, one of the model's, must not sleep.
     static ATOMIC: Cell<bool> = Cell::new(false);
 }
 
 /// A node in the list of what is left to a thread that may sleep.
 struct Deferred {
     node: *mut c_void,
-    /// What the node holds while it is in the list: the address of the one before, or null.
+    /// The content of the node while it is in the list: the address of the one before, or null.
     next: *mut c_void,
     run: unsafe extern "C" fn(*mut c_void),
 }
@@ -267,7 +267,7 @@ pub(crate) mod work {
     ///
     /// Both must be valid, the item until it has run.
     pub(crate) unsafe fn queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool {
-        // SAFETY: By the safety requirements.
+        // SAFETY: Queue and item are valid by the safety requirements.
         let (queue, item) = unsafe { (&*wq, &*work) };
         if item.pending.xchg(true, Full) {
             return false;
@@ -289,7 +289,7 @@ pub(crate) mod work {
     ///
     /// The queue must be valid.
     pub unsafe fn destroy_workqueue(wq: *mut workqueue_struct) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: The queue is valid by the safety requirements.
         let queue = unsafe { &*wq };
         queue.state.lock().unwrap().destroyed = true;
         queue.changed.notify_all();

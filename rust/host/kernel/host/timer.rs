@@ -63,7 +63,7 @@ pub unsafe fn hrtimer_setup(
         function: function.expect("a timer without a function"),
         armed: None,
     };
-    // SAFETY: By the safety requirements.
+    // SAFETY: `timer` is valid for writes and does not run, by the safety requirements.
     unsafe { timer.write(new) }
 }
 
@@ -80,7 +80,7 @@ pub unsafe fn hrtimer_start_range_ns(
 ) {
     let world = World::current();
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    // SAFETY: By the safety requirements.
+    // SAFETY: `timer` is set up by the safety requirements.
     let function = unsafe { (*timer).function };
     world.timers().push(Entry {
         id,

@@ -84,7 +84,7 @@ pub(crate) fn alloc_workqueue() -> *mut workqueue_struct {
 ///
 /// Both must be valid, the item until it has run.
 pub(crate) unsafe fn queue_work(wq: *mut workqueue_struct, work: *mut work_struct) -> bool {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The queue is valid, and the item until it has run, by the safety requirements.
     unsafe { (*wq).0.enqueue(NonNull::new_unchecked(work)) }
 }
 
@@ -94,7 +94,7 @@ pub(crate) unsafe fn queue_work(wq: *mut workqueue_struct, work: *mut work_struc
 ///
 /// The queue must be valid. Only its own items may queue further items.
 pub unsafe fn destroy_workqueue(wq: *mut workqueue_struct) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The queue is valid by the safety requirements.
     let queue = unsafe { &(*wq).0 };
     queue.destroy();
     World::current().remove_queue(queue);

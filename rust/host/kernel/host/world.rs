@@ -339,7 +339,7 @@ pub(crate) fn api_violation(what: &str) {
     world.0.violations.lock().unwrap().push(what.to_string());
 }
 
-/// Whether an allocation succeeds.
+/// Returns whether an allocation succeeds.
 pub(crate) fn may_allocate() -> Option<()> {
     let world = World::current();
     let left = &world.0.fail_after;

@@ -10,7 +10,7 @@ use super::atomic::{
 };
 use crate::host;
 
-/// From this count on an object is immortal.
+/// The count from which on an object is immortal.
 const SATURATED: i32 = i32::MIN / 2;
 
 /// Atomic reference counter.

@@ -40,7 +40,7 @@ use kernel::{
 
 static NAMES: Names = Names::new(c"test", c"queue");
 
-/// How long anything may take.
+/// The time that anything may take.
 pub(crate) const LIMIT: Delta = Delta::from_secs(60);
 
 /// Returns the result of a fence, or `ETIME` if it does not signal within the limit.
@@ -48,7 +48,7 @@ pub(crate) fn result(fence: &ARef<Fence>) -> Result {
     block_on(timeout(LIMIT, fence.wait()))?.unwrap_or(Err(ETIME))
 }
 
-/// Whether it goes on waiting for a time that is long enough for what is wrong to happen.
+/// Returns whether it goes on waiting for a time that is long enough for what is wrong to happen.
 pub(crate) fn stays(fence: &ARef<Fence>) -> Result<bool> {
     Ok(block_on(timeout(Delta::from_millis(20), fence.wait()))?.is_err())
 }
@@ -62,8 +62,8 @@ pub(crate) struct Options {
     pub(crate) memory: usize,
     pub(crate) timeout: Delta,
     pub(crate) on_error: OnError,
-    /// How long jobs take, one after the other; if there is none they end when the test says so.
-    /// Their numbers then have to be 1, 2, 3 …
+    /// The time that jobs take, one after the other; if there is none they end when the test says
+    /// so. Their numbers then have to be 1, 2, 3 …
     pub(crate) duration: Option<Delta>,
 }
 
@@ -98,7 +98,7 @@ pub(crate) struct Bench {
     pub(crate) scope: Scope,
     /// There until this is dropped.
     executor: Option<Executor>,
-    /// Whether all has come to its end.
+    /// True if all has come to its end.
     ended: Atomic<bool>,
 }
 
@@ -271,8 +271,9 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// Of a test that has failed: its jobs may depend on those of other queues, which are dropped
-    /// after this one. In an interrupt nothing waits, so the executor ends in the background.
+    /// Ends the queue of a test that has failed: its jobs may depend on those of other queues,
+    /// which are dropped after this one. In an interrupt nothing waits, so the executor ends in the
+    /// background.
     fn drop(&mut self) {
         if !self.ended.load(Relaxed) {
             self.abandon();

@@ -31,17 +31,18 @@ pub(super) struct State {
     pub(super) refuses: Option<Error>,
     /// The error that a timeout ends with while no job is in flight.
     pub(super) fails: Option<Error>,
-    /// How often in a row a time limit has passed while the ring was not ready.
+    /// The number of times that in a row a time limit has passed while the ring was not ready.
     pub(super) not_ready: u32,
-    /// How often the ring was told that nothing is in flight.
+    /// The number of times that the ring was told that nothing is in flight.
     pub(super) quiesced: u32,
     /// The thread whose callbacks are counted, how many there were, and how many of these could be
     /// preempted.
     pub(super) caller: i32,
     pub(super) called: Called,
-    /// How often that thread has asked for the label, and how often it could be preempted then.
+    /// The number of times that that thread has asked for the label, and how often it could be
+    /// preempted then.
     pub(super) labels: (u32, u32),
-    /// How often the ring was asked for readiness, and was not ready.
+    /// The number of times that the ring was asked for readiness, and was not ready.
     pub(super) not_ready_polls: usize,
     pub(super) started: usize,
     pub(super) retired: usize,
@@ -50,24 +51,24 @@ pub(super) struct State {
     pub(super) earliest_deadline: Option<Delta>,
     /// Number of deadlines that the ring has been given.
     pub(super) deadlines: u32,
-    /// How often the ring was asked what a timeout leads to.
+    /// The number of times that the ring was asked what a timeout leads to.
     pub(super) decisions: u32,
-    /// How long the ring asks to wait then.
+    /// The time that the ring asks to wait then.
     pub(super) wait: Delta,
     /// Number of resets, if the ring's timeout action is a reset.
     pub(super) resets: Option<u32>,
-    /// Whether the decision on a timeout is held back.
+    /// True if the decision on a timeout is held back.
     pub(super) undecided: bool,
-    /// Whether a decision on a timeout is pending.
+    /// True if a decision on a timeout is pending.
     pub(super) deciding: bool,
     pub(super) ended: bool,
     /// The timeline for which the ring reports jobs that complete, instead of its own.
     pub(super) stray: Option<Timeline>,
-    /// Whether the ring had no shared resource when it took a job, or had one at its end.
+    /// True if the ring had no shared resource when it took a job, or had one at its end.
     pub(super) missing: bool,
     /// The number of the last job that hardware may complete by itself.
     pub(super) works_until: u32,
-    /// Whether the test has gone: see [`Mock::abandon`].
+    /// True if the test has gone: see [`Mock::abandon`].
     pub(super) abandoned: bool,
     /// Number of the last completed job, and the result of those since the last completion.
     pub(super) done: u32,
@@ -210,8 +211,8 @@ impl Mock {
         self.state.lock().called
     }
 
-    /// How often the thread of [`Mock::count_calls`] has asked for the label, and how often it
-    /// could be preempted then.
+    /// Returns how often the thread of [`Mock::count_calls`] has asked for the label, and how often
+    /// it could be preempted then.
     pub(crate) fn labels(&self) -> (u32, u32) {
         self.state.lock().labels
     }
@@ -240,7 +241,7 @@ impl Mock {
         }
     }
 
-    /// How often the ring was asked for readiness, and was not ready.
+    /// Returns how often the ring was asked for readiness, and was not ready.
     pub(crate) fn not_ready_polls(&self) -> usize {
         self.state.lock().not_ready_polls
     }
@@ -258,12 +259,12 @@ impl Mock {
         self.state.lock().retired
     }
 
-    /// It is reset when a job takes too long the next time; once.
+    /// Has the ring reset once, when a job takes too long the next time.
     pub(crate) fn reset_when_stalled(&self) {
         self.state.lock().resets = Some(0);
     }
 
-    /// Whether decisions on time limits stay pending from now on.
+    /// Keeps decisions on time limits pending from now on if `undecided`.
     pub(crate) fn set_undecided(&self, undecided: bool) {
         self.change(|state| state.undecided = undecided);
     }
@@ -272,7 +273,7 @@ impl Mock {
         self.state.lock().resets
     }
 
-    /// How often in a row a time limit has passed while the ring was not ready.
+    /// Returns how often in a row a time limit has passed while the ring was not ready.
     pub(crate) fn not_ready(&self) -> u32 {
         self.state.lock().not_ready
     }
@@ -281,7 +282,7 @@ impl Mock {
         self.state.lock().timeouts
     }
 
-    /// How often the ring was told of a deadline.
+    /// Returns how often the ring was told of a deadline.
     pub(crate) fn deadlines(&self) -> u32 {
         self.state.lock().deadlines
     }

@@ -28,20 +28,20 @@ fn one_poller() {
     assert!(state.run().is_ok());
     assert!(state.claim().is_none(), "a worker polls");
     state.idle();
-    assert!(!state.note(), "there is no poller to leave it to");
+    assert!(!state.set_rerun(), "there is no poller to leave it to");
     assert!(state.claim().is_some());
     assert!(state.claim().is_none());
     assert!(state.run().is_err(), "a claim polls");
-    assert!(state.take_notes());
-    assert!(!state.take_notes());
+    assert!(state.take_rerun());
+    assert!(!state.take_rerun());
     assert!(!state.release());
     assert!(state.claim().is_some());
-    assert!(state.note());
+    assert!(state.set_rerun());
     assert!(state.release());
     assert!(state.claim().is_some());
     state.complete();
     assert!(state.claim().is_none());
-    assert!(!state.note());
+    assert!(!state.set_rerun());
     assert!(state.run().is_err());
 }
 

@@ -70,7 +70,7 @@ unsafe extern "C" {
 ///
 /// `data` must point to an `F` that may be called now.
 unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` points to an `F` that may be called now, by the safety requirements.
     unsafe { (*data.cast::<F>())() }
 }
 
@@ -78,23 +78,24 @@ unsafe extern "C" fn call<F: FnMut()>(data: *mut c_void) {
 ///
 /// `data` must point to an `F` that may be called now, on several CPUs at once.
 unsafe extern "C" fn call_shared<F: Fn() + Sync>(data: *mut c_void) {
-    // SAFETY: By the safety requirements.
+    // SAFETY: `data` points to an `F` that may be called now on any CPU, by the safety
+    // requirements.
     unsafe { (*data.cast::<F>())() }
 }
 
-/// Whether the caller runs in hard interrupt context.
+/// Returns whether the caller runs in hard interrupt context.
 pub(crate) fn in_hardirq() -> bool {
     // SAFETY: Only reads the state of the current context.
     unsafe { kasync_test_in_hardirq() }
 }
 
-/// How nice the thread is that runs this.
+/// Returns how nice the thread is that runs this.
 pub(crate) fn nice() -> i32 {
     // SAFETY: Only reads a field of the current thread.
     unsafe { kasync_test_nice() }
 }
 
-/// Whether the thread that runs this is a real-time one.
+/// Returns whether the thread that runs this is a real-time one.
 pub(crate) fn is_fifo() -> bool {
     // SAFETY: Only reads a field of the current thread.
     unsafe { kasync_test_is_fifo() }
@@ -167,7 +168,7 @@ pub(crate) fn all_cpus<F: Fn() + Sync>(f: F) {
     unsafe { kasync_test_all_cpus(call_shared::<F>, (&raw const f).cast_mut().cast()) }
 }
 
-/// Whether fences are signalled in hard interrupts: not on PREEMPT_RT, where their locks sleep.
+/// True if fences are signalled in hard interrupts: not on PREEMPT_RT, where their locks sleep.
 pub(crate) const FENCES_IN_HARDIRQ: bool = !cfg!(CONFIG_PREEMPT_RT);
 
 /// Calls `f` in a fence's callback, with the fence's lock held, and waits. It runs in hard
@@ -210,8 +211,8 @@ pub(crate) fn counter() -> Result<Counter> {
     Ok(Arc::new(Atomic::new(0_usize), GFP_KERNEL)?)
 }
 
-/// How long what has to come may take, on a machine that others load. Nothing waits for its end but
-/// tests that fail.
+/// The time that an expected event may take, on a machine that others load. Nothing waits for its
+/// end but tests that fail.
 pub(crate) const LIMIT: Delta = Delta::from_secs(60);
 
 /// Waits until `counter` is at least `n`, or fails.
@@ -260,7 +261,7 @@ impl Expected {
         Self(())
     }
 
-    /// How many of them were not reported.
+    /// Returns how many of them were not reported.
     pub(crate) fn outstanding(self) -> i32 {
         api_violations_outstanding()
     }
@@ -272,13 +273,13 @@ impl Drop for Expected {
     }
 }
 
-/// How many announced reports did not come.
+/// Returns how many announced reports did not come.
 pub(crate) fn api_violations_outstanding() -> i32 {
     // SAFETY: Only reads and clears a counter, which is atomic.
     unsafe { kasync_api_violations_outstanding() }
 }
 
-/// How often the module of the executor is in use. `None` if it is part of the kernel.
+/// Returns how often the module of the executor is in use. `None` if it is part of the kernel.
 pub(crate) fn module_refcount() -> Option<i32> {
     // SAFETY: Only reads a counter, which is atomic.
     let count = unsafe { kasync_module_refcount() };
@@ -300,8 +301,8 @@ impl TestLine {
         self.0 as u32
     }
 
-    /// Whether the line's handler runs in a thread. One for hard interrupts does on PREEMPT_RT and
-    /// with the option "threadirqs".
+    /// Returns whether the line's handler runs in a thread. One for hard interrupts does on
+    /// PREEMPT_RT and with the option "threadirqs".
     pub(crate) fn has_thread(&self) -> Result<bool> {
         // SAFETY: The line is there.
         let has_thread = unsafe { kasync_test_line_has_thread(self.0) };
@@ -326,19 +327,19 @@ impl Drop for TestLine {
     }
 }
 
-/// Whether the kernel can make threads now.
+/// Returns whether the kernel can make threads now.
 pub(crate) fn can_make_threads() -> bool {
     // SAFETY: Takes no argument; a test's thread may sleep.
     unsafe { kasync_test_can_make_threads() }
 }
 
-/// Whether the calling thread is the rescuer of a workqueue.
+/// Returns whether the calling thread is the rescuer of a workqueue.
 pub(crate) fn in_rescuer() -> bool {
     // SAFETY: Only reads the state of the current thread.
     unsafe { kasync_test_in_rescuer() }
 }
 
-/// All workers of the pool that executors use, kept busy.
+/// The workers of the pool that executors use, kept busy.
 pub(crate) struct BlockedWorkers(*mut c_void);
 
 impl BlockedWorkers {

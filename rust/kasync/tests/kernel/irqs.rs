@@ -63,8 +63,8 @@ mod tests {
         }
     }
 
-    /// How often the device was asked in hard interrupt context, and how often elsewhere. Whether
-    /// the handler runs in a thread.
+    /// Returns how often the device was asked in hard interrupt context, and how often elsewhere.
+    /// Whether the handler runs in a thread.
     fn line(kind: Kind) -> Result<(usize, usize, bool)> {
         let executor = Executor::new(c"irqs")?;
         let test_line = TestLine::new()?;

@@ -38,8 +38,8 @@ use kernel::{
     }, //
 };
 
-/// For what hangs: the rescuer is called ten times a second at most, on a machine that may have
-/// much else to do.
+/// The time after which the test counts as hanging: the rescuer is called ten times a second at
+/// most, on a machine that may have much else to do.
 const LIMIT: Delta = Delta::from_secs(180);
 
 /// Counts the polls by rescuers, and those by others.

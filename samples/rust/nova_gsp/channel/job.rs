@@ -26,7 +26,7 @@ impl Word {
     }
 }
 
-/// What a job is made to do wrong, for tests.
+/// The mistake that a job is made to contain, for tests.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wrong {
     Nothing,
@@ -61,7 +61,7 @@ impl Job {
         }
     }
 
-    /// Returns what the channel is told for the job, which is its `number`-th, as written to `at`.
+    /// Returns the methods for the job, which is the channel's `number`-th, as written to `at`.
     pub(super) fn methods(&self, number: u32, at: DmaAddress) -> Methods {
         let mut methods = Methods::new();
         if let Some(word) = &self.acquire {

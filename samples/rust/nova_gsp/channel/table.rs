@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! What is known of channels outside of their queues: what each is at.
+//! The states of channels, as others than their queues know them.
 //!
 //! ```text
-//!             take              tell            the firmware says so
+//!             take           set_running        the firmware says so
 //!   FREE ───────────► TAKEN ───────────► RUNS ───────────────────────► FAULTED
 //!    ▲                  │              │ │                               │  │
 //!    │                  │       a call │ │ the processor is reset        │  │
@@ -33,30 +33,32 @@ const COUNT: usize = 8;
 /// table that says which.
 const RUNLIST: u32 = 1;
 
-// What a channel is at.
+// The states of a channel.
+/// No channel has the slot.
 pub(super) const FREE: u32 = 0;
-/// It has memory.
+/// The channel has memory.
 pub(super) const TAKEN: u32 = 1;
-/// The firmware has it, or is being told of it.
+/// The firmware has it, or is about to get it.
 pub(super) const RUNS: u32 = 2;
+/// The firmware has reported an error of the channel.
 pub(super) const FAULTED: u32 = 3;
-/// By a call.
+/// The channel was stopped by a call.
 pub(super) const STOPPED: u32 = 4;
-/// With the processor.
+/// The channel was reset with the processor.
 pub(super) const RESET: u32 = 5;
 
-/// What is known of a channel outside of its queue.
+/// The state of a channel as others than its queue know it.
 pub(super) struct Slot {
     pub(super) at: Atomic<u32>,
     /// The waker of the queue's task.
     pub(super) changed: AtomicWaker,
 }
 
-/// All channels of the processor.
+/// The channels of the processor.
 #[pin_data]
 pub(crate) struct Channels {
     pub(super) slots: [Slot; COUNT],
-    /// Whether the processor lives. With the lock a channel does not stop between a look at it and
+    /// True if the processor lives. With the lock a channel does not stop between a look at it and
     /// the doorbell, and none is made that the end of this life does not reset.
     #[pin]
     lives: SpinLock<bool>,
@@ -77,6 +79,7 @@ impl Channels {
         })
     }
 
+    /// Takes a free slot, and returns its number.
     pub(super) fn take(&self) -> Result<usize> {
         let is_free = |slot: &Slot| slot.at.cmpxchg(FREE, TAKEN, Full).is_ok();
         self.slots.iter().position(is_free).ok_or(EBUSY)
@@ -87,12 +90,12 @@ impl Channels {
         *self.lives.lock() = true;
     }
 
-    /// Takes note that the firmware is being told of a channel.
+    /// Marks a channel as running, before the firmware gets it.
     ///
     /// # Errors
     ///
-    /// `EAGAIN` if the processor does not live: it is told nothing.
-    pub(super) fn tell(&self, id: usize) -> Result {
+    /// `EAGAIN` if the processor does not live: it gets no message.
+    pub(super) fn set_running(&self, id: usize) -> Result {
         let lives = self.lives.lock();
         if !*lives {
             return Err(EAGAIN);

@@ -7,7 +7,7 @@ use kernel::sync::atomic::{
     Relaxed, //
 };
 
-/// What has happened, for tests and measurements.
+/// Counters of events, for tests and measurements.
 pub(crate) struct Counters {
     pub(crate) calls: Atomic<u64>,
     pub(crate) replies: Atomic<u64>,
@@ -17,9 +17,9 @@ pub(crate) struct Counters {
     pub(crate) stray: Atomic<u64>,
     /// Replies that were larger than their caller expected.
     pub(crate) oversized: Atomic<u64>,
-    /// How often a caller has waited for room.
+    /// The number of times that a caller has waited for room.
     pub(crate) full: Atomic<u64>,
-    /// How long the turn was held for writing, in nanoseconds: in all, and at most.
+    /// The time that the turn was held for writing, in nanoseconds: in all, and at most.
     pub(crate) held: Atomic<u64>,
     pub(crate) held_most: Atomic<u64>,
 }
@@ -40,6 +40,7 @@ impl Counters {
     }
 }
 
+/// Counts one event.
 pub(crate) fn count(counter: &Atomic<u64>) {
     counter.fetch_add(1, Relaxed);
 }

@@ -20,7 +20,7 @@ use kasync::{
 };
 use kernel::prelude::*;
 
-/// What a slot is at.
+/// The state of a slot.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Free,
@@ -28,10 +28,11 @@ pub(super) enum State {
     Waits,
     /// The call is in flight, its caller has gone.
     Abandoned,
-    /// The caller is told: the result of the call.
+    /// The call has ended with this result.
     Done(Result<u32>),
 }
 
+/// A slot of the table of calls: room for one call and its reply.
 pub(super) struct Slot {
     pub(super) state: State,
     pub(super) call: u32,

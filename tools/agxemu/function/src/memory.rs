@@ -54,7 +54,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant.
+        // SAFETY: By the type invariant only this unmaps the `len` bytes at `base`.
         unsafe { libc::munmap(self.base.cast(), self.len) };
     }
 }

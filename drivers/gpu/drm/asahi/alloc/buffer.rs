@@ -19,7 +19,7 @@ use kernel::prelude::*;
 pub(super) struct Buffer {
     at: NonNull<u8>,
     size: usize,
-    /// Whether the pages are kept on drop.
+    /// True if the pages are kept on drop.
     kept: bool,
 }
 
@@ -35,7 +35,8 @@ impl Buffer {
             .checked_next_multiple_of(PAGE_SIZE as usize)
             .filter(|&size| size > 0)
             .ok_or(EINVAL)?;
-        // SAFETY: Allocates.
+        // SAFETY: The function has no requirements: it sleeps at most, and returns null if there is
+        // no memory.
         let at = unsafe { ffi::asahi_buffer_alloc(size) };
         // INVARIANT: If not null it has this size.
         Ok(Self {
@@ -50,10 +51,12 @@ impl Buffer {
         self.kept = true;
     }
 
+    /// Returns the address of the first byte for the CPU.
     pub(super) fn cpu_addr(&self) -> NonNull<u8> {
         self.at
     }
 
+    /// Returns the size in bytes, a multiple of the page size.
     pub(super) fn size(&self) -> usize {
         self.size
     }

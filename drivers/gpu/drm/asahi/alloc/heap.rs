@@ -41,7 +41,7 @@ const LARGE: usize = SZ_128K;
 /// The configuration of a heap in the kernel's half.
 #[derive(Clone)]
 pub(super) struct HeapConfig {
-    /// Its addresses.
+    /// The addresses of the heap.
     range: Range<u64>,
     protection: Protection,
     /// Number of bytes by which it grows.
@@ -51,26 +51,31 @@ pub(super) struct HeapConfig {
 impl HeapConfig {
     const MIB: usize = 1 << 20;
 
+    /// The configuration of the heap for memory of the firmware alone.
     pub(super) const PRIVATE: Self = Self {
         range: 0xffff_ffa0_0000_0000..0xffff_ffa6_0000_0000,
         protection: Protection::FW_PRIV_RW,
         grain: Self::MIB,
     };
+    /// The configuration of the heap for memory of the firmware that the GPU may read.
     pub(super) const GPU_RO: Self = Self {
         range: 0xffff_ffa6_0000_0000..0xffff_ffa8_0000_0000,
         protection: Protection::GPU_RO_FW_PRIV_RW,
         grain: Self::MIB,
     };
+    /// The configuration of the heap for memory that host and firmware share.
     pub(super) const SHARED: Self = Self {
         range: 0xffff_ffa8_0000_0000..0xffff_ffaa_0000_0000,
         protection: Protection::FW_SHARED_RW,
         grain: Self::MIB,
     };
+    /// The configuration of the heap for memory that host, firmware and GPU share.
     pub(super) const GPU_SHARED: Self = Self {
         range: 0xffff_ffac_0000_0000..0xffff_ffae_0000_0000,
         protection: Protection::GPU_FW_SHARED_RW,
         grain: SZ_64K,
     };
+    /// The configuration of the heap for shared memory that the firmware only reads.
     pub(super) const SHARED_RO: Self = Self {
         range: 0xffff_ffaa_0000_0000..0xffff_ffac_0000_0000,
         protection: Protection::FW_SHARED_RO,
@@ -204,7 +209,7 @@ impl PinnedDrop for Heap {
         // The garbage needs no flush any more: the firmware that has cached it is gone.
         let pile = self.shared.garbage.lock().close();
         drop(pile);
-        // Chunks and the list that contains them refer to each other.
+        // (5). Chunks and the list that contains them refer to each other.
         let chunks = mem::replace(&mut *self.shared.chunks.lock(), KVVec::new());
         drop(chunks);
     }

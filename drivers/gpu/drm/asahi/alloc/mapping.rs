@@ -27,7 +27,7 @@ pub(crate) struct KernelMapping {
     uat: Arc<Uat>,
     span: Span,
     size: u64,
-    /// Whether the mapping is kept if the firmware is abandoned, see [`Uat::abandon`].
+    /// True if the mapping is kept if the firmware is abandoned, see [`Uat::abandon`].
     stays: bool,
 }
 

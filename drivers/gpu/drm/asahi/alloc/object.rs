@@ -1,6 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
 //! Parts of a heap: chunks, the objects in them, and piles of objects that wait to be freed.
+//!
+//! # States of a chunk
+//!
+//! ```text
+//!   (1) allocated, mapped and listed, with its first object──► USED
+//!   USED ──(2) the last object goes, and no other chunk is empty, and this one is small──► SPARE
+//!   SPARE ──(3) an object is allocated in it──► USED
+//!   USED ──(4) the last object goes otherwise: taken off the list──► RETIRED
+//!   USED or SPARE ──(5) the heap goes: taken off the list──► RETIRED
+//!   RETIRED ──(6) the last reference goes──► unmapped, then freed; or, where the firmware may use
+//!                                            it for ever, neither
+//! ```
+//!
+//! An allocation that has found a chunk before (4) or (5) has a reference, and may still make an
+//! object in it.
 
 use super::buffer::Buffer;
 use crate::{
@@ -123,8 +138,10 @@ impl Shared {
                 Some(place) if is_empty(chunk) => {
                     let is_spare = empty.nth(1).is_none() && chunk.buffer.size() <= MAX_SPARE;
                     if is_spare {
+                        // (2)
                         None
                     } else {
+                        // (4)
                         chunks.remove(place).ok()
                     }
                 }
@@ -144,7 +161,7 @@ pub(super) struct Chunk {
     /// The addresses in it that are free.
     free: Arc<Ranges>,
     buffer: Buffer,
-    /// Its addresses.
+    /// The addresses of the chunk.
     span: Span,
     // Behind the buffer: fields are dropped in order.
     _charge: Pinned,
@@ -201,6 +218,7 @@ impl Chunk {
 
 impl Drop for Chunk {
     fn drop(&mut self) {
+        // (6)
         if !self.shared.target.unmap(self.span.range()) {
             self.buffer.keep();
         }
@@ -215,6 +233,7 @@ pub(crate) struct GpuBox {
     object: Option<KBox<Object>>,
 }
 
+/// A part of a chunk, in use or on a [`Pile`].
 pub(super) struct Object {
     span: Span,
     at: NonNull<u8>,
@@ -238,6 +257,7 @@ impl Drop for Object {
 }
 
 impl GpuBox {
+    /// Makes the object that `span` of `chunk` is for, and zeroes it.
     pub(super) fn new(chunk: Arc<Chunk>, span: Span) -> Result<Self> {
         let offset = (span.start() - chunk.span.start()) as usize;
         // SAFETY: The span is part of the chunk's, which is as long as its buffer.
@@ -340,12 +360,14 @@ impl Pile {
         None
     }
 
+    /// Takes all objects off the pile, which stays open or closed.
     pub(super) fn take(&mut self) -> Self {
         let mut empty = Self::new();
         empty.closed = self.closed;
         mem::replace(self, empty)
     }
 
+    /// Closes the pile for good and takes all objects off it.
     pub(super) fn close(&mut self) -> Self {
         self.closed = true;
         self.take()

@@ -167,7 +167,7 @@ impl<'a> Blobs<'a> {
 /// The numbers of cores that the bootloader has found.
 #[derive(Clone, Copy)]
 pub(crate) struct Cores {
-    /// All of them, and those that shade fragments.
+    /// The number of cores, and of those that shade fragments.
     found: [u32; 2],
     /// Clusters that the bootloader knows the chip to have. It reads from the GPU only how many
     /// cores each has.

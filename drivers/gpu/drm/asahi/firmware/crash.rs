@@ -42,10 +42,12 @@ mod flag {
             self.0.cancel();
         }
 
+        /// Returns whether the flag is set. Any context.
         pub(super) fn is_set(&self) -> bool {
             self.0.is_cancelled()
         }
 
+        /// Returns a future that is ready once the flag is set.
         pub(super) fn happened(&self) -> Cancelled<'_> {
             self.0.cancelled()
         }

@@ -85,7 +85,7 @@ impl From<Failure> for Error {
 struct State {
     owner: Option<Owner>,
     window: Window,
-    /// Whether a stamp with an impossible value was reported, since the owner has the slot.
+    /// True if a stamp with an impossible value was reported, since the owner has the slot.
     is_reported: bool,
 }
 
@@ -110,7 +110,7 @@ pub(crate) struct Addresses {
     pub(crate) firmware: u64,
 }
 
-/// All slots.
+/// The table of event slots.
 ///
 /// | call | context |
 /// |---|---|

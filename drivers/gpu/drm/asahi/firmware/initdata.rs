@@ -70,9 +70,10 @@ impl From<RingAddresses> for ChannelInfo {
 /// Objects with other owners that the tree refers to.
 pub(super) struct Parts<'a> {
     pub(super) blobs: Blobs<'a>,
-    /// Where the firmware's registers are mapped, for each entry of the chip's list.
+    /// The entries of the chip's list of registers, each with the address at which the firmware has
+    /// it.
     pub(super) io: &'a [(&'static hw::io::IoMapping, u64)],
-    /// Where the GPU's SRAM is mapped; 0 if there is none.
+    /// The firmware's address of the GPU's SRAM; 0 if there is none.
     pub(super) sram: u64,
     /// The buffer manager control page, as the GPU sees it and as the firmware sees it.
     pub(super) buffer_manager: (u64, u64),

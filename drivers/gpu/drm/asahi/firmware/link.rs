@@ -51,8 +51,8 @@ use rtkit::{
     Rtkit, //
 };
 
-/// How long the firmware may take for RTKit's dialogue. It has much to do when it starts, and a
-/// machine that emulates it may have other things to do.
+/// The time that the firmware may take for RTKit's dialogue. It has much to do when it starts, and
+/// a machine that emulates it may have other things to do.
 const BOOT_LIMIT: Delta = Delta::from_millis(10_000);
 
 /// The only message of the firmware.
@@ -118,7 +118,7 @@ pub(super) struct Wakes {
     pub(super) events: Notify,
     /// The task that reads the other rings.
     pub(super) logs: Notify,
-    /// All tasks that wait for a read index to move.
+    /// The tasks that wait for a read index to move.
     pub(super) progress: Notify,
 }
 
@@ -149,9 +149,17 @@ impl Wakes {
 /// its dialogue may begin beside the handshake, and its buffers come after that. Both orders work:
 /// the driver in the field does the handshake first, and m1n1 when it maps the first buffer. That
 /// the two may run side by side is inferred [I].
+///
+/// ```text
+///   SHUT ──(1) open(): `is_open`, `decided`──► OPEN ──(2) close(): not `is_open`──► CLOSED
+///   SHUT ──(3) close(): `decided`──► CLOSED
+/// ```
+///
+/// `pass()` waits while the gate is shut, gives memory while it is open, and returns `ENODEV` when
+/// it is closed. The gate is opened once at most: a link boots once.
 #[pin_data]
 struct Gate {
-    /// Whether memory may be given. Locked while some is.
+    /// True if memory may be given. Locked while some is.
     #[pin]
     is_open: Mutex<bool>,
     /// Completed when the gate is open, or will not open any more.
@@ -170,12 +178,13 @@ impl Gate {
         )
     }
 
+    /// Ends all waits, with memory for each: (1).
     fn open(&self) {
         *self.is_open.lock() = true;
         self.decided.complete_all();
     }
 
-    /// Ends all waits, after that for memory which is just being given. No more is given.
+    /// Ends all waits, after that for memory which is just being given. No more is given: (2), (3).
     fn close(&self) {
         *self.is_open.lock() = false;
         self.decided.complete_all();

@@ -33,9 +33,9 @@ use kernel::{
 pub(super) struct LogLimit {
     dev: ARef<Device>,
     rate: Rate,
-    /// When it was made.
+    /// The time at which the limit was made.
     started: Instant<Monotonic>,
-    /// What the number of those that were left out is followed by.
+    /// The text that follows the number of lines that were left out.
     left_out: &'static str,
 }
 

@@ -40,9 +40,9 @@ pub(crate) enum Event {
     ChannelError {
         /// Reason of the error.
         error: u32,
-        /// Its pipe.
+        /// The pipe of the command.
         pipe: u32,
-        /// Its event slot.
+        /// The event slot of the command.
         slot: u32,
         /// The last command that is lost.
         value: Stamp,
@@ -114,7 +114,7 @@ pub(crate) enum DeviceControl {
     Initialize,
     /// Destroys a context.
     DestroyContext {
-        /// Its address.
+        /// The address of the context.
         address: u64,
         /// The firmware's indices in the context's data.
         ids: ContextIds,
@@ -128,11 +128,11 @@ pub(crate) enum DeviceControl {
     },
     /// Resumes a work queue after [`Event::ChannelError`].
     RecoverChannel {
-        /// As in the event.
+        /// The pipe that the event names.
         pipe: u32,
         /// Address of its QueueInfo.
         queue_info: u64,
-        /// As in the event.
+        /// The stamp that the event names.
         value: Stamp,
     },
 }
@@ -225,7 +225,7 @@ pub(crate) struct PipeMessage {
     pub(crate) write_index: u32,
     /// Event slot of the queue.
     pub(crate) slot: u32,
-    /// Whether this is the first message ever for the queue.
+    /// True if this is the first message ever for the queue.
     pub(crate) is_new: bool,
 }
 

@@ -8,9 +8,9 @@ use kernel::fmt;
 /// The reason why a command failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
-    /// It made no progress, and the firmware stopped it.
+    /// The command made no progress, and the firmware stopped it.
     Timeout,
-    /// It accessed memory that it may not.
+    /// The command accessed memory that it may not.
     Fault,
     /// Another command failed, and all that were running were stopped with it.
     Killed,
@@ -26,7 +26,7 @@ pub(crate) enum Failure {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
     pub(crate) pid: i32,
-    /// Its name, which it may choose; filled up with zeros.
+    /// The name of the process, which it chooses itself; filled up with zeros.
     pub(crate) name: [u8; 16],
 }
 
@@ -66,7 +66,7 @@ impl fmt::Display for Of {
 pub(crate) struct Owner {
     /// Address of its QueueInfo.
     pub(crate) queue_info: u64,
-    /// Its pipe: 0 vertex, 1 fragment, 2 compute.
+    /// The pipe of the command: 0 vertex, 1 fragment, 2 compute.
     pub(crate) pipe: u32,
     /// Slot of its VM.
     pub(crate) vm_slot: u32,
@@ -74,7 +74,7 @@ pub(crate) struct Owner {
     pub(crate) client: Client,
 }
 
-/// Why the firmware stopped, as its event says.
+/// The reason why the firmware stopped, as its event says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The GPU faulted.

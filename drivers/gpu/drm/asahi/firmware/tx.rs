@@ -92,9 +92,9 @@ pub(super) struct Geometry {
     entry_size: usize,
     /// Bytes of the state block.
     state_size: usize,
-    /// Where in the state block the read index is.
+    /// The offset of the read index in the state block.
     read_index: usize,
-    /// Where in the state block the write index is.
+    /// The offset of the write index in the state block.
     write_index: usize,
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How a GPU comes to its end: the device is unbound, the system shuts down, or a probe has failed.
+//! The end of a GPU: the device is unbound, the system shuts down, or a probe has failed.
 //!
 //! ```text
 //!   queues cancelled           no job is in flight          no task of a queue is left

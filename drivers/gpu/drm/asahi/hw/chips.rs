@@ -29,7 +29,7 @@ const G13: &[Firmware] = &[([12, 3, 0], Abi::G13V12_3), ([13, 5, 0], Abi::G13V13
 /// Firmwares of the M2.
 const G14: &[Firmware] = &[([12, 4, 0], Abi::G14V12_4), ([13, 5, 0], Abi::G14V13_5)];
 
-/// M1.
+/// The M1.
 pub(crate) static T8103: Chip = Chip {
     chip_id: 0x8103,
     generation: Generation::G13,
@@ -46,7 +46,7 @@ pub(crate) static T8103: Chip = Chip {
     io: &[&io::T8103],
 };
 
-/// M2.
+/// The M2.
 pub(crate) static T8112: Chip = Chip {
     chip_id: 0x8112,
     generation: Generation::G14,
@@ -150,7 +150,7 @@ pub(crate) static T6022: Chip = Chip {
     ..T602X_LIKE
 };
 
-/// What the M2 Pro family has in common, with the figures of its smallest.
+/// The part that the M2 Pro family has in common, with the figures of its smallest.
 const T602X_LIKE: Chip = Chip {
     chip_id: 0x6020,
     generation: Generation::G14X,
@@ -179,7 +179,7 @@ const T602X_LIKE: Chip = Chip {
     io: &[],
 };
 
-/// All of them.
+/// The chips that the driver supports.
 #[cfg(test)]
 pub(crate) static ALL: [&Chip; 8] = [
     &T8103, &T8112, &T6000, &T6001, &T6002, &T6020, &T6021, &T6022,

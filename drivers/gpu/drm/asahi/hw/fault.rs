@@ -8,7 +8,7 @@ use kernel::fmt;
 /// Value of the fault register while the block is powered down.
 const BLOCKED: u64 = 0xacce_5515_abad_1dea;
 
-/// Why an access was refused.
+/// The reason why an access was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     Unmapped,
@@ -35,7 +35,7 @@ pub(crate) struct FaultInfo {
     pub(crate) level: u8,
     /// Read, or write.
     pub(crate) read: bool,
-    /// Why.
+    /// The reason why the access was refused.
     pub(crate) reason: Reason,
 }
 

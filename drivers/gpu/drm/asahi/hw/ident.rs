@@ -23,11 +23,11 @@ pub(crate) struct IdRegisters {
     /// Meaning unknown: only logged.
     pub(crate) unk_18: u32,
     pub(crate) clusters: u32,
-    /// Only two on G13 and G14; the third is 0 there.
+    /// The masks of cores: only two on G13 and G14; the third is 0 there.
     pub(crate) core_masks: [u32; 3],
 }
 
-/// Why the registers make no sense, or not for this chip.
+/// The reason why the registers make no sense, or not for this chip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IdError {
     /// A generation that does not exist.
@@ -65,9 +65,9 @@ impl fmt::Display for IdError {
 /// The identification registers of the GPU, decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct GpuId {
-    /// Generation.
+    /// The generation of the GPU.
     pub(crate) generation: Generation,
-    /// Variant.
+    /// The variant within the generation.
     pub(crate) variant: Variant,
     /// Revision, letter and digit: 0x00 is A0, 0x21 is C1.
     pub(crate) revision: u32,
@@ -197,7 +197,7 @@ mod tests {
         *, //
     };
 
-    /// Of a real M1 with seven cores.
+    /// The registers of a real M1 with seven cores.
     const M1: IdRegisters = IdRegisters {
         version: 0x402_1100,
         unk_08: 0x4_0a04,
@@ -208,7 +208,7 @@ mod tests {
         core_masks: [0xfe, 0, 0],
     };
 
-    /// Of a real M1 Max.
+    /// The registers of a real M1 Max.
     const M1_MAX: IdRegisters = IdRegisters {
         version: 0x404_2000,
         unk_08: 0x4_0a06,

@@ -22,9 +22,9 @@ pub(crate) struct IoMapping {
     pub(crate) count: u32,
     /// Distance between elements.
     pub(crate) stride: u64,
-    /// Whether every die has it; otherwise only die 0.
+    /// True if every die has it; otherwise only die 0.
     pub(crate) per_die: bool,
-    /// Whether the firmware may write it.
+    /// True if the firmware may write it.
     pub(crate) writable: bool,
 }
 
@@ -91,6 +91,7 @@ const fn ro(index: usize, phys: u64, size: u32) -> IoMapping {
 // sensors, 8 PMP doorbell, 9 metrology, 10 GMG, 11 memory caches, 12 AIC banked registers, 13 PMGR
 // scratch, 14 and 15 NIA of either die, 16 CRE, 17 stream codec; the others have no known name.
 
+/// The registers of the M1 that the firmware uses.
 pub(super) static T8103: [IoMapping; 10] = [
     rw(0, 0x2_04d0_0000, 0x1_c000),
     ro(1, 0x2_0e10_0000, 0x4000),
@@ -104,6 +105,7 @@ pub(super) static T8103: [IoMapping; 10] = [
     rw(13, 0x2_3b73_8000, 0x1000),
 ];
 
+/// The registers of the M2 that the firmware uses.
 pub(super) static T8112: [IoMapping; 12] = [
     rw(0, 0x2_04d0_0000, 0x1_4000),
     ro(1, 0x2_0e10_0000, 0x4000),
@@ -119,6 +121,7 @@ pub(super) static T8112: [IoMapping; 12] = [
     ro(19, 0x2_3b3c_0000, 0x1000),
 ];
 
+/// The registers that the firmware uses of all chips of the M1 Pro family.
 pub(super) static T600X: [IoMapping; 10] = [
     rw(0, 0x4_04d0_0000, 0x1_c000),
     ro(1, 0x2_0e10_0000, 0x4000),
@@ -135,11 +138,12 @@ pub(super) static T600X: [IoMapping; 10] = [
 
 const CACHES: IoMapping = rw(11, 0x2_0000_0000, 0xd_8000).per_die();
 
-/// On one die with two clusters.
+/// The memory caches of one die with two clusters.
 pub(super) static CACHES_4: [IoMapping; 1] = [CACHES.times(4, 0x100_0000)];
-/// On a die with four clusters.
+/// The memory caches of a die with four clusters.
 pub(super) static CACHES_8: [IoMapping; 1] = [CACHES.times(8, 0x100_0000)];
 
+/// The registers that the firmware uses of all chips of the M2 Pro family.
 pub(super) static T602X: [IoMapping; 10] = [
     rw(0, 0x4_04d0_0000, 0x14_4000),
     ro(1, 0x2_0e10_0000, 0x4000),
@@ -153,9 +157,12 @@ pub(super) static T602X: [IoMapping; 10] = [
     rw(21, 0x4_04ea_c000, 0x4000).per_die(),
 ];
 
+/// The temperature sensors of the M2 Pro.
 pub(super) static T6020: [IoMapping; 1] = [ro(7, 0x2_8e46_0000, 0x4000)];
+/// The temperature sensors of the M2 Max and Ultra.
 pub(super) static T6021: [IoMapping; 1] = [ro(7, 0x2_8e47_8000, 0x4000).per_die()];
 
+/// The second die's NIA of the M1 Ultra.
 pub(super) static T6002_NIA: [IoMapping; 1] = [rw(15, 0x22_643c_4000, 0x1000)];
 
 #[cfg(test)]

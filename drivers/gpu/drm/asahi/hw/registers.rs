@@ -11,7 +11,7 @@ pub(crate) struct Registers {
     pub(crate) core_masks: &'static [usize],
     /// The fault that the GPU's MMU has recorded.
     pub(crate) fault_info: usize,
-    /// Its address, where that is not in the same register.
+    /// The register with the address of the fault, where that is not in the same register.
     pub(crate) fault_address: Option<usize>,
 }
 

@@ -29,6 +29,8 @@ use kernel::{
 };
 
 impl AsahiFile {
+    /// `DRM_IOCTL_ASAHI_GEM_CREATE`: creates a buffer object, for all VMs of the file or for one of
+    /// them.
     pub(crate) fn gem_create(
         dev: &RegisteredDevice,
         _reg: &RegistrationData<'_>,
@@ -51,6 +53,8 @@ impl AsahiFile {
         Ok(())
     }
 
+    /// `DRM_IOCTL_ASAHI_GEM_MMAP_OFFSET`: gives the offset at which a client maps a buffer object
+    /// by `mmap()` of the file.
     pub(crate) fn gem_mmap_offset(
         _dev: &RegisteredDevice,
         _reg: &RegistrationData<'_>,
@@ -63,6 +67,8 @@ impl AsahiFile {
         Ok(())
     }
 
+    /// `DRM_IOCTL_ASAHI_GEM_BIND_OBJECT`: maps a part of a buffer object for the firmware's
+    /// timestamps, or unmaps it.
     pub(crate) fn gem_bind_object(
         dev: &IoctlDevice,
         data: &mut uapi::GemBindObject,

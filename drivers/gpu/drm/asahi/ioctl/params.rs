@@ -41,6 +41,7 @@ const MAX_COMMANDS: u32 = 64;
 const NANOSECONDS_PER_SECOND: u64 = 1_000_000_000;
 
 impl AsahiFile {
+    /// `DRM_IOCTL_ASAHI_GET_PARAMS`: writes the parameters of the GPU to the client's memory.
     pub(crate) fn get_params(
         dev: &IoctlDevice,
         data: &mut uapi::GetParams,
@@ -61,6 +62,7 @@ impl AsahiFile {
             .write_slice(&bytes[..size])
     }
 
+    /// `DRM_IOCTL_ASAHI_GET_TIME`: gives the time of the GPU's clock, in nanoseconds.
     pub(crate) fn get_time(
         _dev: &RegisteredDevice,
         _reg: &RegistrationData<'_>,
@@ -68,7 +70,7 @@ impl AsahiFile {
         _file: &File,
     ) -> Result {
         must_be_zero(&[data.flags])?;
-        // SAFETY: Reads a register.
+        // SAFETY: The function has no requirements: it reads the CPU's counter.
         data.gpu_timestamp = unsafe { ffi::asahi_time_ns() };
         Ok(())
     }

@@ -47,6 +47,7 @@ fn current_process() -> Client {
 }
 
 impl AsahiFile {
+    /// `DRM_IOCTL_ASAHI_QUEUE_CREATE`: creates a queue of a VM.
     pub(crate) fn queue_create(
         _dev: &RegisteredDevice,
         reg: &RegistrationData<'_>,
@@ -73,6 +74,7 @@ impl AsahiFile {
         Ok(())
     }
 
+    /// `DRM_IOCTL_ASAHI_QUEUE_DESTROY`: closes a queue. Its jobs in flight end by themselves.
     pub(crate) fn queue_destroy(
         _dev: &RegisteredDevice,
         _reg: &RegistrationData<'_>,

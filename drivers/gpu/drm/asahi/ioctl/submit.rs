@@ -82,6 +82,7 @@ const MAX_BUFFER: usize = 1 << 20;
 const SHORT_BUFFER: usize = 256;
 
 impl AsahiFile {
+    /// `DRM_IOCTL_ASAHI_SUBMIT`: commits a job to a queue.
     pub(crate) fn submit(dev: &IoctlDevice, data: &mut uapi::Submit, file: &File) -> Result {
         must_be_zero(&[data.flags.into(), data.pad.into()])?;
         let queue = file.inner().queue(data.queue_id)?;
@@ -151,12 +152,12 @@ impl From<BadTimestamp> for Error {
     }
 }
 
-/// What is known of a job's commands when they have been checked.
+/// The facts about a job's commands that checking them has found.
 #[derive(Default)]
 struct Checked {
     /// Number of compute commands.
     computes: usize,
-    /// How the frame of each render is cut into tiles; `None` without renders.
+    /// The division of each render's frame into tiles; `None` without renders.
     renders: Option<SmallVec<Tiling, 1>>,
     /// The timestamp objects that the commands name, in that order.
     timestamps: KVec<Arc<timestamps::Timestamps>>,

@@ -109,7 +109,7 @@ pub(super) fn count_leaves(fences: &[ARef<Fence>]) -> Result<usize> {
     Ok(count)
 }
 
-/// How many sync records are copied from the client at a time.
+/// The number of sync records that are copied from the client at a time.
 const AT_ONCE: usize = 2 * FEW;
 
 /// The sync records of a submit, read one after the other.

@@ -35,6 +35,7 @@ use kernel::{
 };
 
 impl AsahiFile {
+    /// `DRM_IOCTL_ASAHI_VM_CREATE`: creates an address space.
     pub(crate) fn vm_create(
         dev: &RegisteredDevice,
         reg: &RegistrationData<'_>,
@@ -49,6 +50,8 @@ impl AsahiFile {
         Ok(())
     }
 
+    /// `DRM_IOCTL_ASAHI_VM_DESTROY`: drops the file's handle of an address space, which its queues
+    /// keep.
     pub(crate) fn vm_destroy(
         _dev: &RegisteredDevice,
         _reg: &RegistrationData<'_>,
@@ -62,6 +65,8 @@ impl AsahiFile {
         Ok(())
     }
 
+    /// `DRM_IOCTL_ASAHI_VM_BIND`: maps and unmaps parts of buffer objects, in the order of the
+    /// operations.
     pub(crate) fn vm_bind(dev: &IoctlDevice, data: &mut uapi::VmBind, file: &File) -> Result {
         must_be_zero(&[data.pad.into()])?;
         if data.stride == 0 {

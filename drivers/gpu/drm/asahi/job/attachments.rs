@@ -17,9 +17,9 @@ const ATTACHMENT_SIZE: usize = 24;
 /// Memory that a command is going to write: a hint for the firmware.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Attachment {
-    /// Its address.
+    /// The address of the attachment.
     pub(crate) address: u64,
-    /// Its size in bytes.
+    /// The size of the attachment in bytes.
     pub(crate) size: u64,
 }
 

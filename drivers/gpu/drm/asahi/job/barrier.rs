@@ -17,7 +17,7 @@ pub(crate) enum SubQueue {
 pub(crate) enum Wait {
     /// No command.
     Nothing,
-    /// All commands that were submitted before this submit.
+    /// The commands that were submitted before this submit.
     Before,
     /// The command with this index among those of the subqueue in this submit, and all commands
     /// before it.
@@ -31,7 +31,7 @@ pub(crate) struct Barriers {
     pub(crate) compute: Wait,
 }
 
-/// `DRM_ASAHI_BARRIER_NONE`.
+/// The value of `DRM_ASAHI_BARRIER_NONE`.
 const NONE: u16 = 0xffff;
 
 impl Wait {

@@ -38,7 +38,7 @@ const SET_VERTEX_ATTACHMENTS: u16 = 2;
 const SET_FRAGMENT_ATTACHMENTS: u16 = 3;
 const SET_COMPUTE_ATTACHMENTS: u16 = 4;
 
-/// `drm_asahi_cmd_compute`.
+/// The UAPI's `drm_asahi_cmd_compute`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Compute<'a> {
     pub(crate) sampler_count: u32,
@@ -257,7 +257,7 @@ pub(crate) enum Point {
     Timeline(u64),
 }
 
-/// `drm_asahi_sync`.
+/// The UAPI's `drm_asahi_sync`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sync {
     pub(crate) handle: u32,

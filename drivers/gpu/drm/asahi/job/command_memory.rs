@@ -21,7 +21,7 @@ use agx_abi::{
 };
 use kernel::prelude::*;
 
-/// What the firmware's objects are aligned to.
+/// The alignment of the firmware's objects.
 pub(crate) const ALIGN: usize = 0x80;
 
 /// The memory of one command.

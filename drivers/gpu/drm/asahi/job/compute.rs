@@ -54,7 +54,7 @@ pub(crate) struct Place {
     /// Addresses, in the client's VM, of the preemption buffer and of its second part.
     pub(crate) preemption: u64,
     pub(crate) preemption_tail: u64,
-    /// Where the client's timestamps go; 0 for none.
+    /// The address for the client's timestamp at the start; 0 for none.
     pub(crate) user_start: u64,
     pub(crate) user_end: u64,
 }

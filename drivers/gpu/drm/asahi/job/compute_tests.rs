@@ -49,7 +49,7 @@ fn buffer(attachments: u64) -> Vec<u8> {
     bytes
 }
 
-/// Where everything is. A client wants a timestamp.
+/// The addresses of all parts. A client wants a timestamp.
 const PLACE: Place = Place {
     command: 0xffff_ffa6_0000_0000,
     sequence: 0xffff_ffa0_0001_0000,
@@ -65,7 +65,7 @@ fn build(attachments: u64, user: (u64, u64)) -> (RunCompute, Vec<u8>, Place) {
     build_for(ABI, attachments, user)
 }
 
-/// As [`build`], for firmware with interface `abi`.
+/// Does what [`build`] does, for firmware with interface `abi`.
 fn build_for(abi: Abi, attachments: u64, user: (u64, u64)) -> (RunCompute, Vec<u8>, Place) {
     let common = Common { abi, ..COMMON };
     let bytes = buffer(attachments);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 
-//! How large a tiled vertex buffer should be.
+//! The size that a tiled vertex buffer should have.
 //!
 //! The firmware tells how many pages the largest scene has used since it was asked last. The buffer
 //! grows well before that is all of it, as the firmware then has to interrupt the vertex stage for
@@ -28,9 +28,9 @@ use agx_abi::buffer::{
 
 /// Blocks to begin with.
 const INITIAL: u32 = 8;
-/// How many renders in a row have to be light before the buffer shrinks.
+/// The number of light renders in a row after which the buffer shrinks.
 const LIGHT_RENDERS: u32 = 64;
-/// How many blocks more a buffer gets that the firmware wants to grow.
+/// The number of blocks by which a buffer grows if the firmware wants it to.
 pub(crate) const REQUESTED: u32 = 10;
 
 /// Returns how many blocks `bytes` are, of those that the firmware can do with.

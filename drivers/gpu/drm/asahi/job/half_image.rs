@@ -46,6 +46,7 @@ pub(crate) use super::image::{
     TURN, //
 };
 
+/// The machine that the images are built for.
 pub(crate) const MACHINE: Machine = Machine {
     abi: ABI,
     clusters: 1,
@@ -55,6 +56,7 @@ pub(crate) const MACHINE: Machine = Machine {
     core_mask: [0x77, 0x11],
 };
 
+/// The addresses of the scene that the images name.
 pub(crate) const SCENE: ScenePlace = ScenePlace {
     scene: 0xffff_ffa8_0000_1000,
     buffer: 0xffff_ffa0_0000_5000,
@@ -63,8 +65,11 @@ pub(crate) const SCENE: ScenePlace = ScenePlace {
     tpc: 0x60_1000_0000,
 };
 
+/// The address of the command.
 pub(crate) const COMMAND: u64 = 0xffff_ffa6_0000_0000;
+/// The address of its microsequence.
 pub(crate) const SEQUENCE: u64 = 0xffff_ffa0_0001_0000;
+/// The address of the firmware's timestamps.
 pub(crate) const TIMESTAMPS: u64 = 0xffff_ffa8_0000_0200;
 
 /// A structure whose fields are taken out one by one.
@@ -76,6 +81,7 @@ impl Fields {
         start..start + T::size_in(ABI)
     }
 
+    /// Checks that a field has the value, and zeroes it.
     #[track_caller]
     pub(crate) fn take<S, T: Value + PartialEq + core::fmt::Debug>(
         &mut self,
@@ -104,6 +110,7 @@ impl Fields {
         assert_eq!(found.map(|at| format!("{at:#x}")), None);
     }
 
+    /// Takes out a field that is a structure.
     pub(crate) fn part<S, T: Value>(&mut self, field: Field<S, T>) -> Self {
         let range = Self::range(field);
         let part = self.0[range.clone()].to_vec();
@@ -111,6 +118,7 @@ impl Fields {
         Self(part)
     }
 
+    /// Does the same as [`Fields::part`] for a field that some versions lack.
     pub(crate) fn part_opt<S, T: Value>(&mut self, field: Field<S, Opt<T>>) -> Self {
         self.part(field.present(ABI).unwrap())
     }
@@ -161,6 +169,7 @@ fn buffer(flags: u32, layers: u16) -> Vec<u8> {
     bytes
 }
 
+/// One half of a render, as it is written.
 pub(crate) struct Built {
     pub(crate) command: Fields,
     pub(crate) sequence: Vec<u8>,
@@ -237,6 +246,7 @@ pub(crate) fn build(
     }
 }
 
+/// Checks the fields of a [`JobMeta`], and that there are no others.
 #[track_caller]
 pub(crate) fn take_meta(mut meta: Fields) {
     meta.take(JobMeta::STAMP, TURN.host_stamp);
@@ -248,6 +258,7 @@ pub(crate) fn take_meta(mut meta: Fields) {
     meta.rest_is_zero();
 }
 
+/// Checks the fields of an [`EncoderParams`], and that there are no others.
 #[track_caller]
 pub(crate) fn take_encoder(mut encoder: Fields) {
     encoder.take(EncoderParams::MASK, u32::MAX);
@@ -257,6 +268,7 @@ pub(crate) fn take_encoder(mut encoder: Fields) {
     encoder.rest_is_zero();
 }
 
+/// Checks the fields of a [`TimestampPointers`], and that there are no others.
 #[track_caller]
 pub(crate) fn take_pointers(mut pair: Fields, start: u64, end: u64) {
     pair.take(TimestampPointers::START, start);

@@ -28,7 +28,8 @@ use kernel::{
 
 /// A job that the firmware has.
 pub(crate) struct InFlight {
-    /// Its commands; `None` if the submission failed, in which case the firmware is given up.
+    /// The commands of the job; `None` if the submission failed, in which case the firmware is
+    /// given up.
     pub(super) commands: Option<Commands>,
     pub(super) _pending: PendingSubmission,
     pub(super) _work: [Option<Work>; 3],

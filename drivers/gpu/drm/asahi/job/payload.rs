@@ -64,21 +64,25 @@ impl<const N: usize> Payload<N> {
         bytes
     }
 
+    /// Returns the byte at `offset`.
     #[inline(always)]
     pub(super) fn u8(&self, offset: usize) -> u8 {
         self.0[offset]
     }
 
+    /// Returns the little-endian number of 16 bits at `offset`.
     #[inline(always)]
     pub(super) fn u16(&self, offset: usize) -> u16 {
         u16::from_le_bytes(self.array(offset))
     }
 
+    /// Returns the little-endian number of 32 bits at `offset`.
     #[inline(always)]
     pub(super) fn u32(&self, offset: usize) -> u32 {
         u32::from_le_bytes(self.array(offset))
     }
 
+    /// Returns the little-endian number of 64 bits at `offset`.
     #[inline(always)]
     pub(super) fn u64(&self, offset: usize) -> u64 {
         u64::from_le_bytes(self.array(offset))
@@ -125,6 +129,7 @@ pub(crate) struct Helper {
 }
 
 impl Helper {
+    /// Returns the part of a command at `offset`. Its values are checked where they are used.
     #[inline(always)]
     pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         Self {
@@ -183,6 +188,7 @@ impl Timestamps {
         self.start.into_iter().chain(self.end)
     }
 
+    /// Returns the part of a command at `offset`. Its values are checked where they are used.
     #[inline(always)]
     pub(super) fn parse<const N: usize>(payload: &Payload<N>, offset: usize) -> Self {
         let one = |at| match payload.u32(at) {

@@ -37,7 +37,7 @@ pub(crate) struct Job {
     /// Memory of its compute commands, and of its renders; `None` if there are none.
     pub(crate) compute: Option<JobMemory>,
     pub(crate) renders: Option<RenderMemory>,
-    /// Its commands: at least one, and no more than can be in flight together.
+    /// The commands of the job: at least one, and no more than can be in flight together.
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,

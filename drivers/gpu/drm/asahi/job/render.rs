@@ -42,7 +42,7 @@ pub(crate) mod flags {
     /// Depth bias of an integer format.
     pub(crate) const DBIAS_IS_INT: u32 = 1 << 18;
 
-    /// All of them.
+    /// The flags that a client may set.
     pub(super) const ALL: u32 =
         VERTEX_SCRATCH | PROCESS_EMPTY_TILES | NO_VERTEX_CLUSTERING | DBIAS_IS_INT;
 }
@@ -66,7 +66,7 @@ pub(crate) struct TileProgram {
 /// The dimensions that determine the sizes of tiles and of the tile lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Framebuffer {
-    /// In pixels: 1 to [`MAX_PIXELS`].
+    /// The width in pixels: 1 to [`MAX_PIXELS`].
     pub(crate) width: u16,
     pub(crate) height: u16,
     /// 1 to [`MAX_LAYERS`].
@@ -79,7 +79,7 @@ pub(crate) struct Framebuffer {
     pub(crate) utile: (u8, u8),
 }
 
-/// `drm_asahi_cmd_render`.
+/// The UAPI's `drm_asahi_cmd_render`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Render<'a> {
     /// See [`flags`].
@@ -114,6 +114,7 @@ pub(crate) struct Render<'a> {
 }
 
 impl<'a> Render<'a> {
+    /// Checks a render command, and returns it with its attachments.
     #[inline(never)]
     pub(super) fn parse(
         payload: &Payload<SIZE>,

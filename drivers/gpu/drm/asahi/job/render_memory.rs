@@ -128,7 +128,7 @@ pub(crate) struct RenderCommon {
 
 /// The memory of one scene, without the firmware's `Scene`.
 struct SceneMemory {
-    /// What the GPU writes of the scene, in versions that have it do so.
+    /// The words that the GPU writes about the scene, in versions that have it do so.
     control_word: Option<SharedBox>,
     tiles: GpuBox,
     tpc: Arc<Tpc>,
@@ -180,7 +180,7 @@ impl SceneMemory {
 pub(crate) struct RenderMemory {
     commands: SharedBox,
     sequences: SharedBox,
-    /// What is [`scene_stride`] bytes for each of `scenes`.
+    /// The shared parts of all scenes: [`scene_stride`] bytes for each of `scenes`.
     shared: SharedBox,
     scenes: KVec<SceneMemory>,
     common: Arc<RenderCommon>,

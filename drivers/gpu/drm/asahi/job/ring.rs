@@ -69,11 +69,11 @@ use kernel::{
     time::Delta, //
 };
 
-/// How long a job may be in flight until rings and stamps are looked at, in case an interrupt or an
-/// event was lost.
+/// The time in flight after which the driver looks at a job's rings and stamps itself, in case an
+/// interrupt or an event was lost.
 pub(crate) const TIMEOUT: Delta = Delta::from_millis(2000);
-/// How often they are looked at, while no command of any queue completes, until the firmware is
-/// asked whether it is alive.
+/// The number of such looks, with no command of any queue completed, after which the driver asks
+/// the firmware whether it is alive.
 ///
 /// There is no limit to how long a job may run as long as it is. It stops commands that make no
 /// progress by itself; one that it has not begun may wait for queues of higher priority as long as
@@ -92,7 +92,7 @@ pub(crate) struct QueueRing {
     vms: Arc<DeferredDropQueue>,
     context: Context,
     queues: Queues,
-    /// Whether the firmware knows the context, which it does from the first job on.
+    /// True if the firmware knows the context, which it does from the first job on.
     is_known: bool,
 
     /// The VM's slot. It is there when an event slot is.

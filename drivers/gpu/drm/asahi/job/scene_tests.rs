@@ -45,7 +45,7 @@ fn tiling(width: u16, height: u16, layers: u16, clusters: u32) -> Tiling {
     framebuffer.tiling().unwrap().with_clusters(clusters)
 }
 
-/// All parts, in the order in which they stand.
+/// Returns all parts, in the order in which they stand.
 fn parts(layout: &Layout) -> Vec<Span> {
     let [p1, p2, p3] = layout.preempt;
     let mut parts = vec![layout.user_buffer, layout.heapmeta, p1, p2, p3];

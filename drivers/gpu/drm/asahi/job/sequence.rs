@@ -92,7 +92,7 @@ pub(crate) enum Part {
     Sequence,
 }
 
-/// Where a command is written: zeroed memory for its two parts.
+/// The memory that a command is written to: zeroed memory for its two parts.
 pub(crate) trait Memory {
     /// The error of a structure that is out of bounds.
     type Error;

@@ -48,8 +48,8 @@ impl Block {
     }
 }
 
-/// Where the tiler notes the ends of lists. All scenes of a buffer share it, since their vertex
-/// halves run one after the other; the driver in the field does that as well [I].
+/// The memory in which the tiler notes the ends of lists. All scenes of a buffer share it, since
+/// their vertex halves run one after the other; the driver in the field does that as well [I].
 pub(crate) struct Tpc {
     memory: GpuBox,
 }

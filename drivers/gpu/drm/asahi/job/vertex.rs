@@ -64,7 +64,7 @@ pub(crate) struct Half<'a> {
     pub(crate) command: u64,
     pub(crate) sequence: u64,
     pub(crate) timestamps: u64,
-    /// Where the client's timestamps go; 0 for none.
+    /// The address for the client's timestamp at the start; 0 for none.
     pub(crate) user_start: u64,
     pub(crate) user_end: u64,
 }

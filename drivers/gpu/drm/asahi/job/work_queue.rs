@@ -84,7 +84,7 @@ pub(crate) struct WorkQueue {
     written: Word<u32>,
     done: Word<u32>,
     producer: Producer,
-    /// Whether the firmware knows the queue.
+    /// True if the firmware knows the queue.
     known: bool,
     /// Number of commands so far.
     count: u64,
@@ -303,6 +303,6 @@ pub(crate) struct Numbers {
     pub(crate) host_stamp: u64,
     pub(crate) firmware_stamp: u64,
     pub(crate) value: Stamp,
-    /// How many commands the queue has had before it.
+    /// The number of commands that the queue has had before this one.
     pub(crate) count: u64,
 }

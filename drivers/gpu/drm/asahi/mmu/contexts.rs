@@ -75,7 +75,7 @@ const _: () = assert!(EMPTY_ROOT % ROOT_SIZE == 0);
 #[must_use]
 pub(crate) struct ClientsCutOff(());
 
-/// What the lock guards besides the contexts in memory.
+/// The state that the lock guards besides the contexts in memory.
 struct Locked {
     /// The lock that is shared with the firmware, taken by one thread of the driver at a time.
     handoff: Handoff,
@@ -92,14 +92,27 @@ struct Locked {
 /// | all others | any |
 ///
 /// The lock is the firmware's as well, so a firmware that keeps it makes calls fail.
+///
+/// ```text
+///   `is_stuck`: false ──(1) the firmware has kept the lock: `stuck` notified──► true
+///   `cut_off`: false ──(2) cut_off_clients(): the clients' roots are cleared──► true
+/// ```
+///
+/// Neither goes back. The driver declares a stuck firmware dead, which leads to (2).
+///
+/// | `cut_off` | `is_stuck` | `bind` | `unbind` |
+/// |---|---|---|---|
+/// | no | no | stores both roots under the firmware's lock | clears them under it |
+/// | no | yes | `ENODEV` | `ENODEV`; the firmware may go on walking |
+/// | yes | any | `ENODEV` | forgets the root, which is cleared already |
 #[pin_data]
 pub(super) struct Contexts {
     dev: ARef<Device>,
     #[pin]
     locked: SpinLock<Locked>,
-    /// Whether the clients' contexts are cut off, for good. Changes with `locked` locked.
+    /// True if the clients' contexts are cut off, for good. Changes with `locked` locked.
     cut_off: Atomic<bool>,
-    /// Whether the firmware has kept the lock. It is not asked for it again.
+    /// True if the firmware has kept the lock. It is not asked for it again.
     is_stuck: Atomic<bool>,
     /// Notified when it has.
     stuck: Notify,
@@ -234,6 +247,7 @@ impl Contexts {
             // read by the firmware returns the old root or none.
             let mut locked = self.locked.lock();
             if !self.cut_off.load(Relaxed) {
+                // (2)
                 self.cut_off.store(true, Relaxed);
                 self.clear_clients();
             }
@@ -327,6 +341,7 @@ impl Contexts {
             self.root(context, TtbEntry::TTB1).store(upper, Relaxed);
         });
         if stored.is_err() {
+            // (1)
             self.is_stuck.store(true, Relaxed);
             self.stuck.notify_one();
             return Err(EIO);

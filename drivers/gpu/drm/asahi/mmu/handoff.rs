@@ -64,7 +64,7 @@ const SPINS: usize = 10_000;
 /// Time after which the firmware is taken for dead. It passes under the spinlocks of the callers,
 /// so it can neither be much longer: the kernel complains of a processor that is kept for some tens
 /// of seconds.
-const PATIENCE: Delta = Delta::from_millis(1000);
+const LOCK_TIMEOUT: Delta = Delta::from_millis(1000);
 
 /// The most that an attempt of [`SPINS`] polls counts as. It takes longer only if this processor
 /// stands still, such as one that is emulated, and then the firmware may do so as well.
@@ -172,7 +172,7 @@ impl Handoff {
             return Ok(interrupts);
         }
         let mut polled = Delta::ZERO;
-        while polled <= PATIENCE {
+        while polled <= LOCK_TIMEOUT {
             let start = Instant::<Monotonic>::now();
             if let Some(interrupts) = self.try_lock() {
                 return Ok(interrupts);
@@ -385,7 +385,7 @@ mod tests {
                 assert!(!gave_up(), "no time has passed");
                 thread::yield_now();
             }
-            world.advance(PATIENCE);
+            world.advance(LOCK_TIMEOUT);
         });
         assert_eq!(locked, Ok(()));
     }

@@ -75,7 +75,8 @@ impl Ranges {
 
     /// Allocates a part of `size` bytes, aligned to `align`. `ENOSPC` if there is none.
     pub(crate) fn allocate(self: &Arc<Self>, size: u64, align: u64) -> Result<Span> {
-        // SAFETY: Allocates.
+        // SAFETY: The function has no requirements: it sleeps at most, and returns null if there is
+        // no memory.
         let node = unsafe { ffi::asahi_mm_node_create() };
         let node = NonNull::new(node).ok_or(ENOMEM)?;
 

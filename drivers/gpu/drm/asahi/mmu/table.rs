@@ -55,7 +55,7 @@ pub(crate) unsafe trait TableMemory {
     fn invalidate_all(&self);
 }
 
-/// Why a page cannot be mapped.
+/// The reason why a page cannot be mapped.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum MapError<E> {
     /// Something is mapped there already.

@@ -29,7 +29,7 @@ struct State {
 }
 
 impl State {
-    /// All tables that a walk from `table`, of `level`, comes to.
+    /// Collects the tables that a walk from `table`, of `level`, comes to.
     fn reach(&self, table: u64, level: usize, found: &mut Vec<u64>) {
         for &entry in self.tables[&table][..LEVEL_ENTRIES[level]]
             .iter()

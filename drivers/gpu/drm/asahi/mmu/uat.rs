@@ -79,11 +79,11 @@ const MMIO: Range<u64> = 0xffff_ffaf_0000_0000..KERNEL_END;
 pub(crate) struct Uat {
     #[pin]
     pub(super) contexts: Contexts,
-    /// Whether the firmware has been given memory of the driver, and has not gone to sleep since.
+    /// True if the firmware has been given memory of the driver, and has not gone to sleep since.
     lent: Atomic<bool>,
-    /// Whether the GPU may still run a job that was given up, and for ever.
+    /// True if the GPU may still run a job that was given up, and for ever.
     busy: Atomic<bool>,
-    /// Whether the firmware may go on using that memory for ever.
+    /// True if the firmware may go on using that memory for ever.
     abandoned: Atomic<bool>,
     upper: ManuallyDrop<PageTable<Pages>>,
     lower: ManuallyDrop<PageTable<Pages>>,

@@ -57,9 +57,11 @@ pub(crate) struct Step<'a> {
 type Spare = (GpuVaAlloc<Mappings>, Pinned);
 
 impl<'a> Step<'a> {
-    /// How many at most: the new mapping, and two in each of two cuts.
+    /// The number of spare mappings that a change needs at most: the new mapping, and two in each
+    /// of two cuts.
     const SPARE: usize = 5;
 
+    /// Allocates all that the change may need. `ENOMEM` if there is none.
     pub(super) fn new(new: Option<New<'a>>) -> Result<Self> {
         let _coming = Coming::new(Self::SPARE as u64 * MAPPING_BYTES)?;
         let mut spare = KVec::with_capacity(Self::SPARE, GFP_KERNEL_ACCOUNT)?;

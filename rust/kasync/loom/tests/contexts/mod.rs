@@ -35,7 +35,7 @@ pub(crate) struct Log {
     lost: Mutex<Vec<usize>>,
     /// The address of a context that was left behind.
     left: Mutex<Option<usize>>,
-    /// How often the module is pinned.
+    /// The number of times that the module is pinned.
     modules: Mutex<usize>,
     violations: Mutex<usize>,
     timelines: Mutex<u64>,
@@ -48,7 +48,7 @@ unsafe impl Sync for Log {}
 unsafe impl Send for Log {}
 
 std::thread_local! {
-    /// All threads of a model are played by one real thread.
+    /// The log of the model: one real thread plays all its threads.
     pub(super) static LOG: RefCell<Option<Arc<Log>>> = const { RefCell::new(None) };
 }
 

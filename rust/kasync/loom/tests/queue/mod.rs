@@ -59,9 +59,9 @@ loom::thread_local! {
 /// The hardware, and the outcome of the jobs.
 #[derive(Default)]
 pub(crate) struct Hardware {
-    /// It has a job.
+    /// True if it has a job.
     pub(crate) busy: bool,
-    /// It has been told to get ready for a job, and not that nothing is in flight.
+    /// True if it was asked to get ready for a job, and not since told that nothing is in flight.
     pub(crate) held: bool,
     /// Numbers of the jobs that it has had, and of those that were cancelled.
     pub(crate) numbers: Vec<u64>,
@@ -75,7 +75,7 @@ pub(crate) struct Shared {
     /// The order is the number of the last job.
     order: Mutex<u64>,
     hardware: UnsafeCell<Hardware>,
-    /// Whether it is ready for a job, and through with what it has.
+    /// True if the ring is ready for a job, and through with what it has.
     ready: AtomicBool,
     over: AtomicBool,
     readiness: AtomicWaker,
@@ -83,7 +83,7 @@ pub(crate) struct Shared {
     /// The number of jobs that were started, and the waker of the thread that waits for them.
     started: AtomicU64,
     start: AtomicWaker,
-    /// Whether the task lets other threads run after it has received jobs, and before it reads the
+    /// True if the task lets other threads run after it has received jobs, and before it reads the
     /// flags. The model checker does not try that by itself.
     pauses: bool,
 }
@@ -215,7 +215,7 @@ pub(crate) fn queue_model(
     queue_model_with(preemptions, true, scene);
 }
 
-/// The same, with hardware that may not be ready at first.
+/// Does what [`queue_model`] does, with hardware that may not be ready at first.
 pub(crate) fn queue_model_with(
     preemptions: usize,
     ready: bool,
@@ -224,7 +224,7 @@ pub(crate) fn queue_model_with(
     run_model(preemptions, ready, false, scene);
 }
 
-/// The same as [`queue_model`], with a task that pauses before it reads the flags.
+/// Does what [`queue_model`] does, with a task that pauses before it reads the flags.
 pub(crate) fn queue_model_pausing(
     preemptions: usize,
     scene: impl Fn(&Queue) -> u64 + Send + Sync + 'static,

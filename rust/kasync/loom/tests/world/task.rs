@@ -79,7 +79,7 @@ impl Waiting {
     }
 }
 
-/// How a task is woken.
+/// The way in which a task is woken.
 #[derive(Clone, Copy)]
 pub(crate) enum By {
     Waker,
