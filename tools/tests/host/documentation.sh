@@ -30,8 +30,8 @@ wrong() {
 	cp "$tree.before" "$tree/$3"
 }
 
-if ! command -v git >/dev/null; then
-	skip documentation "no git"
+if ! has_repository; then
+	skip documentation "no repository that git reads"
 else
 	rm -rf "$tree"
 	mkdir -p "$tree"

@@ -76,4 +76,6 @@ printf '// SPDX-License-Identifier: MIT\n// %s reads this\n' Who >"$tree/drivers
 lints "a sentence" 1 '^lint: wording: FAILED$' nothing
 printf '// SPDX-License-Identifier: MIT\n//%0100d\n' 0 >"$tree/drivers/b.c"
 lints "a long line" 1 '^lint: widths of lines: FAILED$' nothing
+mv "$tree/.git" "$tree/bin/no-git"
+lints "a tree that is no repository" 1 '^error: lint looks at the files that git lists, and git does not: ' nothing
 rm -rf "$tree"
