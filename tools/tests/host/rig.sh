@@ -54,6 +54,48 @@ no_mirror() {
 	rm -rf "$cache"
 }
 
+# The mirror that this machine's apt has: what is Debian's own by what it says of itself, not by its name, out of a file of mirrors and
+# without lists. Configuration and archives are made up.
+mirror_tests() {
+	local dir=$LOGS/mirrors of packages
+	rm -rf "$dir"
+	mkdir -p "$dir"/apt/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
+	: >"$dir/apt/status"
+	# Of another, with a name that ends like Debian's, of Debian's but for security, and Debian's own, with another name.
+	for of in of-another/debian:Other:Other security/debian:Debian:Debian-Security own/archive:Debian:Debian; do
+		mkdir -p "$dir/${of%%:*}/dists/stable/main/binary-amd64"
+		# One that is empty is none.
+		packages=$dir/${of%%:*}/dists/stable/main/binary-amd64/Packages
+		printf 'Package: made-up\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody\nFilename: none\nSize: 0\nSHA256: %064d\n' 0 >"$packages"
+		printf 'Origin: %s\nLabel: %s\nSuite: stable\nCodename: stable\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: amd64\nComponents: main\nSHA256:\n %s %s main/binary-amd64/Packages\n' \
+			"$(cut -d: -f2 <<<"$of")" "$(cut -d: -f3 <<<"$of")" "$(sha256sum <"$packages" | cut -d' ' -f1)" "$(stat -c %s "$packages")" >"$dir/${of%%:*}/dists/stable/Release"
+	done
+	cat >"$dir/apt.conf" <<-T
+		Dir::State "$dir/apt"; Dir::State::status "$dir/apt/status"; Dir::Cache "$dir/apt/cache"; Dir::Etc "$dir/apt/etc";
+		Dir::Etc::sourceparts "/dev/null"; APT::Architecture "amd64"; APT::Architectures {"amd64";};
+	T
+	# finds NAME STATUS PATTERN URI…: with these archives and no lists of them.
+	finds() {
+		local name=$1 want=$2 pattern=$3 status=0
+		shift 3
+		rm -rf "$dir/apt/lists"
+		mkdir -p "$dir/apt/lists/partial"
+		printf 'deb [trusted=yes] %s stable main\n' "$@" >"$dir/apt/etc/sources.list"
+		# As scripts use it.
+		# shellcheck disable=SC2016
+		env -u ASAHI_MIRROR APT_CONFIG="$dir/apt.conf" ASAHI_CACHE="$dir/cache" bash -c '
+			. "$1/tools/vm/lib/all.sh"
+			uri=$(mirror)
+			echo "mirror: $uri"' bash "$REPO" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		judge "a mirror: $name" $status "$want" "$pattern"
+	}
+	finds "what is Debian's own" 0 "^mirror: file:/*${dir#/}/own/archive\$" "file:$dir/of-another/debian" "file:$dir/security/debian" "file:$dir/own/archive"
+	printf '# Made up.\nfile:%s\tpriority:1\nfile:%s\n' "$dir/own/archive" "$dir/of-another/debian" >"$dir/list"
+	finds "the first of a file of mirrors" 0 "^mirror: file:$dir/own/archive\$" "mirror+file://$dir/list"
+	finds "none is Debian's" 1 '^error: no mirror of Debian .*ASAHI_MIRROR to the URI of one' "file:$dir/of-another/debian"
+	rm -rf "$dir"
+}
+
 # Two checkouts with files of the same time: what is built of one is not taken for the other's.
 checkout_tests() {
 	local dir=$LOGS/checkouts target=$LOGS/checkouts/target of root said=
@@ -76,6 +118,38 @@ checkout_tests() {
 	printf '%s\n' "$said" >"$RIG_LOG"
 	judge "builds each checkout's own" 0 0 '^one true two true one true one true $'
 	rm -rf "$dir"
+}
+
+# The directory that mutations are built in is shared by all checkouts: while a program of one runs there, it is locked, and noted as of
+# that checkout. A model that is made up notices its mutation only then.
+mutation_tests() {
+	local dir=$LOGS/mutated status=0
+	rm -rf "$dir"
+	mkdir -p "$dir"/{tools/tests,drivers/gpu/drm/asahi/firmware,rust/kasync/loom/{src,tests}}
+	cp -r "$here/../vm" "$dir/tools/"
+	cp "$here/mutations" "$dir/tools/tests/"
+	: >"$dir/drivers/gpu/drm/asahi/firmware/ring.rs"
+	: >"$dir/rust/kasync/loom/src/lib.rs"
+	echo '// once' >"$dir/rust/kasync/value.rs"
+	printf 'value.rs\ttold/told\ts/once/twice/\n' >"$dir/rust/kasync/loom/mutations"
+	printf '[package]\nname = "told"\nversion = "0.1.0"\nedition = "2021"\n[workspace]\n' >"$dir/rust/kasync/loom/Cargo.toml"
+	cat >"$dir/rust/kasync/loom/tests/told.rs" <<-'T'
+		#[test]
+		fn told() {
+		    let program = std::env::current_exe().unwrap();
+		    let target = program.ancestors().nth(3).unwrap();
+		    let free = std::process::Command::new("flock").arg("-n").arg(target.join("lock")).arg("true").status().unwrap().success();
+		    let of = std::fs::read_to_string(target.join(".checkout")).unwrap_or_default();
+		    assert!(free || of.trim() != env!("CARGO_MANIFEST_DIR"), "locked, and of this checkout");
+		}
+	T
+	(cd "$dir/rust/kasync/loom" && in_root "$(toolchain)" cargo generate-lockfile --quiet --offline)
+	ASAHI_TARGET=$$-mutated ASAHI_JOBS=1 "$dir/tools/tests/mutations" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "mutations: where they are built is of one checkout at a time" $status 0 '^mutations: 1 noticed, 0 not, 0 apply$'
+	status=0
+	ASAHI_TARGET=$$-mutated ASAHI_JOBS=1 "$dir/tools/tests/mutations" nonesuch >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "mutations: a pattern that none has" $status 1 '^error: no mutation matches "nonesuch"$'
+	rm -rf "$dir" "$CACHE"/target-$$-mutated
 }
 
 module_tests() {
@@ -381,7 +455,9 @@ rig_tests() {
 	end_tests
 	broken_modules
 	no_mirror
+	mirror_tests
 	checkout_tests
+	mutation_tests
 	module_tests
 	package_tests
 	picture_tests
