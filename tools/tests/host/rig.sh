@@ -373,7 +373,7 @@ shared_tests() {
 			script[$1]=$LOGS/suites/$1
 		}
 		shared 1-marks '' 'touch /tmp/mark; echo ok here'
-		shared 2-holds-a-module vgem '[ -e /tmp/mark ] && echo ok here; exec 3</dev/dri/renderD128; sleep 1000 &'
+		shared 2-holds-a-module vgem 'if [ -e /tmp/mark ]; then echo ok here; else echo not ok here; fi; exec 3</dev/dri/renderD128; sleep 1000 &'
 		shared 3-says-so '' '[ -e /tmp/mark ] || echo ok here; touch /tmp/mark; echo not ok made up'
 		shared 4-takes-the-machine-down '' '[ -e /tmp/mark ] || echo ok here; busybox poweroff -f; sleep 50'
 		shared 5-makes-the-kernel-complain '' '[ -e /tmp/mark ] || echo ok here; echo "WARNING: CPU: 0 made up" >/dev/kmsg'
