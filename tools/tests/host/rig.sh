@@ -228,6 +228,61 @@ package_tests() {
 	installs "a kernel that was built otherwise" 1 'the kernel lacks [0-9]+ of the [0-9]+ symbols'
 }
 
+# What ends "make desktop", in a copy whose machine is made up: it comes up, and does not hear that it is to end, or not before.
+desktop_signals() {
+	local dir=$LOGS/desk
+	rm -rf "$dir"
+	mkdir -p "$dir/build/guest" "$dir/tools"
+	cp -r "$here/../vm" "$dir/tools/"
+	touch "$dir"/build/guest/{relay,libunixvnc.so}
+	cat >>"$dir/tools/vm/lib/build.sh" <<-'T'
+		toolchain() { :; }
+		guest_programs() { echo "$REPO/build/guest"; }
+		in_root() { :; }
+	T
+	cat >"$dir/tools/vm/vm" <<-'T'
+		#!/bin/bash
+		build=$(dirname "$(readlink -f "$0")")/../../build
+		hears=$(cat "$build/hears")
+		trap "" INT
+		echo $$ >"$build/machine"
+		[ "$hears" != nothing ] || trap "" TERM
+		[ "$hears" = early ] || echo "desktop: up"
+		[ "$hears" != early ] || echo "early"
+		if [ "$hears" = end ]; then
+			read -r <"$build/desktop/control.in"
+			echo "told: $REPLY"
+			exit 0
+		fi
+		while :; do timeout 1 tail -f /dev/null; done
+	T
+	# ended NAME HEARS STATUS PATTERN SECONDS PATIENCE LINE…: interrupted at each line of its output, it ends so, within SECONDS.
+	ended() {
+		local name=$1 want=$3 pattern=$4 seconds=$5 patience=$6 status=0 pid line left
+		echo "$2" >"$dir/build/hears"
+		: >"$RIG_LOG"
+		shift 6
+		DESKTOP_PATIENCE=$patience setsid env --default-signal=INT "$dir/tools/vm/desktop" >"$RIG_LOG" 2>&1 </dev/null &
+		pid=$!
+		for line; do
+			left=300
+			until grep -q "$line" "$RIG_LOG" || [ $((left -= 1)) = 0 ]; do timeout 0.1 tail --pid=$pid -f /dev/null || true; done
+			kill -INT -- -$pid || true
+		done
+		timeout "$seconds" tail --pid=$pid -f /dev/null || kill -KILL -- -$pid
+		wait $pid || status=$?
+		judge "make desktop: $name" $status "$want" "$pattern"
+		# In a session of its own.
+		kill -KILL -- -"$(cat "$dir/build/machine")" 2>/dev/null || true
+	}
+	ended "Ctrl-C" end 0 '^told: end$' 50 600 'Ctrl-C ends it'
+	ended "Ctrl-C before it is up" early 130 '^the desktop is shut down$' 50 600 '^early$'
+	ended "a guest that does not end" guest 1 '^error: the desktop failed' 50 600 'Ctrl-C ends it' 'is shut down'
+	ended "one that nobody helps" guest 1 '^error: the desktop failed' 50 2 'Ctrl-C ends it'
+	ended "a machine that does not end either" nothing 1 '^error: the desktop failed' 50 600 'Ctrl-C ends it' 'is shut down' 'is ended before'
+	rm -rf "$dir"
+}
+
 # "make desktop", and what a VNC client sees of it.
 desktop_test() {
 	local status=0
@@ -461,6 +516,7 @@ rig_tests() {
 	module_tests
 	package_tests
 	picture_tests
+	desktop_signals
 	[ "$TIER" = test ] || desktop_test
 }
 
