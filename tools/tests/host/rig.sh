@@ -29,6 +29,18 @@ captures() {
 	rm -rf "$dir"
 }
 
+# Kernel and image in a directory that neither the checkout nor the cache has, by a link.
+elsewhere() {
+	local dir
+	dir=$(mktemp -d)
+	mkdir -p "$dir/real/arch/arm64/boot"
+	ln -s real "$dir/link"
+	cp "$(kernel plain)/build/$(kernel_image plain)" "$dir/real/arch/arm64/boot/"
+	cp "$(guest_image)" "$dir/real/image"
+	expect "boots a kernel and an image from elsewhere" 0 '^aarch64$' --no-emu --no-modules --kernel "$dir/link" --image "$dir/link/image" -- uname -m
+	rm -rf "$dir"
+}
+
 # A checkout whose modules do not build: an old one must not be taken for it.
 broken_modules() {
 	local tree=$LOGS/broken status=0
@@ -323,7 +335,8 @@ picture_tests() {
 
 # Programs that are told what they do not know say so before they build, take away or boot anything.
 usage_tests() {
-	local kept=$REPO/build/run/kept-of-a-run status name
+	local kept=$REPO/build/run/kept-of-a-run status name share=$LOGS/with,comma
+	mkdir -p "$share"
 	# says NAME STATUS PATTERN COMMAND…
 	says() {
 		local name=$1 want=$2 pattern=$3 status=0
@@ -346,6 +359,8 @@ usage_tests() {
 	for name in timeout memory processors; do
 		says "--$name that is no number" 122 "error: --$name: \"x\" is not a whole number" "$here/../vm/vm" exec "--$name" x -- true
 	done
+	says "an image that there is not" 122 '^error: --image: no file /$' "$here/../vm/vm" exec --image / -- true
+	says "a share that QEMU cannot have" 122 '^error: --share: .* comma' "$here/../vm/vm" exec --share "$share" -- true
 	says "a build that there is not" 2 '^usage: ' "$here/../vm/vm" build --anything
 	mkdir -p "${kept%/*}"
 	touch "$kept"
@@ -358,6 +373,7 @@ usage_tests() {
 		printf '%s %s\n' "$passed" "$failed" >"$LOGS/rig-counts"
 	) 9>>"$REPO/build/run.lock"
 	read -r passed failed <"$LOGS/rig-counts"
+	rmdir "$share"
 	# In a copy whose measurements only say that they were run.
 	local tree=$LOGS/benches
 	mkdir -p "$tree"/tools/bench/{nvme,nova}
@@ -485,6 +501,7 @@ rig_tests() {
 	expect "says why the emulator does not start" 127 'no fault rule' --emu "--fault nonsense" -- true
 	expect "says when the GPU does not come up" 123 'firmware does not answer' --emu "--fault no-hello" -- true
 	captures
+	elsewhere
 	# The image takes a minute to build, and suites of "make test" do without.
 	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	# Time is instructions, so the same loop always takes the same time, however busy the host is.
