@@ -17,7 +17,7 @@ help:
 	@echo 'make bench                   what jobs, queues and SUBMIT cost, beside drm_sched, in guest instructions'
 	@echo 'make bench-gpu               scenes of glmark2 and vkmark on the emulated GPU, beside llvmpipe in the guest and outside'
 	@echo 'make desktop                 a desktop in the VM, composited by the emulated GPU, for a VNC viewer'
-	@echo 'make lint                    formatting, clippy, rustdoc, checkpatch, licence headers, structure, shell scripts'
+	@echo 'make lint                    formatting, clippy, rustdoc, Sphinx, checkpatch, licence headers, structure, shell scripts'
 	@echo 'make docs                    the pages of Documentation/ and the crates'"'"' documentation, into build/docs'
 	@echo 'make shell                   a shell in the VM, driver loaded'
 	@echo 'make modules KDIR=DIR        build the modules for the configured kernel tree DIR'

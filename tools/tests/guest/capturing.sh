@@ -65,7 +65,7 @@ main_job() {
 		/mnt/share/restless
 		quiet() { ! dmesg | grep -E "in flight|does not answer|gives? up|unusable"; }
 		check "the driver has nothing to complain of" quiet
-		rmmod asahi && echo ok unload'
+		if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
 	figures=$(sed -nE 's/.*("captures": .*)\}/\1/p' capturing-job/stats.json)
 	say "captures: $figures"
 	in_root "$root" python3 "$here/capturing/walk" "$dir" >"$LOGS/capturing-walk.log" 2>&1 || status=$?

@@ -205,6 +205,26 @@ wanted() {
 	case " ${ASAHI_CHIPS:-$1} " in *" $1 "* | *" $1:$2 "*) ;; *) return 1 ;; esac
 }
 
+# differing: reads a table, and says of which columns rows of whole chips have totals that no row of the tree has which most rows are of: what
+# the suite tests has changed in between.
+differing() {
+	awk '
+		/^#/ { next }
+		/^chip / { for (j = 5; j <= NF; j++) name[j] = $j; n = NF; next }
+		$3 == "all" {
+			if (++rows[$4] > rows[most]) most = $4
+			for (j = 5; j <= NF; j++) if (split($j, part, "/") == 2) seen[j, $4, part[1] + part[2]] = 1
+		}
+		END {
+			for (j = 5; j <= n; j++)
+				for (key in seen) {
+					split(key, of, SUBSEP)
+					if (of[1] == j && !((j, most, of[3]) in seen))
+						print name[j] ": " of[3] " tests of tree " of[2] ", which tree " most " does not have"
+				}
+		}' | sort
+}
+
 all_suites='probe uapi-params uapi-vm uapi-bind-model uapi-gem uapi-queue uapi-submit uapi-submit-errors uapi-teardown uapi-fdinfo faults render-fields render-jobs render-sizes render-layers shaders pictures render-faults kernel-half'
 if [ "$TIER" = test ]; then
 	# What no device tree of a boot loader says together.
@@ -244,6 +264,11 @@ else
 	end
 	kept=$REPO/tools/tests/results/chips.txt
 	touch "$kept"
+	for word in ${ASAHI_CHIPS:-}; do
+		[ -n "$(awk -v word="$word" '$1 == word || $1 ":" $2 == word || $1 ":" $3 == word' "$results" | sed q)" ] ||
+			fail "ASAHI_CHIPS: there is no $word"
+	done
 	matrix "$kept" >"$LOGS/chips.txt"
+	differing <"$LOGS/chips.txt" | sed 's/^/warning: chips.txt: /' >&2
 	cp "$LOGS/chips.txt" "$kept"
 fi

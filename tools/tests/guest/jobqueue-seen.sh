@@ -53,5 +53,5 @@ guest_tap jobqueue-seen $kernel --no-emu --modules "kasync jobqueue gpu-sched jo
 			if (jobs > 20 && runs > 10 && runs < jobs && deps > 4 && waits > 3) print \"ok there are enough of each\"
 			else print \"not ok there are enough of each\"
 		}" /tmp/trace
-	rmmod jobqueue_test gpu-sched jobqueue kasync && echo ok unload
+	if rmmod jobqueue_test gpu-sched jobqueue kasync; then echo ok unload; else echo not ok unload; fi
 	head -n 5 /tmp/trace'

@@ -21,7 +21,7 @@ guest_tap kasync-rescue --no-emu --processors 4 --modules kasync --carry kasync_
 	echo "$max" >$limit
 	if wait $!; then echo "ok the rescuer polls"; else echo "not ok the rescuer polls"; fi
 	dmesg | sed -nE "s/.*kasync_test: (rescue: .*|[0-9]+ works block)/# \1/p"
-	dmesg | grep -q "Failed to create a worker thread" && echo "ok workers could not be made"'
+	if dmesg | grep -q "Failed to create a worker thread"; then echo ok workers could not be made; else echo not ok workers could not be made; fi'
 # Contract: a poll is a fence signalling section, where memory must not be reclaimed.
 expect "lockdep catches an allocation in a poll" 125 'at: kasync_section_begin' --debug-kernel --no-emu \
 	--modules kasync --carry kasync_test -- \

@@ -44,6 +44,6 @@ guest_tap kasync-seen $kernel --no-emu --modules kasync --carry kasync_test -- s
 	for event in start wake poll_begin poll_end cancel_scope; do
 		check "it has kasync_$event" "grep -q kasync_$event: /tmp/report"
 	done
-	rmmod kasync_test kasync && echo ok unload
+	if rmmod kasync_test kasync; then echo ok unload; else echo not ok unload; fi
 	cat /tmp/tasks /tmp/life; tail -n 5 /tmp/trace
 	cat /tmp/report.err; grep left-behind /tmp/report | head -n 5'

@@ -5,8 +5,13 @@
 # The guest programs with the newest Mesa, that of Debian's unstable: a driver of its own time has to do for the next one.
 # shellcheck disable=SC2154,SC1091
 . "$here/../vm/lib/next.sh"
-if ! version=$(next_version); then
-	skip next-mesa "the mirror has no unstable (see $CACHE/next-apt/log)"
+status=0
+version=$(next_version) || status=$?
+if [ $status = 2 ]; then
+	skip next-mesa "the mirror has no unstable"
+elif [ $status != 0 ]; then
+	fail "next-mesa: what unstable has is not known"
+	tail -n 5 "$CACHE/next-apt/log" >&2
 elif ! image=$(next_image "$version"); then
 	# Packages of unstable may be at odds with each other for a day.
 	skip next-mesa "packages of unstable do not unpack, Mesa $version among them"

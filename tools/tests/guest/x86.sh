@@ -31,7 +31,7 @@ case $piece in
 kunit)
 	# The suites leave tasks and fences behind that unloading has to wait for.
 	guest_tap x86-kunit --arch x86_64 --no-emu --timeout 900 --carry "kasync_test dma_fence_test jobqueue_test" -- sh -c '
-		[ "$(uname -m)" = x86_64 ] && echo ok a machine of the kind
+		if [ "$(uname -m)" = x86_64 ]; then echo ok a machine of the kind; else echo not ok a machine of the kind; fi
 		for test in kasync_test dma_fence_test jobqueue_test; do
 			if insmod /mnt/rig/modules/$test.ko; then echo "ok load $test"; else echo "not ok load $test"; fi
 		done

@@ -30,8 +30,8 @@ wrong() {
 	cp "$tree.before" "$tree/$3"
 }
 
-if ! command -v git >/dev/null; then
-	skip documentation "no git"
+if ! has_repository; then
+	skip documentation "no repository that git reads"
 else
 	rm -rf "$tree"
 	mkdir -p "$tree"
@@ -57,6 +57,7 @@ else
 	wrong names 'no such file' README.md 's/\(Documentation\/kasync.rst\)/(Documentation\/kasink.rst)/' "a link that leads nowhere"
 	wrong figures 'in the baseline, and not here' Documentation/jobqueue.rst 's/^(one queue, wait for each 64th +)[0-9]+/\11000/' "a figure that was not measured"
 	wrong figures 'README.md does not say' README.md 's/[0-9.]+ % of the [0-9]+ that pass/1 % of the 7 that pass/' "a share of piglit's tests"
+	wrong figures 'chip-suites.txt: no tree: ' tools/tests/results/chip-suites.txt '5s/ [0-9a-f]{16} / -                /' "a result of no tree"
 	wrong inferred 'no page names it' rust/agx_abi/stats.rs '2a// Inferred.' "a rule that is inferred, on no page"
 	wrong inferred 'says of nothing' tools/agxemu/firmware/src/halt.rs 's/inferred/known/' "a page with a file that infers nothing"
 	wrong path 'has no function' Documentation/path.rst 's/``poll_first``/``poll_second``/' "a function that is not on the path"

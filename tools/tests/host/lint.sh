@@ -76,4 +76,10 @@ printf '// SPDX-License-Identifier: MIT\n// %s reads this\n' Who >"$tree/drivers
 lints "a sentence" 1 '^lint: wording: FAILED$' nothing
 printf '// SPDX-License-Identifier: MIT\n//%0100d\n' 0 >"$tree/drivers/b.c"
 lints "a long line" 1 '^lint: widths of lines: FAILED$' nothing
+printf '// SPDX-License-Identifier: MIT\n' >"$tree/drivers/b.c"
+printf 'rmmod it %s echo ok gone\n' '&&' >"$tree/tools/tests/made-up.sh"
+"$git" -C "$tree" add tools/tests/made-up.sh
+lints "a result that has no other branch" 1 '^lint: tests: branches: FAILED$' nothing
+mv "$tree/.git" "$tree/bin/no-git"
+lints "a tree that is no repository" 1 '^error: lint looks at the files that git lists, and git does not: ' nothing
 rm -rf "$tree"

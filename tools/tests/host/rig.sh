@@ -29,6 +29,18 @@ captures() {
 	rm -rf "$dir"
 }
 
+# Kernel and image in a directory that neither the checkout nor the cache has, by a link.
+elsewhere() {
+	local dir
+	dir=$(mktemp -d)
+	mkdir -p "$dir/real/arch/arm64/boot"
+	ln -s real "$dir/link"
+	cp "$(kernel plain)/build/$(kernel_image plain)" "$dir/real/arch/arm64/boot/"
+	cp "$(guest_image)" "$dir/real/image"
+	expect "boots a kernel and an image from elsewhere" 0 '^aarch64$' --no-emu --no-modules --kernel "$dir/link" --image "$dir/link/image" -- uname -m
+	rm -rf "$dir"
+}
+
 # A checkout whose modules do not build: an old one must not be taken for it.
 broken_modules() {
 	local tree=$LOGS/broken status=0
@@ -54,6 +66,48 @@ no_mirror() {
 	rm -rf "$cache"
 }
 
+# The mirror that this machine's apt has: what is Debian's own by what it says of itself, not by its name, out of a file of mirrors and
+# without lists. Configuration and archives are made up.
+mirror_tests() {
+	local dir=$LOGS/mirrors of packages
+	rm -rf "$dir"
+	mkdir -p "$dir"/apt/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
+	: >"$dir/apt/status"
+	# Of another, with a name that ends like Debian's, of Debian's but for security, and Debian's own, with another name.
+	for of in of-another/debian:Other:Other security/debian:Debian:Debian-Security own/archive:Debian:Debian; do
+		mkdir -p "$dir/${of%%:*}/dists/stable/main/binary-amd64"
+		# One that is empty is none.
+		packages=$dir/${of%%:*}/dists/stable/main/binary-amd64/Packages
+		printf 'Package: made-up\nVersion: 1\nArchitecture: amd64\nMaintainer: nobody\nFilename: none\nSize: 0\nSHA256: %064d\n' 0 >"$packages"
+		printf 'Origin: %s\nLabel: %s\nSuite: stable\nCodename: stable\nDate: Thu, 01 Jan 2026 00:00:00 UTC\nArchitectures: amd64\nComponents: main\nSHA256:\n %s %s main/binary-amd64/Packages\n' \
+			"$(cut -d: -f2 <<<"$of")" "$(cut -d: -f3 <<<"$of")" "$(sha256sum <"$packages" | cut -d' ' -f1)" "$(stat -c %s "$packages")" >"$dir/${of%%:*}/dists/stable/Release"
+	done
+	cat >"$dir/apt.conf" <<-T
+		Dir::State "$dir/apt"; Dir::State::status "$dir/apt/status"; Dir::Cache "$dir/apt/cache"; Dir::Etc "$dir/apt/etc";
+		Dir::Etc::sourceparts "/dev/null"; APT::Architecture "amd64"; APT::Architectures {"amd64";};
+	T
+	# finds NAME STATUS PATTERN URI…: with these archives and no lists of them.
+	finds() {
+		local name=$1 want=$2 pattern=$3 status=0
+		shift 3
+		rm -rf "$dir/apt/lists"
+		mkdir -p "$dir/apt/lists/partial"
+		printf 'deb [trusted=yes] %s stable main\n' "$@" >"$dir/apt/etc/sources.list"
+		# As scripts use it.
+		# shellcheck disable=SC2016
+		env -u ASAHI_MIRROR APT_CONFIG="$dir/apt.conf" ASAHI_CACHE="$dir/cache" bash -c '
+			. "$1/tools/vm/lib/all.sh"
+			uri=$(mirror)
+			echo "mirror: $uri"' bash "$REPO" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+		judge "a mirror: $name" $status "$want" "$pattern"
+	}
+	finds "what is Debian's own" 0 "^mirror: file:/*${dir#/}/own/archive\$" "file:$dir/of-another/debian" "file:$dir/security/debian" "file:$dir/own/archive"
+	printf '# Made up.\nfile:%s\tpriority:1\nfile:%s\n' "$dir/own/archive" "$dir/of-another/debian" >"$dir/list"
+	finds "the first of a file of mirrors" 0 "^mirror: file:$dir/own/archive\$" "mirror+file://$dir/list"
+	finds "none is Debian's" 1 '^error: no mirror of Debian .*ASAHI_MIRROR to the URI of one' "file:$dir/of-another/debian"
+	rm -rf "$dir"
+}
+
 # Two checkouts with files of the same time: what is built of one is not taken for the other's.
 checkout_tests() {
 	local dir=$LOGS/checkouts target=$LOGS/checkouts/target of root said=
@@ -76,6 +130,38 @@ checkout_tests() {
 	printf '%s\n' "$said" >"$RIG_LOG"
 	judge "builds each checkout's own" 0 0 '^one true two true one true one true $'
 	rm -rf "$dir"
+}
+
+# The directory that mutations are built in is shared by all checkouts: while a program of one runs there, it is locked, and noted as of
+# that checkout. A model that is made up notices its mutation only then.
+mutation_tests() {
+	local dir=$LOGS/mutated status=0
+	rm -rf "$dir"
+	mkdir -p "$dir"/{tools/tests,drivers/gpu/drm/asahi/firmware,rust/kasync/loom/{src,tests}}
+	cp -r "$here/../vm" "$dir/tools/"
+	cp "$here/mutations" "$dir/tools/tests/"
+	: >"$dir/drivers/gpu/drm/asahi/firmware/ring.rs"
+	: >"$dir/rust/kasync/loom/src/lib.rs"
+	echo '// once' >"$dir/rust/kasync/value.rs"
+	printf 'value.rs\ttold/told\ts/once/twice/\n' >"$dir/rust/kasync/loom/mutations"
+	printf '[package]\nname = "told"\nversion = "0.1.0"\nedition = "2021"\n[workspace]\n' >"$dir/rust/kasync/loom/Cargo.toml"
+	cat >"$dir/rust/kasync/loom/tests/told.rs" <<-'T'
+		#[test]
+		fn told() {
+		    let program = std::env::current_exe().unwrap();
+		    let target = program.ancestors().nth(3).unwrap();
+		    let free = std::process::Command::new("flock").arg("-n").arg(target.join("lock")).arg("true").status().unwrap().success();
+		    let of = std::fs::read_to_string(target.join(".checkout")).unwrap_or_default();
+		    assert!(free || of.trim() != env!("CARGO_MANIFEST_DIR"), "locked, and of this checkout");
+		}
+	T
+	(cd "$dir/rust/kasync/loom" && in_root "$(toolchain)" cargo generate-lockfile --quiet --offline)
+	ASAHI_TARGET=$$-mutated ASAHI_JOBS=1 "$dir/tools/tests/mutations" >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "mutations: where they are built is of one checkout at a time" $status 0 '^mutations: 1 noticed, 0 not, 0 apply$'
+	status=0
+	ASAHI_TARGET=$$-mutated ASAHI_JOBS=1 "$dir/tools/tests/mutations" nonesuch >"$RIG_LOG" 2>&1 </dev/null || status=$?
+	judge "mutations: a pattern that none has" $status 1 '^error: no mutation matches "nonesuch"$'
+	rm -rf "$dir" "$CACHE"/target-$$-mutated
 }
 
 module_tests() {
@@ -154,6 +240,61 @@ package_tests() {
 	installs "a kernel that was built otherwise" 1 'the kernel lacks [0-9]+ of the [0-9]+ symbols'
 }
 
+# What ends "make desktop", in a copy whose machine is made up: it comes up, and does not hear that it is to end, or not before.
+desktop_signals() {
+	local dir=$LOGS/desk
+	rm -rf "$dir"
+	mkdir -p "$dir/build/guest" "$dir/tools"
+	cp -r "$here/../vm" "$dir/tools/"
+	touch "$dir"/build/guest/{relay,libunixvnc.so}
+	cat >>"$dir/tools/vm/lib/build.sh" <<-'T'
+		toolchain() { :; }
+		guest_programs() { echo "$REPO/build/guest"; }
+		in_root() { :; }
+	T
+	cat >"$dir/tools/vm/vm" <<-'T'
+		#!/bin/bash
+		build=$(dirname "$(readlink -f "$0")")/../../build
+		hears=$(cat "$build/hears")
+		trap "" INT
+		echo $$ >"$build/machine"
+		[ "$hears" != nothing ] || trap "" TERM
+		[ "$hears" = early ] || echo "desktop: up"
+		[ "$hears" != early ] || echo "early"
+		if [ "$hears" = end ]; then
+			read -r <"$build/desktop/control.in"
+			echo "told: $REPLY"
+			exit 0
+		fi
+		while :; do timeout 1 tail -f /dev/null; done
+	T
+	# ended NAME HEARS STATUS PATTERN SECONDS PATIENCE LINE…: interrupted at each line of its output, it ends so, within SECONDS.
+	ended() {
+		local name=$1 want=$3 pattern=$4 seconds=$5 patience=$6 status=0 pid line left
+		echo "$2" >"$dir/build/hears"
+		: >"$RIG_LOG"
+		shift 6
+		DESKTOP_PATIENCE=$patience setsid env --default-signal=INT "$dir/tools/vm/desktop" >"$RIG_LOG" 2>&1 </dev/null &
+		pid=$!
+		for line; do
+			left=300
+			until grep -q "$line" "$RIG_LOG" || [ $((left -= 1)) = 0 ]; do timeout 0.1 tail --pid=$pid -f /dev/null || true; done
+			kill -INT -- -$pid || true
+		done
+		timeout "$seconds" tail --pid=$pid -f /dev/null || kill -KILL -- -$pid
+		wait $pid || status=$?
+		judge "make desktop: $name" $status "$want" "$pattern"
+		# In a session of its own.
+		kill -KILL -- -"$(cat "$dir/build/machine")" 2>/dev/null || true
+	}
+	ended "Ctrl-C" end 0 '^told: end$' 50 600 'Ctrl-C ends it'
+	ended "Ctrl-C before it is up" early 130 '^the desktop is shut down$' 50 600 '^early$'
+	ended "a guest that does not end" guest 1 '^error: the desktop failed' 50 600 'Ctrl-C ends it' 'is shut down'
+	ended "one that nobody helps" guest 1 '^error: the desktop failed' 50 2 'Ctrl-C ends it'
+	ended "a machine that does not end either" nothing 1 '^error: the desktop failed' 50 600 'Ctrl-C ends it' 'is shut down' 'is ended before'
+	rm -rf "$dir"
+}
+
 # "make desktop", and what a VNC client sees of it.
 desktop_test() {
 	local status=0
@@ -194,7 +335,8 @@ picture_tests() {
 
 # Programs that are told what they do not know say so before they build, take away or boot anything.
 usage_tests() {
-	local kept=$REPO/build/run/kept-of-a-run status name
+	local kept=$REPO/build/run/kept-of-a-run status name share=$LOGS/with,comma
+	mkdir -p "$share"
 	# says NAME STATUS PATTERN COMMAND…
 	says() {
 		local name=$1 want=$2 pattern=$3 status=0
@@ -217,6 +359,8 @@ usage_tests() {
 	for name in timeout memory processors; do
 		says "--$name that is no number" 122 "error: --$name: \"x\" is not a whole number" "$here/../vm/vm" exec "--$name" x -- true
 	done
+	says "an image that there is not" 122 '^error: --image: no file /$' "$here/../vm/vm" exec --image / -- true
+	says "a share that QEMU cannot have" 122 '^error: --share: .* comma' "$here/../vm/vm" exec --share "$share" -- true
 	says "a build that there is not" 2 '^usage: ' "$here/../vm/vm" build --anything
 	mkdir -p "${kept%/*}"
 	touch "$kept"
@@ -229,6 +373,7 @@ usage_tests() {
 		printf '%s %s\n' "$passed" "$failed" >"$LOGS/rig-counts"
 	) 9>>"$REPO/build/run.lock"
 	read -r passed failed <"$LOGS/rig-counts"
+	rmdir "$share"
 	# In a copy whose measurements only say that they were run.
 	local tree=$LOGS/benches
 	mkdir -p "$tree"/tools/bench/{nvme,nova}
@@ -299,7 +444,7 @@ shared_tests() {
 			script[$1]=$LOGS/suites/$1
 		}
 		shared 1-marks '' 'touch /tmp/mark; echo ok here'
-		shared 2-holds-a-module vgem '[ -e /tmp/mark ] && echo ok here; exec 3</dev/dri/renderD128; sleep 1000 &'
+		shared 2-holds-a-module vgem 'if [ -e /tmp/mark ]; then echo ok here; else echo not ok here; fi; exec 3</dev/dri/renderD128; sleep 1000 &'
 		shared 3-says-so '' '[ -e /tmp/mark ] || echo ok here; touch /tmp/mark; echo not ok made up'
 		shared 4-takes-the-machine-down '' '[ -e /tmp/mark ] || echo ok here; busybox poweroff -f; sleep 50'
 		shared 5-makes-the-kernel-complain '' '[ -e /tmp/mark ] || echo ok here; echo "WARNING: CPU: 0 made up" >/dev/kmsg'
@@ -356,6 +501,7 @@ rig_tests() {
 	expect "says why the emulator does not start" 127 'no fault rule' --emu "--fault nonsense" -- true
 	expect "says when the GPU does not come up" 123 'firmware does not answer' --emu "--fault no-hello" -- true
 	captures
+	elsewhere
 	# The image takes a minute to build, and suites of "make test" do without.
 	[ "$TIER" = test ] || expect "has programs that draw" 0 '^weston 1' "${bare[@]}" --graphics -- weston --version
 	# Time is instructions, so the same loop always takes the same time, however busy the host is.
@@ -381,10 +527,13 @@ rig_tests() {
 	end_tests
 	broken_modules
 	no_mirror
+	mirror_tests
 	checkout_tests
+	mutation_tests
 	module_tests
 	package_tests
 	picture_tests
+	desktop_signals
 	[ "$TIER" = test ] || desktop_test
 }
 

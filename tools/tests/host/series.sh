@@ -20,8 +20,8 @@ planned() {
 	fi
 }
 
-if ! command -v git >/dev/null; then
-	skip series "no git"
+if ! has_repository; then
+	skip series "no repository that git reads"
 else
 	rm -rf "$tree"
 	mkdir -p "$tree"

@@ -180,6 +180,16 @@ ended "no suite goes on after that"
 mv "$LOGS/tiers-build.sh" "$tree/tools/vm/lib/build.sh"
 rm "$tree/tools/tests/guest/odd.sh" "$tree/tools/tests/host/long.sh"
 
+# Suites that test nothing.
+made_up idle ':' none
+runs "a suite that tests nothing" 1 "0 passed, 1 failed" --host idle
+says "is said to" '^failed in idle: idle: no test ran$'
+printf '# SPDX-License-Identifier: MIT OR Apache-2.0\n# tier: none\n:\n' >"$tree/tools/tests/guest/rests.sh"
+made_up idle 'pass twelve; . "$here/lib/again.sh"; again "of-another kind" --some-kernel rests' none
+runs "a suite that is run again and tests nothing" 1 "1 passed, 1 failed" --host idle
+says "is said to, too" '^failed in idle: of-another kind: rests: no test ran$'
+rm "$tree/tools/tests/host/idle.sh" "$tree/tools/tests/guest/rests.sh"
+
 # Suites that are run once more, of which one has a command that fails.
 printf '# SPDX-License-Identifier: MIT OR Apache-2.0\n# tier: none\nfalse\npass eleven\n' >"$tree/tools/tests/guest/halts.sh"
 made_up anew '. "$here/lib/again.sh"; again "of-another kind" --some-kernel halts' none
@@ -219,7 +229,7 @@ done_once() {
 }
 toolchain() { :; }
 kernel() { done_once kernel "$1"; }
-modules() { kernel "$1" && done_once modules "$1"; }
+modules() { kernel "$1" && done_once modules "$1${ASAHI_NOVA:+ nova}"; }
 guest_image() { done_once guest; }
 sysroot() { done_once sysroot; }
 emulator() { done_once emulator; }
@@ -292,6 +302,8 @@ else
 	fail "tiers: that of its machine is not"
 fi
 rm "$tree/tools/tests/guest/shared-c.sh"
+runs "all suites of the larger tier" 0 "12 passed, 0 failed" --all
+order "for which nova-core's queue is built" '^built modules debug$' '^built modules plain nova$' '^built modules debug nova$'
 printf 'single 20\nshared-bare 30\nshared-gpu 10\n' >"$LOGS/tiers-durations-test"
 rm "$tree/build/events"
 ASAHI_JOBS=1 runs "suites in another order" 0 "12 passed, 0 failed"

@@ -10,7 +10,7 @@ eval "$(declare -f guest_tap | sed '1s/^guest_tap/tap_there/')"
 # again LABEL "OPTIONS" SUITE…: runs the suites as "make test" does, with more options for "vm exec". Options that come later
 # win, so this kernel is that of all of them. Their logs are in a directory of that name. A suite with pieces is "SUITE PIECE".
 again() {
-	local label=$1 more suite piece
+	local label=$1 more suite piece before
 	read -ra more <<<"$2"
 	shift 2
 	mkdir -p "$LOGS/$label"
@@ -18,6 +18,7 @@ again() {
 		read -r suite piece <<<"$1"
 		shift
 		rm -f "$LOGS/$label/counts"
+		before=$((passed + failed + skipped))
 		# In the background, as "set -e" holds there.
 		(
 			# Suites may ask which kernel it is.
@@ -36,6 +37,7 @@ again() {
 			say "$label: $suite $piece"
 			# shellcheck disable=SC1090
 			. "$here/guest/$suite.sh"
+			[ $((passed + failed + skipped)) != "$before" ] || fail "$label: $suite${piece:+ $piece}: no test ran"
 			printf '%s' "$reasons" >"$LOGS/reasons"
 			printf '%s' "$failures" >"$LOGS/failures"
 			printf '%s %s %s\n' "$passed" "$failed" "$skipped" >"$LOGS/counts"

@@ -12,7 +12,7 @@
 # kept in the tree do not count.
 tree_key() {
 	local files
-	if git -C "$REPO" rev-parse --git-dir >/dev/null 2>&1; then
+	if has_repository; then
 		mapfile -d '' -t files < <(git -C "$REPO" ls-files -z --cached --others --exclude-standard)
 	else
 		mapfile -d '' -t files < <(cd "$REPO" && find . -name build -prune -o -name target -prune -o -type f -print0)
@@ -25,8 +25,10 @@ tree_key() {
 	) | sha256sum | cut -c1-16
 }
 
-# record NAME SECONDS: writes the record of the suite that has counted in $passed, $failed, $skipped, $reasons and $failures.
+# record NAME SECONDS: writes the record of the suite that has counted in $passed, $failed, $skipped, $reasons and $failures. One that has
+# counted nothing has not tested anything.
 record() {
+	[ $((passed + failed + skipped)) != 0 ] || fail "$1: no test ran"
 	# Processor time of this shell's finished children; in a pipe it would be another shell's.
 	times >"$RECORDS/.times-$1"
 	{

@@ -13,104 +13,83 @@ MEDIA_PACKAGES=ffmpeg,gstreamer1.0-tools,gstreamer1.0-plugins-base,gstreamer1.0-
 # Tests of a library for OpenCL.
 BLAS_PACKAGES=clblast-tests
 
-# Scripts of packages do not run: in-guest does what they would have done.
-build_programs() {
-	build_laid_over "$1" programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
+# The sets of programs: name, packages, seconds for all, seconds for one ("-": the programs' own), options of "vm exec", files, of which the
+# first is what runs in the guest, and a pattern of the programs' names. Programs of the first have names that no other pattern has.
+SETS="programs|$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES|7200|-|--graphics|in-guest|.
+browser|$BROWSER_PACKAGES|2400|400||webgl/in-guest webgl/page.html webgl/scene.js webgl/gpu.html webgl/gpu.js|^Chromium
+media|$MEDIA_PACKAGES|3600|60||media/in-guest|^(ffmpeg|GStreamer)
+blas|$BLAS_PACKAGES|7200|300||blas/in-guest|^CLBlast"
+
+# choose_set NAME: sets SET to the line of the table, and OTHERS to the patterns of those after it.
+choose_set() {
+	local line
+	SET=() OTHERS=
+	while IFS= read -r line; do
+		if [ ${#SET[@]} = 0 ]; then
+			[ "${line%%|*}" != "$1" ] || mapfile -d '|' -t -n 6 SET <<<"$line"
+			[ ${#SET[@]} = 0 ] || SET[6]=$(cut -d'|' -f7- <<<"$line")
+		else
+			OTHERS+="${OTHERS:+|}$(cut -d'|' -f7- <<<"$line")"
+		fi
+	done <<<"$SETS"
+	[ ${#SET[@]} != 0 ] || die "there is no set \"$1\" of programs: there are $(cut -d'|' -f1 <<<"$SETS" | xargs)"
 }
 
-build_browser() {
-	build_laid_over "$1" browser "$BROWSER_PACKAGES"
+# Scripts of packages do not run: what runs in the guest does what they would have done.
+build_set() {
+	build_laid_over "$1" "${SET[0]}" "${SET[1]}"
 }
 
-build_media() {
-	build_laid_over "$1" media "$MEDIA_PACKAGES"
-}
-
-build_blas() {
-	build_laid_over "$1" blas "$BLAS_PACKAGES"
-}
-
-# laid_over NAME PACKAGES: the image of what build_NAME unpacks.
-laid_over() {
+# The image of the set, which is laid over the guest's /usr.
+set_image() {
 	local dir
 	dir=$(guest_image)
 	GUEST_ROOT=$(dirname "$dir")/root
-	dir=$(step "$1" "$(hash_of "$dir" "$2" 1)" "build_$1")
+	dir=$(step "${SET[0]}" "$(hash_of "$dir" "${SET[1]}" 1)" build_set)
 	printf '%s\n' "$dir/image"
-}
-
-# The image that in-guest lays over the guest's /usr, that of webgl/in-guest, and that of media/in-guest.
-programs_image() {
-	laid_over programs "$GRAPHICS_PACKAGES,$PROGRAMS_PACKAGES"
-}
-
-browser_image() {
-	laid_over browser "$BROWSER_PACKAGES"
-}
-
-media_image() {
-	laid_over media "$MEDIA_PACKAGES"
-}
-
-blas_image() {
-	laid_over blas "$BLAS_PACKAGES"
-}
-
-# run_programs [--continue] DIR NAME SECONDS VARIABLES OPTIONS FILE…: runs in-guest, the first FILE, over image NAME. DIR keeps results and
-# pictures; what has a result there is not run again. With --continue it starts with the recorded results. VARIABLES are the guest's,
-# OPTIONS those of "vm exec". Sets MACHINE to the machine's status.
-run_programs() {
-	local started='' dir name seconds variables options programs image
-	[ "$1" != --continue ] || {
-		started=1
-		shift
-	}
-	dir=$1 name=$2 seconds=$3 variables=$4 options=$5
-	shift 5
-	mkdir -p "$dir"
-	[ -z "$started" ] || [ -e "$dir/results" ] || sed '/^#/d' "$RECORDED" >"$dir/results"
-	programs=$(guest_programs)
-	image=$("${name}_image")
-	ln -f "$image" "$dir/$name.image" 2>/dev/null || cp "$image" "$dir/$name.image"
-	cp "$@" "$REPO/tools/tests/programs/over.sh" "$programs"/{libframes.so,compare-pictures} "$dir/"
-	MACHINE=0
-	# shellcheck disable=SC2086
-	"$REPO/tools/vm/vm" exec --plain-kernel $options --memory 3072 --log "$dir" --timeout "$seconds" --share "$dir" \
-		-- env $variables bash "/mnt/share/${1##*/}" >"$dir/output" 2>&1 || MACHINE=$?
 }
 
 RECORDED=$REPO/tools/tests/results/programs.txt
 
-# end_programs DIR PATTERN: prints the results of run_programs whose lines match. Fails if the machine has, or if a program has another
-# result, with llvmpipe or with asahi, than the recorded one. One that is new has none.
+# run_programs START DIR: runs the set. DIR keeps results and pictures; what has a result there is not run again. It starts with the recorded
+# results if START says something. Sets MACHINE to the machine's status.
+run_programs() {
+	local dir=$2 name=${SET[0]} programs image files variables=()
+	mkdir -p "$dir"
+	[ -z "$1" ] || [ -e "$dir/results" ] || sed '/^#/d' "$RECORDED" >"$dir/results"
+	programs=$(guest_programs)
+	image=$(set_image)
+	ln -f "$image" "$dir/$name.image" 2>/dev/null || cp "$image" "$dir/$name.image"
+	read -ra files <<<"${SET[5]}"
+	cp "${files[@]/#/$REPO/tools/tests/programs/}" "$REPO/tools/tests/programs/over.sh" "$programs"/{libframes.so,compare-pictures} "$dir/"
+	[ "${SET[3]}" = - ] || variables=("LIMIT=${LIMIT:-${SET[3]}}")
+	MACHINE=0
+	# shellcheck disable=SC2086
+	heeding "$REPO/tools/vm/vm" exec --plain-kernel ${SET[4]} --memory 3072 --log "$dir" --timeout "${BUDGET:-${SET[2]}}" --share "$dir" \
+		-- env "${variables[@]}" bash "/mnt/share/${files[0]##*/}" >"$dir/output" 2>&1 || MACHINE=$?
+}
+
+# end_programs DIR: prints the results of the set. Fails if the machine has, or if a program has no result, or another one than is recorded.
 end_programs() {
 	local failed=0
-	grep -E "$2" "$1/results" || {
-		say "error: there is no result"
-		failed=1
-	}
-	awk -F '\t' '
-		FNR == NR { if (!/^#/) recorded[$3] = $1 ", " $2; next }
-		$3 in recorded && recorded[$3] != $1 ", " $2 { print "error: " $3 ": " $1 ", " $2 "; recorded are " recorded[$3]; bad = 1 }
-		END { exit bad }' "$RECORDED" "$1/results" >&2 || failed=1
+	touch "$1/results"
+	awk -F '\t' -v wanted="${SET[6]}" -v others="$OTHERS" '
+		function ours(name) { return name ~ wanted && (others == "" || name !~ others) }
+		function wrong(text) { print "error: " text | "cat >&2"; bad = 1 }
+		FNR == NR { if (!/^#/ && ours($3)) recorded[$3] = $1 ", " $2; next }
+		!ours($3) { next }
+		{ print; seen[$3] = 1; n++ }
+		!($3 in recorded) { if ($1 == "pass" && $2 != "pass") wrong($3 ": " $1 ", " $2 "; none are recorded"); next }
+		recorded[$3] != $1 ", " $2 { wrong($3 ": " $1 ", " $2 "; recorded are " recorded[$3]) }
+		END {
+			if (!n) wrong("there is no result")
+			for (name in recorded) if (!(name in seen)) wrong(name ": no result; recorded are " recorded[name])
+			exit bad
+		}' "$RECORDED" "$1/results" || failed=1
 	[ "$MACHINE" = 0 ] || {
 		say "error: the machine's status is $MACHINE. The end of $1/output is"
 		tail -n 5 "$1/output" >&2
 		failed=1
 	}
 	return $failed
-}
-
-# arguments ARGUMENT…, those of the script: sets START to the options of run_programs, and DIR.
-arguments() {
-	START=()
-	[ "${1:-}" != --continue ] || {
-		START=(--continue)
-		shift
-	}
-	case $#-${1:-} in
-	1-[!-]*) ;;
-	*) die "usage: run [--continue] DIR" ;;
-	esac
-	DIR=$1
 }

@@ -3,7 +3,42 @@
 #include "uapi.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
+
+#define TASKS "/sys/kernel/debug/kasync/tasks"
+#define SECONDS 120
+
+/* Live tasks, and a line more: each queue has one. */
+static int tasks(void)
+{
+	FILE *file = fopen(TASKS, "r");
+	int c, lines = 0;
+
+	need("read the table of tasks", file ? 0 : -errno);
+	while ((c = getc(file)) != EOF)
+		lines += c == '\n';
+	fclose(file);
+	return lines;
+}
+
+/* Many at once, and left to the close of the file, which it does. */
+static void check_many(int fd, uint32_t vm)
+{
+	struct timespec pause = { .tv_nsec = 5000000 };
+	uint32_t queue;
+	int before;
+
+	for (int i = 0; i < 100; i++)
+		need("create many queues", queue_create(fd, vm, &queue));
+	before = tasks();
+	check_true("100 queues at once have a task each", before > 100);
+	close(fd);
+	for (int i = 0; i < SECONDS * 200 && tasks() > before - 100; i++)
+		nanosleep(&pause, NULL);
+	check_true("they end with the file", tasks() <= before - 100);
+}
 
 static int create_with(int fd, uint32_t flags, uint32_t vm, uint32_t priority)
 {
@@ -44,10 +79,6 @@ void test_queue(void)
 	check("destroy: twice", queue_destroy(fd, queue), -ENOENT);
 	check("destroy: unknown", queue_destroy(fd, 12345), -ENOENT);
 
-	/* Many at once, and left to the close of the file. */
-	for (int i = 0; i < 100; i++)
-		need("create many queues", queue_create(fd, vm, &queue));
-	check_true("100 queues at once", true);
-	close(fd);
+	check_many(fd, vm);
 	close(other);
 }

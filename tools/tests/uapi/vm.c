@@ -232,6 +232,24 @@ static void check_killed(int fd, uint32_t vm)
 		   waitpid(child, &status, WNOHANG) == child && WIFSIGNALED(status));
 }
 
+/* Many at once, each with a mapping of its own, and left to the close of the file. */
+static void check_many(int fd)
+{
+	uint32_t vms[100], bo;
+	bool bound = true, distinct = true;
+
+	need("create a buffer", gem_create(fd, PAGE, 0, 0, &bo));
+	for (int i = 0; i < 100; i++) {
+		need("create many VMs", vm_create(fd, &vms[i]));
+		for (int j = 0; j < i; j++)
+			distinct = distinct && vms[i] != vms[j];
+	}
+	for (int i = 0; i < 100; i++)
+		bound = bound && !vm_bind(fd, vms[i], bo, USER_VA, PAGE);
+	check_true("100 VMs at once have identifiers of their own", distinct);
+	check_true("each of them takes a mapping", bound);
+}
+
 void test_vm(void)
 {
 	struct drm_asahi_params_global p;
@@ -252,9 +270,6 @@ void test_vm(void)
 	check("close a bound object", gem_close(fd, bo), 0);
 	check("destroy with bindings", vm_destroy(fd, vm), 0);
 
-	/* Many at once, and left to the close of the file. */
-	for (int i = 0; i < 100; i++)
-		need("create many VMs", vm_create(fd, &vm));
-	check_true("100 VMs at once", true);
+	check_many(fd);
 	close(fd);
 }

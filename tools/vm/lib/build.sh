@@ -23,11 +23,12 @@ vendor_crates() {
 }
 
 # modules FLAVOUR [ARGUMENT…]: builds the modules, and prints where they are. Machines may be started side by side. Those for x86_64, and
-# those with KCSAN, which looks at nothing else, are without the driver for Apple's GPUs. $ASAHI_SOURCE is a tree other than the checkout.
+# those with KCSAN, which looks at nothing else, are without the driver for Apple's GPUs. $ASAHI_SOURCE is a tree other than the checkout;
+# with ASAHI_NOVA=1 there is nova-core's queue as well.
 modules() {
-	local flavour=$1 root kernel out core=() source=${ASAHI_SOURCE:-$REPO}
+	local flavour=$1 root kernel out with=(NOVA="${ASAHI_NOVA:-}") source=${ASAHI_SOURCE:-$REPO}
 	shift
-	[[ $flavour != x86 && $flavour != kcsan ]] || core=(CORE=1)
+	[[ $flavour != x86 && $flavour != kcsan ]] || with=(CORE=1)
 	root=$(toolchain)
 	kernel=$(kernel "$flavour")
 	out=$source/build/modules-$flavour
@@ -39,7 +40,7 @@ modules() {
 			exit 1
 		}
 		in_root "$root" make -C "$kernel/build" LLVM=1 ARCH="$(kernel_arch "$flavour")" M="$source" MO="$out" -j"$JOBS" \
-			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" NOVA="${ASAHI_NOVA:-}" "${core[@]}" "$@" modules >"$out/log" 2>&1 || {
+			AGXEMU_BRIDGE=1 BENCH="${ASAHI_BENCH:-}" "${with[@]}" "$@" modules >"$out/log" 2>&1 || {
 			say "error: the modules do not build. From $out/log:"
 			grep -E -A8 '^(error|.*error:)' "$out/log" | head -n 40 >&2 || tail -n 20 "$out/log" >&2
 			exit 1

@@ -6,12 +6,9 @@
 set -euo pipefail
 # Functions are called for what they print: what fails in there has to end them, too.
 shopt -s inherit_errexit
-
-REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd)
-CACHE=${ASAHI_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/asahi-async}
-JOBS=${ASAHI_JOBS:-$(nproc)}
-# Where cargo builds. All checkouts share it; ASAHI_TARGET=NAME gives one a directory of its own, so that two can build at a time.
-TARGET=$CACHE/target${ASAHI_TARGET:+-$ASAHI_TARGET}
+# Figures have a decimal point, and what programs say is read as they say it in English.
+export LC_ALL=C.UTF-8
+unset LANGUAGE
 
 say() {
 	printf '%s\n' "$*" >&2
@@ -26,7 +23,31 @@ die() {
 whole_number() {
 	[[ $2 =~ ^[1-9][0-9]{0,8}$ ]] || die "$1: \"$2\" is not a whole number from 1 on"
 }
+
+# plain_path WHAT PATH: make and cargo, overlays of file systems and QEMU's options take such paths as they are, and no others.
+plain_path() {
+	[[ $2 = /* ]] || die "$1: \"$2\" is not an absolute path"
+	[[ $2 != *[^[:alnum:]/._@+~-]* ]] ||
+		die "$1: \"$2\" has a character that make, overlays or QEMU read otherwise: there may be letters, digits and . _ - + @ ~"
+}
+
+# Paths without links, as in the root of a tool each is mounted where it really is.
+REPO=$(cd "$(dirname "${BASH_SOURCE[0]}")/../../.." && pwd -P)
+plain_path "the checkout" "$REPO"
+[ -n "${ASAHI_CACHE:-}${XDG_CACHE_HOME:-}${HOME:-}" ] || die "neither HOME nor ASAHI_CACHE says where the cache is"
+CACHE=${ASAHI_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/asahi-async}
+plain_path "the cache (ASAHI_CACHE)" "$CACHE"
+CACHE=$(realpath -m "$CACHE")
+plain_path "the cache (ASAHI_CACHE)" "$CACHE"
+JOBS=${ASAHI_JOBS:-$(nproc)}
 whole_number ASAHI_JOBS "$JOBS"
+# Where cargo builds. All checkouts share it; ASAHI_TARGET=NAME gives one a directory of its own, so that two can build at a time.
+TARGET=$CACHE/target${ASAHI_TARGET:+-$ASAHI_TARGET}
+
+# Whether the checkout is a git repository, and git may read it.
+has_repository() {
+	[ "$(git -C "$REPO" rev-parse --show-toplevel 2>/dev/null)" = "$REPO" ]
+}
 
 # hash FILE-OR-TEXT…: one short hash of files' contents and of words.
 hash_of() {
@@ -109,23 +130,38 @@ end_started() {
 	wait 2>/dev/null || true
 }
 
-# Ctrl-C ends this script and all that it has started: what runs in the background does not hear it by itself. A script that has to end
-# in another way sets a trap of its own.
+# Ctrl-C ends this script and all that it has started: what runs in the background does not hear it by itself. So does what ends it
+# from outside, or with its terminal. A script that has to end in another way sets traps of its own.
 interrupted() {
 	# Not ignored: so would what is started from here on, as "timeout" is.
-	trap : INT TERM
-	INTERRUPTED=1
+	trap : INT TERM HUP
+	INTERRUPTED=$1
 	end_started
 	end_interrupted
 }
 
 # Ends this shell by the signal itself: another shell that waits for it does not act upon a signal that this one seems to have dealt with.
 end_interrupted() {
-	trap - INT
-	kill -INT $BASHPID
-	exit 130
+	trap - "$INTERRUPTED"
+	kill -s "$INTERRUPTED" $BASHPID
+	exit $((128 + $(kill -l "$INTERRUPTED")))
 }
-trap interrupted INT
+
+# Sets the traps: a shell in the background, or for what a command prints, does not have those of the script.
+heed_signals() {
+	local signal
+	for signal in INT TERM HUP; do
+		# shellcheck disable=SC2064
+		trap "interrupted $signal" $signal
+	done
+}
+heed_signals
+
+# heeding COMMAND…: runs a command so that a signal to this script alone ends it: a shell hears none while it waits in the foreground.
+heeding() {
+	"$@" <&0 &
+	wait $!
+}
 
 clock() {
 	printf '%d:%02d' $((SECONDS / 60)) $((SECONDS % 60))
@@ -162,8 +198,8 @@ logged() {
 	local name=$1 log=$2 pattern=$3 total=$4 pid
 	shift 4
 	mkdir -p "$(dirname "$log")"
-	# In a shell of step's, which does not have those of the script.
-	trap interrupted INT
+	# In a shell of step's.
+	heed_signals
 	"$@" >>"$log" 2>&1 </dev/null &
 	pid=$!
 	watch_log "$name" "$log" "$pattern" "$total" "$pid"
@@ -204,7 +240,7 @@ in_root() {
 }
 
 # exec_in_root ROOT COMMAND…: the same in place of this shell, so that who starts it in the background has
-# the command's own process.
+# the command's own process. $ASAHI_MOUNT has lines, each a directory or file more that is where it is outside.
 exec_in_root() {
 	local root=$1
 	shift
@@ -212,21 +248,32 @@ exec_in_root() {
 	[ ! -d /etc/ssl/certs ] || mounts+=(/etc/ssl/certs)
 	[ ! -d /usr/share/ca-certificates ] || mounts+=(/usr/share/ca-certificates)
 	[ -z "${ASAHI_MOUNT:-}" ] || mounts+=("$ASAHI_MOUNT")
-	export ROOT=$root MOUNTS
+	local name proxies=
+	for name in {http,https,ftp,all,no}_proxy; do
+		[ -z "${!name:-}" ] || proxies+="$name=${!name}"$'\n'
+		name=${name^^}
+		[ -z "${!name:-}" ] || proxies+="$name=${!name}"$'\n'
+	done
+	export ROOT=$root MOUNTS PROXIES=$proxies
 	MOUNTS=$(printf '%s\n' "${mounts[@]}")
 	exec unshare --mount --propagation private bash -c '
 		set -e
 		while read -r path; do
-			mkdir -p "$ROOT$path"
+			if [ -d "$path" ]; then
+				mkdir -p "$ROOT$path"
+			else
+				mkdir -p "$ROOT${path%/*}"
+				[ -e "$ROOT$path" ] || : >"$ROOT$path"
+			fi
 			mount --rbind "$path" "$ROOT$path"
 		done <<<"$MOUNTS"
+		mapfile -t proxies < <(printf %s "$PROXIES")
 		mount -t proc proc "$ROOT/proc"
 		cp -L /etc/resolv.conf "$ROOT/etc/resolv.conf" 2>/dev/null || true
 		[ -d "$ROOT$PWD" ] || cd /
 		exec chroot "$ROOT" /usr/bin/env -i -C "$PWD" \
 			PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM="${TERM:-dumb}" \
 			CARGO_HOME="$ASAHI_CARGO_HOME" CARGO_TERM_COLOR=never \
-			${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
-			"$@"' bash "$@"
+			"${proxies[@]}" "$@"' bash "$@"
 }
 export ASAHI_CARGO_HOME=$CACHE/cargo

@@ -26,20 +26,28 @@ in_debian_root() {
 }
 
 build_debian_tools() {
-	apt_options | sed -E 's/^--aptopt=(.*)$/\1;/' >"$1/apt.conf"
+	local before
+	before=$(stat -c %s "$1/log" 2>/dev/null || echo 0)
+	apt_options | sed -E 's/^--aptopt=(.*)$/\1;/' >"$1/apt.conf" || return 1
+	# In a shell of its own, which "logged" ends.
 	# shellcheck disable=SC2016
-	logged "Debian's kernel and compiler" "$1/log" '^(Get:|Unpacking|Setting up)' 60 \
-		in_debian_root "$1" bash -exc '
-			cp "$1/apt.conf" /etc/apt/apt.conf.d/50rig
-			dpkg --add-architecture arm64
-			apt-get update
-			apt-get install -y --no-install-recommends ${2//,/ }
-			rm -rf "$1/packages" "$1/kernel"
-			mkdir "$1/packages"
-			cd "$1/packages"
-			for part in binary modules headers; do apt-get download "linux-$part-$3:arm64"; done
-			for package in *.deb; do dpkg -x "$package" "$1/kernel"; done
-			rm -r "$1/packages"' bash "$1" "$DEBIAN_TOOLS" "$DEBIAN_RELEASE"
+	(
+		logged "Debian's kernel and compiler" "$1/log" '^(Get:|Unpacking|Setting up)' 60 \
+			in_debian_root "$1" bash -exc '
+				cp "$1/apt.conf" /etc/apt/apt.conf.d/50rig
+				dpkg --add-architecture arm64
+				apt-get update
+				apt-get install -y --no-install-recommends ${2//,/ }
+				rm -rf "$1/packages" "$1/kernel"
+				mkdir "$1/packages"
+				cd "$1/packages"
+				for part in binary modules headers; do apt-get download "linux-$part-$3:arm64"; done
+				for package in *.deb; do dpkg -x "$package" "$1/kernel"; done
+				rm -r "$1/packages"' bash "$1" "$DEBIAN_TOOLS" "$DEBIAN_RELEASE"
+	) || {
+		if_gone "$1/log" $((before + 1)) "linux-binary-$DEBIAN_RELEASE"
+		return 1
+	}
 }
 
 # The directory with kernel/, of the packages; a root for in_debian_root.
@@ -83,7 +91,7 @@ build_debian_boot() {
 	while read -r file; do
 		n=$((n + 1))
 		case $file in
-		*.xz) xz -dc "$file" >"$1/initrd.d/modules/$n-$(basename "$file" .xz)" ;;
+		*.xz) in_root "$ROOT_DIR" xz -dc "$file" >"$1/initrd.d/modules/$n-$(basename "$file" .xz)" ;;
 		*.zst) in_root "$ROOT_DIR" zstd -qdc "$file" >"$1/initrd.d/modules/$n-$(basename "$file" .zst)" ;;
 		*) cp "$file" "$1/initrd.d/modules/$n-$(basename "$file")" ;;
 		esac || return 1

@@ -55,7 +55,7 @@ kernel_source() {
 	local root
 	root=$(toolchain)
 	unpack_source() {
-		tar -C "$1" --strip-components=1 -xf "$root"/usr/src/linux-source-7.3.tar.xz
+		in_root "$root" tar -C "$1" --strip-components=1 -xf /usr/src/linux-source-7.3.tar.xz
 	}
 	step kernel-source "$(hash_of "$(basename "$(dirname "$root")")")" unpack_source
 }

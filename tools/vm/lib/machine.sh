@@ -97,8 +97,12 @@ parse_options() {
 	GPU_NAME=$(chip_gpu "$CHIP")
 	whole_number --processors "$PROCESSORS"
 	whole_number --memory "$MEMORY_MIB"
+	[ -z "$KERNEL_BUILD" ] || plain_path --kernel "$KERNEL_BUILD"
+	[ -z "$OTHER_IMAGE" ] || plain_path --image "$OTHER_IMAGE"
+	[ -z "$OTHER_IMAGE" ] || [ -f "$OTHER_IMAGE" ] || die "--image: no file $OTHER_IMAGE"
 	[ -z "$TIMEOUT" ] || whole_number --timeout "$TIMEOUT"
 	[ -z "$SHARE" ] || [ -d "$SHARE" ] || die "--share: no directory $SHARE"
+	[[ $SHARE != *[,$'\n']* ]] || die "--share: QEMU's options have no directory with a comma or a line break in its name"
 	if [ -n "$CAPTURE" ]; then
 		[ -n "$WITH_EMU" ] || die "--capture: there is no emulator"
 		capture_directory
@@ -129,6 +133,7 @@ capture_directory() {
 # Everything that the machine is made of; nothing is left to build once it runs.
 machine_prepare() {
 	ROOT=$(toolchain)
+	OWN_KERNEL=$KERNEL_BUILD
 	if [ -n "$KERNEL_BUILD" ]; then
 		[ -e "$KERNEL_BUILD/$(kernel_image "$FLAVOUR_WANTED")" ] || die "--kernel: nothing is built in $KERNEL_BUILD"
 	else
@@ -143,6 +148,8 @@ machine_prepare() {
 		QEMU_ROOT=$ROOT
 	fi
 	[ -z "$OTHER_IMAGE" ] || IMAGE=$OTHER_IMAGE
+	# What QEMU has beside the checkout and the cache, where it is outside.
+	MOUNTED=$(printf '%s\n' ${SHARE:+"$SHARE"} ${OTHER_IMAGE:+"$OTHER_IMAGE"} ${OWN_KERNEL:+"$OWN_KERNEL"})
 	[ -z "$GRAPHICS" ] || GRAPHICS_IMAGE=$(graphics_image)
 	# The tests have built these once for all machines.
 	if [ -z "$OWN_MODULES" ]; then
@@ -407,7 +414,7 @@ machine_exec() {
 	mkfifo "$RUN/output"
 	cat "$RUN/output" &
 	OUTPUT_PID=$!
-	ASAHI_MOUNT=$SHARE exec_in_root "$QEMU_ROOT" timeout "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
+	ASAHI_MOUNT=$MOUNTED exec_in_root "$QEMU_ROOT" timeout "$TIMEOUT" "${QEMU[@]}" </dev/null 2>"$RUN/qemu.log" &
 	QEMU_PID=$!
 	local qemu=0
 	wait $QEMU_PID || qemu=$?
@@ -453,7 +460,7 @@ machine_shell() {
 	exec 3<&0
 	TERMINAL=$(stty -g)
 	stty raw -echo
-	ASAHI_MOUNT=$SHARE exec_in_root "$QEMU_ROOT" "${QEMU[@]}" <&3 &
+	ASAHI_MOUNT=$MOUNTED exec_in_root "$QEMU_ROOT" "${QEMU[@]}" <&3 &
 	QEMU_PID=$!
 	local qemu=0
 	wait $QEMU_PID || qemu=$?

@@ -3,27 +3,37 @@
 #
 # A guest with the newest Mesa: that of Debian's unstable, and all else from there, too.
 
-# The version of Mesa in unstable. False if the mirror has none, or does not answer.
+# next_version: prints the version of Mesa in unstable. Status 2 if the mirror has no unstable, 1 if that is not known, as lists were not
+# all fetched: $CACHE/next-apt/log says why. All checkouts share the lists.
 next_version() {
-	local apt=$CACHE/next-apt
+	local apt=$CACHE/next-apt uri
+	uri=$(mirror) || return 1
 	mkdir -p "$apt"/{lists/partial,cache/archives/partial}
-	: >"$apt/status"
-	echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $(mirror) unstable main" >"$apt/sources.list"
-	{
-		apt_options | sed -E 's/^--aptopt=(.*)$/\1;/'
-		cat <<-E
-			Dir::State "$apt";
-			Dir::State::status "$apt/status";
-			Dir::Cache "$apt/cache";
-			Dir::Etc::sourcelist "$apt/sources.list";
-			Dir::Etc::sourceparts "/dev/null";
-			Dir::Etc::preferencesparts "/dev/null";
-			APT::Architecture "arm64";
-			APT::Architectures {"arm64";};
-		E
-	} >"$apt/apt.conf"
-	APT_CONFIG=$apt/apt.conf apt-get update >"$apt/log" 2>&1 || return 1
-	APT_CONFIG=$apt/apt.conf apt-cache show mesa-vulkan-drivers 2>>"$apt/log" | sed -nE 's/^Version: //p' | head -n 1 | grep .
+	(
+		flock 9 || exit 1
+		: >"$apt/status"
+		echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri unstable main" >"$apt/sources.list"
+		{
+			apt_options | sed -E 's/^--aptopt=(.*)$/\1;/' || exit 1
+			cat <<-E
+				Dir::State "$apt";
+				Dir::State::status "$apt/status";
+				Dir::Cache "$apt/cache";
+				Dir::Etc::sourcelist "$apt/sources.list";
+				Dir::Etc::sourceparts "/dev/null";
+				Dir::Etc::preferencesparts "/dev/null";
+				APT::Architecture "arm64";
+				APT::Architectures {"arm64";};
+				APT::Update::Error-Mode "any";
+			E
+		} >"$apt/apt.conf"
+		export APT_CONFIG=$apt/apt.conf
+		apt-get update >"$apt/log" 2>&1 || {
+			! grep -qE '^E: The repository .* does not have a Release file' "$apt/log" || exit 2
+			exit 1
+		}
+		apt-cache show mesa-vulkan-drivers 2>>"$apt/log" | sed -nE 's/^Version: //p' | sed q | grep .
+	) 9>>"$apt/lock"
 }
 
 build_next() {

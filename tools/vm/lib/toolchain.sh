@@ -7,9 +7,17 @@ TOOLCHAIN_PACKAGES=ca-certificates,clang,lld,llvm,rustc,rust-src,rustfmt,rust-cl
 BACKPORTS=qemu-system-arm,linux-source-7.3
 
 build_toolchain() {
-	logged toolchain "$1/log" '^(Unpacking|Setting up)' 560 \
-		bootstrap "$1/root" apt amd64 "$TOOLCHAIN_PACKAGES" \
-		--customize-hook="chroot \"\$1\" apt-get install -y --no-install-recommends -t $SUITE-backports ${BACKPORTS//,/ }"
+	local before
+	before=$(stat -c %s "$1/log" 2>/dev/null || echo 0)
+	# In a shell of its own, which "logged" ends.
+	(
+		logged toolchain "$1/log" '^(Unpacking|Setting up)' 560 \
+			bootstrap "$1/root" apt amd64 "$TOOLCHAIN_PACKAGES" \
+			--customize-hook="chroot \"\$1\" apt-get install -y --no-install-recommends -t $SUITE-backports ${BACKPORTS//,/ }"
+	) || {
+		if_gone "$1/log" $((before + 1)) "$BACKPORTS"
+		return 1
+	}
 }
 
 toolchain_key() {
