@@ -25,6 +25,8 @@ use kernel::{
 pub(crate) const PAGE: usize = 4096;
 /// The size of a buffer.
 pub(crate) const SIZE: usize = 16 * PAGE;
+/// How many buffers of a pool are for those who want one, and wait for it.
+pub(crate) const SPARE: usize = 16;
 
 /// The memory of a buffer, and the list of its pages but the first for commands that need one.
 ///
@@ -80,12 +82,16 @@ impl Pool {
         )
     }
 
-    /// Gives as many buffers to `take` as there are, `most` at most, if nobody waits for one.
-    /// `take` runs with the pool's lock: it keeps them, and neither sleeps nor drops one.
+    /// Gives as many buffers to `take` as there are beside the spare ones, `most` at most, if
+    /// nobody waits for one. `take` runs with the pool's lock: it keeps them, and neither sleeps
+    /// nor drops one.
+    ///
+    /// Clients keep buffers while their memory is paged in, for as long as it takes. The spare ones
+    /// have others get on meanwhile.
     pub(crate) fn try_take(self: &Arc<Self>, most: usize, mut take: impl FnMut(Buffer)) {
         // Others may take some between the two. Then one is waited for, or the next time is
         // better.
-        let count = self.free.available().min(most);
+        let count = self.free.available().saturating_sub(SPARE).min(most);
         let Some(permits) = self.free.try_acquire(count) else {
             return;
         };

@@ -8,7 +8,7 @@ use crate::{
         Completion,
         Feature, //
     },
-    identify::Disk,
+    identify::Identity,
     queue::{
         Payload,
         Queue, //
@@ -58,9 +58,6 @@ use kernel::{
 const ADMIN_LIMIT: Delta = Delta::from_secs(60);
 /// The period in which a register is read which has no interrupt.
 const STEP: Delta = Delta::from_millis(1);
-/// The time that a shutdown may take.
-const SHUTDOWN_LIMIT: Delta = Delta::from_secs(5);
-
 /// Counters of events, for tests.
 pub(crate) struct Counts {
     pub(crate) commands: Atomic<u64>,
@@ -94,9 +91,9 @@ pub(crate) struct Controller {
     pub(crate) admin: Arc<Queue>,
     /// One for each vector that is not the admin queue's.
     pub(crate) io: KVec<Arc<Queue>>,
-    pub(crate) disk: Disk,
-    /// The largest transfer of a command, in bytes.
-    pub(crate) transfer: usize,
+    pub(crate) identity: Identity,
+    /// How long a command for the disk may take before the controller counts as dead.
+    pub(crate) command_limit: Delta,
     /// Told when only a reset helps.
     pub(crate) trouble: Arc<Notify>,
     pub(crate) state: watch::Sender<At>,
@@ -193,15 +190,18 @@ pub(crate) async fn admin(
     command: Command,
     payload: Payload,
 ) -> Result<(Payload, Completion)> {
-    let tag = queue.in_flight.reserve().await?;
-    let Ok(operation) = queue.submit(tag, command, payload) else {
-        return Err(EAGAIN);
+    let answered = async {
+        let tag = queue.in_flight.reserve().await?;
+        let Ok(operation) = queue.submit(tag, command, payload) else {
+            return Err(EAGAIN);
+        };
+        queue.ring_doorbell();
+        Ok(operation.await)
     };
-    queue.ring_doorbell();
-    timeout(ADMIN_LIMIT, operation).await.map_err(|_| {
+    timeout(ADMIN_LIMIT, answered).await.unwrap_or_else(|_| {
         pr_err!("an admin command takes too long\n");
         trouble.notify_one();
-        ETIMEDOUT
+        Err(ETIMEDOUT)
     })
 }
 
@@ -317,8 +317,8 @@ impl Controller {
     ///
     /// `ETIMEDOUT` if it does not stop. What was in flight has ended in any case.
     pub(crate) async fn shut_down(&self) -> Result {
-        // One that is not there any more is not asked.
-        if self.registers.status().is_ok() {
+        // Neither is one asked that is not there any more, nor one that has not come up again.
+        if self.registers.status().is_ok() && self.admin.is_live() {
             self.ask_to_shut_down().await;
         }
         self.stop().await
@@ -340,7 +340,7 @@ impl Controller {
             if status.shst().get() == 2 {
                 return;
             }
-            if begin.elapsed() > SHUTDOWN_LIMIT {
+            if begin.elapsed() > self.identity.shutdown_limit {
                 break;
             }
             sleep(STEP).await;

@@ -168,13 +168,13 @@ impl Controller {
         bytes: usize,
     ) -> Result<impl ExactSizeIterator<Item = Part>> {
         let offset = u64::try_from(offset).map_err(|_| EINVAL)?;
-        let left = self.disk.bytes()?.saturating_sub(offset);
+        let left = self.identity.disk.bytes()?.saturating_sub(offset);
         let bytes = bytes.min(usize::try_from(left).unwrap_or(usize::MAX));
-        let size = self.disk.block_size;
+        let size = self.identity.disk.block_size;
         if offset % size as u64 != 0 || bytes % size != 0 {
             return Err(EINVAL);
         }
-        let step = self.transfer;
+        let step = self.identity.transfer;
         Ok((0..bytes).step_by(step).map(move |done| Part {
             write,
             offset: offset + done as u64,

@@ -15,15 +15,25 @@ use crate::{
     controller::admin,
     queue::Queue, //
 };
-use kasync::sync::Notify;
+use kasync::{
+    sync::Notify,
+    time::Delta, //
+};
 use kernel::prelude::*;
+
+/// The offset at which the formats of a namespace begin, a word each.
+const FORMATS: usize = 128;
 
 /// The properties of the controller that the driver uses.
 pub(crate) struct Identity {
     /// The number of aborts that it takes at a time.
     pub(crate) aborts: usize,
-    /// The largest transfer, in bytes.
+    /// The largest transfer of a command, in bytes.
     pub(crate) transfer: usize,
+    /// The time that a shutdown may take.
+    pub(crate) shutdown_limit: Delta,
+    /// The asynchronous events that it tells of, as Set Features has them.
+    pub(crate) events: u32,
     pub(crate) disk: Disk,
 }
 
@@ -93,6 +103,47 @@ const _: () = {
     assert!(largest_transfer(0) == usize::MAX && largest_transfer(52) == usize::MAX);
 };
 
+/// Returns how many seconds a shutdown may take, as the controller says it in microseconds (RTD3E):
+/// 5 at least, and 60 at most, as with the kernel's driver. Zero says nothing.
+const fn shutdown_seconds(rtd3e: u32) -> u32 {
+    match rtd3e / 1_000_000 {
+        0..=5 => 5,
+        seconds @ 6..=60 => seconds,
+        61.. => 60,
+    }
+}
+
+const _: () = {
+    assert!(shutdown_seconds(0) == 5 && shutdown_seconds(5_999_999) == 5);
+    assert!(shutdown_seconds(6_000_000) == 6 && shutdown_seconds(60_000_000) == 60);
+    assert!(shutdown_seconds(u32::MAX) == 60);
+};
+
+/// Returns the events that are asked for, as Set Features has them: all critical warnings, which
+/// each controller knows, and notices that a namespace has changed, if the controller has those
+/// (OAES).
+const fn events(oaes: u32) -> u32 {
+    0x1f | oaes & 0x100
+}
+
+const _: () = assert!(events(0) == 0x1f && events(0x100) == 0x11f && events(u32::MAX) == 0x11f);
+
+/// Returns which of its formats a namespace has (FLBAS). NVMe 2.0 has up to 64 of them, and two
+/// more bits for the number, which are zero before.
+const fn format_number(flbas: u8) -> usize {
+    // CAST: A byte is an index.
+    (flbas & 0xf | (flbas & 0x60) >> 1) as usize
+}
+
+const _: () = {
+    assert!(format_number(0x0) == 0 && format_number(0xf) == 15);
+    // Bit 4 says where metadata is, and bit 7 is reserved.
+    assert!(format_number(0x90) == 0);
+    assert!(format_number(0x20) == 16 && format_number(0xff) == 63);
+    // All of them are in the page.
+    assert!(FORMATS + 4 * format_number(u8::MAX) + 4 <= PAGE);
+};
+
 impl Identity {
     /// Asks the device for all of it. The disk is its first active namespace.
     ///
@@ -105,6 +156,8 @@ impl Identity {
         let controller = Page(page.as_slice());
         let aborts = controller.u8(258)?;
         let transfer = largest_transfer(controller.u8(77)?);
+        let shutdown_limit = Delta::from_secs(shutdown_seconds(controller.u32(88)?).into());
+        let events = events(controller.u32(92)?);
         drop(page);
 
         let page = identify(queue, trouble, Identify::ActiveNamespaces, 0).await?;
@@ -116,8 +169,7 @@ impl Identity {
 
         let page = identify(queue, trouble, Identify::Namespace, nsid).await?;
         let namespace = Page(page.as_slice());
-        let format = usize::from(namespace.u8(26)? & 0xf);
-        let format = namespace.u32(128 + 4 * format)?;
+        let format = namespace.u32(FORMATS + 4 * format_number(namespace.u8(26)?))?;
         // No metadata; blocks of 512 bytes up to a page.
         let (metadata, shift) = (format & 0xffff, format >> 16 & 0xff);
         if metadata != 0 || !(9..=12).contains(&shift) {
@@ -132,6 +184,8 @@ impl Identity {
         Ok(Self {
             aborts: usize::from(aborts) + 1,
             transfer: transfer.min(buffer::SIZE),
+            shutdown_limit,
+            events,
             disk,
         })
     }

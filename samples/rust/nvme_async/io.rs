@@ -17,6 +17,7 @@ use crate::{
     }, //
 };
 use core::mem::replace;
+use kasync::time::Instant;
 use kernel::{
     cpu::CpuId,
     prelude::*,
@@ -28,6 +29,10 @@ use kernel::{
         Arc, //
     }, //
 };
+
+/// The number of times that a command is submitted again which the device has not answered in
+/// time, that of the kernel's driver.
+const RETRIES: u32 = 5;
 
 /// The result of an operation: its memory, and its completion.
 type Ended = (Payload, Completion);
@@ -103,8 +108,8 @@ impl Controller {
     ///
     /// Those of [`Disk::blocks`](crate::identify::Disk::blocks).
     fn command(&self, part: Part, buffer: &Buffer) -> Result<Command> {
-        let (block, blocks) = self.disk.blocks(part.offset, part.bytes)?;
-        let command = Command::transfer(part.write, self.disk.nsid, block, blocks);
+        let (block, blocks) = self.identity.disk.blocks(part.offset, part.bytes)?;
+        let command = Command::transfer(part.write, self.identity.disk.nsid, block, blocks);
         Ok(command.with_memory(buffer.pages(part.bytes)))
     }
 
@@ -179,8 +184,8 @@ impl Controller {
     ///
     /// # Errors
     ///
-    /// Of the first that fails, after which no more begins: what the device says; `ENODEV` if the
-    /// controller has gone.
+    /// Of the first that fails, after which no more begins: what the device says; `EIO` if it does
+    /// not answer, however often it is asked; `ENODEV` if the controller has gone.
     pub(crate) async fn finish(
         &self,
         queue: &Queue,
@@ -233,19 +238,35 @@ impl Controller {
     }
 
     /// Returns the buffer of a command that was successful. One that ended with the controller is
-    /// given to it again.
+    /// given to it again, but not for ever: it may be this command that the device does not answer,
+    /// of which the controller is reset each time.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if the device did not answer it [`RETRIES`] times; what the device says; `ENODEV` if
+    /// the controller has gone.
     async fn retry_stopped(&self, queue: &Queue, ended: Ended, part: Part) -> Result<Payload> {
         let (mut payload, mut completion) = ended;
+        let mut unanswered = 0;
         while completion.status().is_stopped() {
+            if unanswered == RETRIES {
+                return Err(EIO);
+            }
             self.live().await?;
             self.counts.retries.fetch_add(1, Full);
             let command = match &payload {
                 Some(buffer) => self.command(part, buffer)?,
-                None => Command::flush(self.disk.nsid),
+                None => Command::flush(self.identity.disk.nsid),
             };
             let operation = self.submit(queue, command, payload).await?;
             queue.ring_doorbell();
+            let given = Instant::now();
             (payload, completion) = operation.await;
+            // Other commands have the controller reset, too, and clients have. One that was in
+            // flight for so long counts as late even if the reset was for another.
+            if given.elapsed() * 2 >= self.command_limit {
+                unanswered += 1;
+            }
         }
         completion.to_result()?;
         Ok(payload)
@@ -262,7 +283,7 @@ impl Controller {
             queue.in_flight.settled().await;
         }
         let queue = self.queue();
-        let command = Command::flush(self.disk.nsid);
+        let command = Command::flush(self.identity.disk.nsid);
         let operation = self.submit(queue, command, None).await?;
         queue.ring_doorbell();
         let ended = operation.await;

@@ -105,8 +105,8 @@ impl Controller {
     fn info(&self) -> Result<uapi::Info> {
         let counts = &self.counts;
         Ok(uapi::Info {
-            bytes: self.disk.bytes()?,
-            block_size: self.disk.block_size as u64,
+            bytes: self.identity.disk.bytes()?,
+            block_size: self.identity.disk.block_size as u64,
             queues: self.io.len() as u64,
             in_flight: self
                 .io
@@ -135,7 +135,7 @@ impl Controller {
         UserSlice::new(user, bytes.len())
             .reader()
             .read_slice(bytes)?;
-        let is_large = |request: &uapi::Request| request.bytes as usize > self.transfer;
+        let is_large = |request: &uapi::Request| request.bytes as usize > self.identity.transfer;
         if requests.iter().any(is_large) {
             return Err(EINVAL);
         }

@@ -28,6 +28,7 @@ use kasync::{
         Notify,
         Semaphore, //
     },
+    time::Delta,
     Executor,
     Scope, //
 };
@@ -88,7 +89,7 @@ use state::{
 /// Entries of the admin queues, and their buffers.
 const ADMIN: (usize, usize) = (32, 4);
 /// Entries of a pair of queues for I/O, and their buffers.
-const IO: (usize, usize) = (128, file::PARTS);
+const IO: (usize, usize) = (128, file::PARTS + buffer::SPARE);
 
 /// The driver's side of a bound device. Fields go in their order.
 struct Driver<'bound> {
@@ -133,8 +134,11 @@ fn request<'bound>(
 
 impl<'bound> Driver<'bound> {
     fn new(pdev: &'bound pci::Device<device::Core<'_>>) -> Result<Self> {
+        let command_limit = module_parameters::command_limit.value();
+        if command_limit == 0 {
+            return Err(EINVAL);
+        }
         pdev.enable_device_mem()?;
-        pdev.set_master();
         // SAFETY: Nothing is mapped for DMA yet.
         unsafe { pdev.dma_set_mask_and_coherent(DmaMask::new::<64>())? };
         let bar = pdev.iomap_region_sized::<{ regs::END }>(0, c"nvme_async")?;
@@ -151,8 +155,10 @@ impl<'bound> Driver<'bound> {
         let tasks = executor.root().child(c"tasks")?;
         let ending = executor.root().child(c"ending")?;
 
-        // Whatever the boot loader has left: its queues are gone when this returns.
+        // What the boot loader has left, or a binding that could not stop the device: its queues
+        // are gone when this returns. Only then may the device access memory.
         block_on(controller::disable(&registers))??;
+        pdev.set_master();
         let new =
             |id, (entries, buffers)| Queue::new(device, &registers, &trouble, id, entries, buffers);
         let admin = new(0, ADMIN)?;
@@ -182,12 +188,12 @@ impl<'bound> Driver<'bound> {
             registers: registers.clone(),
             admin,
             io,
-            disk: identity.disk,
-            transfer: identity.transfer,
+            command_limit: Delta::from_secs(command_limit.into()),
             trouble: trouble.clone(),
             state,
             states <- new_mutex!(receiver, "nvme_async::states"),
             aborts: Semaphore::new(identity.aborts),
+            identity,
             counts: Counts::new(),
         });
         let controller = Arc::pin_init(controller, GFP_KERNEL)?;
@@ -206,7 +212,7 @@ impl<'bound> Driver<'bound> {
             _executor: executor,
         };
         driver.start()?;
-        let disk = &driver.controller.disk;
+        let disk = &driver.controller.identity.disk;
         pr_info!(
             "{} blocks of {} bytes, {} queues\n",
             disk.blocks,
@@ -285,4 +291,12 @@ kernel::module_pci_driver! {
     authors: ["The asahi-async authors"],
     description: "A driver on kasync for NVMe disks",
     license: "Dual MIT/GPL",
+    params: {
+        // As long as the kernel's driver waits: a disk that is a file of a busy host takes some
+        // seconds to flush.
+        command_limit: u32 {
+            default: 30,
+            description: "Seconds that a command may take before the controller is reset",
+        },
+    },
 }

@@ -141,7 +141,8 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// Makes a pair of queues with their buffers, of which the device knows nothing.
+    /// Makes a pair of queues with their buffers, of which the device knows nothing. Those for I/O
+    /// have as many entries as the device takes.
     ///
     /// # Errors
     ///
@@ -154,7 +155,12 @@ impl Queue {
         entries: usize,
         buffers: usize,
     ) -> Result<Arc<Self>> {
-        let count = entries.min(registers.max_entries());
+        // The device's limit is none of the admin queue, which has room for what stays there: the
+        // request for events.
+        let count = match id {
+            0 => entries,
+            _ => entries.min(registers.max_entries()),
+        };
         let (tail, head) = registers.doorbells(id)?;
         let queue = try_pin_init!(Self {
             id,
@@ -207,6 +213,11 @@ impl Queue {
     /// Takes no more commands. When this returns nobody writes to the queue.
     pub(crate) fn take_down(&self) {
         self.submit.lock().live = false;
+    }
+
+    /// Returns true if it takes commands.
+    pub(crate) fn is_live(&self) -> bool {
+        self.submit.lock().live
     }
 
     /// Adds a command, with the memory that it accesses. [`Queue::ring_doorbell`] shows it to the

@@ -24,7 +24,7 @@ register! {
     pub(crate) CAP(u32) @ 0x0 {
         /// The time that CSTS.RDY may take to change, in units of 500 ms.
         31:24 to;
-        /// The largest number of entries of a queue, less one.
+        /// The largest number of entries of a queue for I/O, less one.
         15:0 mqes;
     }
 
@@ -100,7 +100,12 @@ impl Registers {
         let (cap, cap_high) = ((&bar).read(CAP), (&bar).read(CAP_HIGH));
         // What is read from a device that is not there.
         let absent = cap.into_raw() == u32::MAX;
-        if absent || cap_high.css().get() & 1 == 0 || cap_high.mpsmin().get() != 0 {
+        // A queue of one entry has room for no command.
+        if absent
+            || cap.mqes().get() == 0
+            || cap_high.css().get() & 1 == 0
+            || cap_high.mpsmin().get() != 0
+        {
             return Err(ENODEV);
         }
         Ok(Self {
@@ -123,7 +128,7 @@ impl Registers {
     }
 
     /// Has the device access no memory from now on, whatever it is at. Only the next binding undoes
-    /// it.
+    /// it, once the device has stopped.
     pub(crate) fn cut_off(&self) {
         // A device is a `pci_dev`, transparently.
         let device = core::ptr::from_ref(&*self.device).cast_mut();
@@ -138,7 +143,7 @@ impl Registers {
         Delta::from_millis(500 * (i64::from(self.cap.to().get()) + 1))
     }
 
-    /// Returns the largest number of entries that a queue may have.
+    /// Returns the largest number of entries that a queue for I/O may have.
     pub(crate) fn max_entries(&self) -> usize {
         self.cap.mqes().get() as usize + 1
     }

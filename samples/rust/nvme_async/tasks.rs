@@ -28,7 +28,8 @@ use kasync::{
     time::{
         sleep,
         timeout,
-        Delta, //
+        Delta,
+        Instant, //
     },
     Either, //
 };
@@ -40,11 +41,11 @@ use kernel::{
     }, //
 };
 
-/// The time that a command may take before the controller counts as dead. As long as the kernel's
-/// driver waits: a disk that is a file of a busy host takes some seconds to flush.
-const COMMAND_LIMIT: Delta = Delta::from_secs(30);
-/// The time that an aborted command may take to end, as long as any other.
-const ABORT_LIMIT: Delta = COMMAND_LIMIT;
+/// The number of times in a row that a request of the driver's own for events may go unanswered,
+/// each of which the controller is reset for, before there are none any more.
+const ASKED: u32 = 5;
+/// The time in which at most one line of events is logged: clients may have the device report many.
+const LINES: Delta = Delta::from_secs(10);
 
 /// Resets the controller when that is needed, until cancelled.
 pub(crate) async fn recover(controller: Arc<Controller>) {
@@ -97,7 +98,9 @@ async fn abort_one(
     // Bit 0 is clear if the command was aborted.
     if asked.is_ok_and(|(_, completion)| matches!(completion.to_result(), Ok(r) if r & 1 == 0)) {
         controller.counts.aborted.fetch_add(1, Full);
-        if timeout(ABORT_LIMIT, abandoned.over()).await.is_err() {
+        // As long as any other.
+        let over = timeout(controller.command_limit, abandoned.over());
+        if over.await.is_err() {
             pr_err!("queue {}: what was aborted does not end\n", queue.id);
             controller.trouble.notify_one();
         }
@@ -115,7 +118,7 @@ pub(crate) async fn watch(
     mut before: KVec<(u16, u64)>,
 ) {
     loop {
-        if let Either::Left(()) = select(cancelled(), sleep(COMMAND_LIMIT)).await {
+        if let Either::Left(()) = select(cancelled(), sleep(controller.command_limit)).await {
             return;
         }
         let mut now = queue.in_flight.operations();
@@ -156,8 +159,8 @@ impl Event {
 
 /// Makes a stream of the device's events: asks for one after the other, until cancelled.
 pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Sender<Event>) {
-    // Critical warnings; notices of namespaces.
-    let wanted = Command::set_feature(Feature::AsyncEvents, 0x11f);
+    let wanted = Command::set_feature(Feature::AsyncEvents, controller.identity.events);
+    let mut unanswered = 0;
     loop {
         let round = async {
             controller.live().await?;
@@ -167,9 +170,10 @@ pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Se
                 let event = Event::new(completion);
                 // The device tells of the next event of a kind once the page has been read.
                 let read = controller.read_log(event.page).await;
-                if let Err(e @ (EAGAIN | ENODEV)) = read {
+                if let Err(e @ (EAGAIN | ENODEV | ETIMEDOUT)) = read {
                     return Err(e);
                 }
+                unanswered = 0;
                 controller.counts.events.fetch_add(1, Full);
                 // The device may tell no more of this kind; those of others come. A reader that
                 // does not keep up misses the newest.
@@ -182,7 +186,8 @@ pub(crate) async fn ask_for_events(controller: Arc<Controller>, events: mpsc::Se
         match ended {
             Either::Left(()) | Either::Right(Err(ENODEV)) => return,
             // The controller was reset, or is going to be, and forgets that it was asked.
-            Either::Right(Err(EAGAIN | ETIMEDOUT)) => (),
+            Either::Right(Err(EAGAIN)) => (),
+            Either::Right(Err(ETIMEDOUT)) if unanswered < ASKED => unanswered += 1,
             Either::Right(result) => {
                 pr_warn!("no more events: {result:?}\n");
                 return;
@@ -213,9 +218,15 @@ impl Controller {
     }
 }
 
-/// Logs the events that the device has reported. Ends with the stream.
+/// Logs the events that the device has reported, but not each of many. Ends with the stream.
 pub(crate) async fn log_events(mut events: mpsc::Receiver<Event>) {
+    let (mut logged_at, mut unlogged) = (None::<Instant>, 0);
     while let Some(event) = next(&mut events).await {
-        pr_info!("event {event:?}\n");
+        if logged_at.is_some_and(|at| at.elapsed() < LINES) {
+            unlogged += 1;
+            continue;
+        }
+        pr_info!("event {event:?}, {unlogged} others since the last line\n");
+        (logged_at, unlogged) = (Some(Instant::now()), 0);
     }
 }

@@ -42,6 +42,12 @@ const MOST_WORDS: u32 = 1 << 16;
 const MOST_BYTES: u64 = 1 << 26;
 /// Methods of one channel before others have their turn.
 const TURN: usize = 256;
+/// Bytes that one channel copies before others have their turn, and what a piece counts at least:
+/// short lines take time, too.
+const TURN_BYTES: u64 = 1 << 20;
+const PIECE_LEAST: u64 = 64;
+/// Methods of all channels before the processor does something else.
+const TURN_OF_ALL: u64 = 1 << 14;
 
 /// Parameters of an allocation: all of it, ring, entries, flags, engine, and the description of the
 /// page with the pointers.
@@ -135,6 +141,8 @@ struct Channel {
     semaphore: [u32; 4],
     /// From [`copy::IN_UPPER`] on.
     copy: [u32; 8],
+    /// The line that is being copied, and how much of it was, while there are such.
+    copying: Option<(u64, u64)>,
 }
 
 /// What channels have come to.
@@ -193,6 +201,7 @@ impl Channels {
             classes: [0; 8],
             semaphore: [0; 4],
             copy: [0; 8],
+            copying: None,
         };
         self.0.insert(id, channel);
         Some(id)
@@ -258,6 +267,8 @@ impl Channels {
                 }
                 got_on |= outcome.methods != before;
             }
+            // They may go on for as long as their rings have it.
+            outcome.more |= got_on && outcome.methods >= TURN_OF_ALL;
         }
         outcome
     }
@@ -268,7 +279,12 @@ impl Channel {
         if matches!(self.state, State::Off | State::Faulted) {
             return Ok(());
         }
+        let mut bytes = TURN_BYTES;
         for _ in 0..TURN {
+            if !self.copy_lines(&mut bytes, ram)? {
+                outcome.more = true;
+                return Ok(());
+            }
             if self.words.is_empty() && self.get == self.put {
                 return Ok(());
             }
@@ -395,7 +411,7 @@ impl Channel {
             }
             0..0x100 => return Err((Fault::Host, format!("method {method:#x}"))),
             _ if self.classes[subchannel as usize] == crate::rm::class::COPY => {
-                self.copies(method, value, ram)?;
+                self.copies(method, value)?;
             }
             _ => {
                 let class = self.classes[subchannel as usize];
@@ -430,13 +446,13 @@ impl Channel {
         }
     }
 
-    fn copies(&mut self, method: u32, value: u32, ram: &Ram) -> Result<(), Wrong> {
+    fn copies(&mut self, method: u32, value: u32) -> Result<(), Wrong> {
         match method {
             copy::IN_UPPER..=copy::LINES => {
                 self.copy[((method - copy::IN_UPPER) / 4) as usize] = value;
                 Ok(())
             }
-            copy::LAUNCH => self.launch(value, ram),
+            copy::LAUNCH => self.launch(value),
             _ => Err((
                 Fault::Engine,
                 format!("method {method:#x} of the copy engine"),
@@ -444,10 +460,8 @@ impl Channel {
         }
     }
 
-    fn launch(&self, how: u32, ram: &Ram) -> Result<(), Wrong> {
-        let [in_high, in_low, out_high, out_low, in_pitch, out_pitch, ..] = self.copy;
-        let length = self.copy[((copy::LENGTH - copy::IN_UPPER) / 4) as usize];
-        let lines = self.copy[((copy::LINES - copy::IN_UPPER) / 4) as usize];
+    fn launch(&mut self, how: u32) -> Result<(), Wrong> {
+        let [length, lines] = self.size();
         let wrong = how & !(copy::TRANSFER | copy::FLUSH | copy::PITCH) != 0
             || how & copy::PITCH != copy::PITCH
             || !matches!(how & copy::TRANSFER, 1 | 2)
@@ -461,17 +475,45 @@ impl Channel {
                 format!("launch {how:#x}: {lines} of {length}"),
             ));
         }
-        let mut bytes = vec![0; length as usize];
-        for line in 0..u64::from(lines) {
-            let from =
-                ((u64::from(in_high) << 32) | u64::from(in_low)) + line * u64::from(in_pitch);
-            let to =
-                ((u64::from(out_high) << 32) | u64::from(out_low)) + line * u64::from(out_pitch);
+        self.copying = Some((0, 0));
+        Ok(())
+    }
+
+    /// The length of a line, and how many there are.
+    fn size(&self) -> [u32; 2] {
+        [copy::LENGTH, copy::LINES].map(|at| self.copy[((at - copy::IN_UPPER) / 4) as usize])
+    }
+
+    /// Goes on with what was launched, for so many bytes. False if there is more.
+    fn copy_lines(&mut self, budget: &mut u64, ram: &Ram) -> Result<bool, Wrong> {
+        let [in_high, in_low, out_high, out_low, in_pitch, out_pitch, ..] = self.copy;
+        let [length, lines] = self.size().map(u64::from);
+        let mut bytes = Vec::new();
+        while let Some((line, done)) = self.copying {
+            if *budget == 0 {
+                return Ok(false);
+            }
+            let piece = (length - done).min(*budget);
+            let place = |high, low, pitch| {
+                let base = (u64::from(high) << 32) | u64::from(low);
+                base.wrapping_add(line * u64::from(pitch) + done)
+            };
+            let (from, to) = (
+                place(in_high, in_low, in_pitch),
+                place(out_high, out_low, out_pitch),
+            );
             let outside = |_| (Fault::Address, format!("copy from {from:#x} to {to:#x}"));
+            bytes.resize(piece as usize, 0);
             ram.read(from, &mut bytes).map_err(outside)?;
             ram.write(to, &bytes).map_err(outside)?;
+            *budget = budget.saturating_sub(piece.max(PIECE_LEAST));
+            self.copying = match (line + 1 < lines, done + piece < length) {
+                (_, true) => Some((line, done + piece)),
+                (true, false) => Some((line + 1, 0)),
+                (false, false) => None,
+            };
         }
-        Ok(())
+        Ok(true)
     }
 }
 

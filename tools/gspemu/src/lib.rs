@@ -15,6 +15,7 @@
 mod boot;
 pub mod channel;
 pub mod counters;
+mod lines;
 pub mod machine;
 mod outgoing;
 pub mod queue;

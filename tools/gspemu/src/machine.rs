@@ -26,6 +26,7 @@ use emulated_guest::Lines;
 
 use crate::boot::{find_queues, sequence};
 use crate::counters::Counters;
+use crate::lines::Lines as LogLines;
 use crate::outgoing::{self, Outgoing};
 use crate::queue::{Pointers, Queues};
 use crate::registers::{self as regs, Tree};
@@ -41,6 +42,11 @@ pub(crate) const MS: Time = 1000;
 /// How often it is looked whether the driver has made room.
 const POLL: Time = 500;
 const SYSTEM_INFO: usize = 0x3a0;
+/// How many bytes of messages may wait for room or for their time before no command is taken. The
+/// last one may lead to more.
+const MOST_WAITING: usize = 4 << 20;
+/// How many doorbells of channels may be on their way.
+const MOST_POSTED: usize = 1 << 10;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -61,6 +67,9 @@ pub struct Machine {
     pub(crate) ram: Arc<Ram>,
     lines: Box<dyn Lines>,
     log: Box<dyn FnMut(&str) + Send>,
+    log_lines: LogLines,
+    /// When a register was written, or the processor has run, for the last time.
+    now: Time,
     pub(crate) script: Script,
     pub(crate) random: Option<(Random, u64)>,
     /// What has happened.
@@ -81,9 +90,11 @@ pub struct Machine {
     /// No command is taken before.
     rest_until: Time,
     /// What is sent when its time has come, in the order of the calls.
-    pub(crate) later: Vec<(Time, Outgoing)>,
+    later: Vec<(Time, Outgoing)>,
     /// What waits for room.
     pub(crate) outbox: VecDeque<Outgoing>,
+    /// How many bytes both of them have.
+    pub(crate) waiting: usize,
     /// Replies that are held back until there are so many.
     pub(crate) held: Option<(u32, Vec<Outgoing>)>,
 }
@@ -101,6 +112,8 @@ impl Machine {
             ram,
             lines,
             log,
+            log_lines: LogLines::default(),
+            now: 0,
             random: script.fuzz().map(|(seed, of)| (Random::new(seed), of)),
             script,
             counters: Counters::default(),
@@ -118,6 +131,7 @@ impl Machine {
             rest_until: 0,
             later: Vec::new(),
             outbox: VecDeque::new(),
+            waiting: 0,
             held: None,
         }
     }
@@ -138,9 +152,7 @@ impl Machine {
         self.doorbell = false;
         self.posted.clear();
         self.rest_until = 0;
-        self.later.clear();
-        self.outbox.clear();
-        self.held = None;
+        self.forget();
         self.raised = 0;
         self.mailboxes = [0; 2];
     }
@@ -172,6 +184,7 @@ impl Machine {
 
     /// Writes a register. Time is `now`.
     pub fn write(&mut self, offset: u64, value: u32, now: Time) {
+        self.now = self.now.max(now);
         match offset {
             regs::IRQSCLR => self.raised &= !value,
             regs::MAILBOX0 => self.mailboxes[0] = value,
@@ -189,6 +202,10 @@ impl Machine {
             }
             regs::MSGQ_TAIL if self.framing == Framing::V2 => self.pointers.messages[1] = value,
             regs::CHANNEL_DOORBELL => {
+                if self.posted.len() == MOST_POSTED {
+                    // The oldest are not as late as the others.
+                    self.arrive(self.posted[0].0);
+                }
                 let ms = self.script.posted();
                 self.posted.push_back((now + ms * MS, value));
                 if ms == 0 {
@@ -225,8 +242,14 @@ impl Machine {
         self.interrupt();
     }
 
-    /// Logs a line.
+    /// Logs a line, unless there are too many of them.
     pub fn note(&mut self, line: &str) {
+        let Some(left_out) = self.log_lines.admit(self.now) else {
+            return;
+        };
+        if left_out > 0 {
+            (self.log)(&format!("{left_out} lines are left out"));
+        }
         (self.log)(line);
     }
 
@@ -246,10 +269,27 @@ impl Machine {
         self.note("halted");
         self.counters.halts += 1;
         self.state = State::Halted;
+        self.forget();
+        self.raise(regs::IRQ_HALT);
+    }
+
+    /// Forgets what was to be sent.
+    fn forget(&mut self) {
         self.later.clear();
         self.outbox.clear();
+        self.waiting = 0;
         self.held = None;
-        self.raise(regs::IRQ_HALT);
+    }
+
+    /// Sends a message when its time has come.
+    pub(crate) fn send_at(&mut self, at: Time, outgoing: Outgoing) {
+        self.waiting += outgoing.bytes();
+        self.later.push((at, outgoing));
+    }
+
+    /// Whether so much waits that no command is taken.
+    fn is_full(&self) -> bool {
+        self.waiting > MOST_WAITING
     }
 
     pub(crate) fn raise(&mut self, bit: u32) {
@@ -317,6 +357,7 @@ impl Machine {
 
     /// Does what there is to do by `now`, and returns when there is more.
     pub fn run(&mut self, now: Time) -> Option<Time> {
+        self.now = self.now.max(now);
         self.arrive(now);
         let arrives = self.posted.front().map(|(at, _)| *at);
         let waits = [self.run_channels(now), arrives];
@@ -332,7 +373,8 @@ impl Machine {
             (!self.outbox.is_empty()).then_some(now + POLL),
             self.has_storm().then_some(now + POLL / 4),
             self.later.iter().map(|(at, _)| *at).min(),
-            self.doorbell.then_some(self.rest_until.max(now + 1)),
+            // If it is full, it goes on when one of the above is sent.
+            (self.doorbell && !self.is_full()).then_some(self.rest_until.max(now + 1)),
         ];
         pending.into_iter().flatten().min()
     }
@@ -362,7 +404,7 @@ impl Machine {
     }
 
     fn work(&mut self, now: Time) -> Result<(), Violation> {
-        while self.doorbell && now >= self.rest_until && self.is_working() {
+        while self.doorbell && now >= self.rest_until && self.is_working() && !self.is_full() {
             let ram = self.ram.clone();
             let Some(queues) = &mut self.queues else {
                 break;

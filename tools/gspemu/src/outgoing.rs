@@ -13,21 +13,31 @@ use crate::wire::{self, event, function, Damage, Framing, Message, PAGE};
 /// How many replies may be held back to come in reverse.
 const MOST_HELD: u32 = 64;
 
+/// What a message takes beside its payload, at least.
+const OVERHEAD: usize = 128;
+
 /// A message on its way.
 pub struct Outgoing {
     message: Message,
+    /// How much of the payload was sent before.
+    sent: usize,
     damage: Option<Damage>,
     stutters: bool,
 }
 
 impl Outgoing {
     fn new(message: Message, damage: Option<Damage>) -> Self {
-        let stutters = false;
         Self {
             message,
+            sent: 0,
             damage,
-            stutters,
+            stutters: false,
         }
+    }
+
+    /// How many bytes it has. Does not change as it is sent.
+    pub(crate) fn bytes(&self) -> usize {
+        OVERHEAD + self.message.payload.len()
     }
 }
 
@@ -41,7 +51,7 @@ impl Machine {
             result: 0,
             payload,
         };
-        self.later.push((now, Outgoing::new(message, None)));
+        self.send_at(now, Outgoing::new(message, None));
     }
 
     pub(crate) fn reply(
@@ -98,21 +108,21 @@ impl Machine {
         for _ in 0..copies {
             let message = message.clone();
             let outgoing = Outgoing {
-                message,
-                damage,
                 stutters,
+                ..Outgoing::new(message, damage)
             };
             match &mut self.held {
                 Some((_, held)) => held.push(outgoing),
-                None => self.later.push((at, outgoing)),
+                None => self.send_at(at, outgoing),
             }
         }
-        if let Some((count, mut held)) = self.held.take() {
+        if let Some((count, held)) = self.held.take() {
             if held.len() < count as usize {
                 self.held = Some((count, held));
             } else {
-                held.reverse();
-                self.later.extend(held.into_iter().map(|o| (now, o)));
+                for outgoing in held.into_iter().rev() {
+                    self.send_at(now, outgoing);
+                }
             }
         }
     }
@@ -126,21 +136,20 @@ impl Machine {
             };
             // What does not fit into one message goes on in the next.
             let largest = self.framing.payload();
-            let rest = match outgoing.message.payload.len() > largest {
-                true => Some(outgoing.message.payload.split_off(largest)),
-                false => None,
-            };
-            let end = self.framing.headers() + outgoing.message.payload.len();
+            let left = &outgoing.message.payload[outgoing.sent..];
+            let (piece, goes_on) = (&left[..left.len().min(largest)], left.len() > largest);
+            let end = self.framing.headers() + piece.len();
             if queues.room(&ram, &self.pointers)? < end.div_ceil(PAGE) as u32 {
-                if let Some(rest) = rest {
-                    outgoing.message.payload.extend(rest);
-                }
                 self.outbox.push_front(outgoing);
                 self.counters.full += 1;
                 break;
             }
-            outgoing.message.sequence = queues.number();
-            let mut bytes = outgoing.message.encode(self.framing);
+            let message = Message {
+                sequence: queues.number(),
+                payload: piece.to_vec(),
+                ..outgoing.message
+            };
+            let mut bytes = message.encode(self.framing);
             let mut pointer = match (outgoing.damage, self.framing) {
                 (Some(Damage::Pointer), Framing::V0) => Some(COUNT + 1),
                 (Some(Damage::Pointer), Framing::V2) => Some(2 * COUNT),
@@ -169,22 +178,25 @@ impl Machine {
             self.counters.pages += (bytes.len() / PAGE) as u64;
             queues.send(&ram, &mut self.pointers, &bytes, pointer)?;
             debug_assert!(bytes.len() / PAGE < COUNT as usize);
-            if let Some(mut payload) = rest {
-                if outgoing.stutters {
-                    payload.drain(..largest.min(payload.len()));
+            if goes_on {
+                outgoing.sent += largest;
+                outgoing.message.function = function::CONTINUATION_RECORD;
+                outgoing.damage = None;
+                let again = std::mem::take(&mut outgoing.stutters);
+                if again {
+                    let all = outgoing.message.payload.len();
+                    outgoing.sent = all.min(outgoing.sent + largest);
                 }
-                let message = Message {
-                    function: function::CONTINUATION_RECORD,
-                    payload,
-                    ..outgoing.message.clone()
-                };
-                self.outbox.push_front(Outgoing::new(message, None));
-                if outgoing.stutters {
-                    let again = Outgoing::new(outgoing.message.clone(), None);
+                self.outbox.push_front(outgoing);
+                if again {
+                    let again = Outgoing::new(message.clone(), None);
+                    self.waiting += again.bytes();
                     self.outbox.push_front(again);
                 }
+            } else {
+                self.waiting -= outgoing.bytes();
             }
-            match outgoing.message.function {
+            match message.function {
                 event::GSP_INIT_DONE => self.state = State::Running,
                 function::UNLOADING_GUEST_DRIVER => {
                     self.state = State::Suspended;

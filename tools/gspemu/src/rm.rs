@@ -75,6 +75,12 @@ pub const ALLOC: usize = 32;
 pub const CONTROL: usize = 24;
 const FREE: usize = 16;
 const MOST_OBJECTS: usize = 4096;
+/// Bytes of a call, of the events that one asks for, and milliseconds that an answer is late.
+const MOST_BYTES: usize = 1 << 20;
+const MOST_EVENTS: u64 = 8 << 20;
+const MOST_LATE: u32 = 600_000;
+/// The header of an event, before its data.
+const EVENT: usize = 32;
 const STATIC_INFO: usize = 0x678;
 const STATIC_REGIONS: usize = 0x158;
 const STATIC_NAME: usize = 0x4ec;
@@ -148,7 +154,7 @@ impl Default for Rm {
 ///
 /// # Errors
 ///
-/// It is too short to say.
+/// It is too short to say, or says that it is longer than any.
 pub fn claimed(function: u32, payload: &[u8]) -> Result<Option<usize>, String> {
     let (header, at) = match function {
         function::GSP_RM_CONTROL => (CONTROL, 16),
@@ -159,7 +165,13 @@ pub fn claimed(function: u32, payload: &[u8]) -> Result<Option<usize>, String> {
     if payload.len() < header.max(8) {
         return Err(format!("{} bytes of call {function}", payload.len()));
     }
-    Ok(Some(header + word(payload, at) as usize))
+    let claimed = word(payload, at) as usize;
+    if claimed > MOST_BYTES {
+        return Err(format!(
+            "call {function} says {claimed:#x}, of {MOST_BYTES:#x} bytes at most"
+        ));
+    }
+    Ok(Some(header + claimed))
 }
 
 impl Rm {
@@ -308,12 +320,16 @@ impl Rm {
                 status::OK
             }
             (Some(class::SUBDEVICE), control::EVENTS, Some(count), Some(size)) => {
-                if count > 1 << 16 || size > 0x1000 {
+                let bytes = u64::from(count) * (EVENT as u64 + u64::from(size));
+                if bytes > MOST_EVENTS || size > 0x1000 {
                     status::INVALID_STRUCTURE
                 } else {
                     events.extend((0..count).map(|_| self.event(size as usize)));
                     status::OK
                 }
+            }
+            (Some(class::SUBDEVICE), control::LATE, Some(ms), _) if ms > MOST_LATE => {
+                status::INVALID_STRUCTURE
             }
             (Some(class::SUBDEVICE), control::LATE, Some(ms), _) => {
                 fate = Some(Fate::Late(u64::from(ms)));
@@ -383,10 +399,10 @@ impl Rm {
     /// The payload of an event: client, handle, index, data, information, status, size and whether
     /// it is for all, and its data. The data counts the events.
     pub fn event(&mut self, size: usize) -> Vec<u8> {
-        let mut payload = vec![0; 32 + size];
+        let mut payload = vec![0; EVENT + size];
         put(&mut payload, 12, self.event);
         put(&mut payload, 24, size as u32);
-        for (i, byte) in payload[32..].iter_mut().enumerate() {
+        for (i, byte) in payload[EVENT..].iter_mut().enumerate() {
             *byte = (self.event as usize + i) as u8;
         }
         self.event = self.event.wrapping_add(1);

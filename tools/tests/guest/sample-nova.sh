@@ -109,6 +109,7 @@ core)
 		if grep -q "^ok .*$line" /tmp/said; then echo "ok said: $line"; else echo "not ok said: $line"; fi
 		if dmesg | grep -q "nova_cmdq: figure: "; then echo ok figures; else echo not ok figures; fi
 		if rmmod nova_cmdq; then echo ok unload; else echo not ok unload; fi'
+	nova_violations sample-nova-core
 	;;
 v2)
 	# The same by the framing of newer firmware.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 # tier: all
-# pieces: disk slow failing gone outside allocations io-allocations long-1 long-2 long-3 long-4 long-5 long-6 long-7 long-8 long-9 long-10
+# pieces: disk slow failing gone small greedy unanswered cut-off outside allocations io-allocations long-1 long-2 long-3 long-4 long-5 long-6 long-7 long-8 long-9 long-10
 #
 # The executor under a driver for disks: samples/rust/nvme_async on QEMU's nvme. Data is verified while processes are killed,
 # interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load. The long pieces are 10 GiB
@@ -15,12 +15,12 @@ rm -f "$image"
 truncate -s 1G "$image"
 
 # nvme NAME DRIVE COMMAND [OPTION…]: a machine with the disk, in which COMMAND runs as a shell's. What the driver has said comes last: why
-# a controller is given up, which its clients know as ENODEV only.
+# a controller is given up, which its clients know as ENODEV only. $properties are more of the disk's.
 nvme() {
 	local name=${prefix:-}sample-nvme-$1 drive=$2 command=$3
 	command+=$'\n''		dmesg | sed -n "s/^.*nvme_async: /# nvme_async: /p" | tail -n 40'
 	shift 3
-	guest_tap "$name" "${arch_options[@]}" --no-emu --device nvme,id=nvme0,serial=async,drive=disk --drive "id=disk,$drive" --share "$share" \
+	guest_tap "$name" "${arch_options[@]}" --no-emu --device "nvme,id=nvme0,serial=async,drive=disk${properties:-}" --drive "id=disk,$drive" --share "$share" \
 		--modules "kasync nvme_async" "$@" -- sh -c "$command"
 }
 
@@ -31,6 +31,12 @@ disk)
 		$nvme limits
 		$nvme resets
 		$nvme events
+		# A client has the device warn as often as it pleases, which the log does not repeat each time.
+		said() { dmesg | grep -c "nvme_async: event "; }
+		lines=$(said) begin=$SECONDS
+		$nvme warnings
+		lines=$(($(said) - lines)) most=$(((SECONDS - begin) / 10 + 2))
+		if [ $lines -le $most ]; then echo "ok $lines lines of them"; else echo "not ok $lines lines of them, not $most"; fi
 		$nvme stress 4 '"$mib"'
 		$nvme stress 4 '"$mib"' kill signal reset
 		$nvme info
@@ -86,6 +92,55 @@ gone)
 	nvme gone "driver=null-co,size=1G,read-zeroes=on,latency-ns=100000" '
 		driver=/sys/bus/pci/drivers/nvme_async
 		/mnt/share/nvme gone $(ls $driver | grep -m 1 :)
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
+	;;
+small)
+	# Its queues for I/O have two entries, and so one command at a time. The admin queue has as many as with any other disk: the request for
+	# events stays in one of them.
+	properties=,mqes=1 nvme small "format=raw,file=$image" '
+		driver=/sys/bus/pci/drivers/nvme_async
+		device=$(ls $driver | grep -m 1 :)
+		if [ -n "$device" ]; then echo ok bound; else echo not ok bound; fi
+		/mnt/share/nvme events
+		/mnt/share/nvme stress 4 4 kill reset
+		if echo $device >$driver/unbind && [ ! -e $driver/$device ]; then echo ok unbound; else echo not ok unbound; fi
+		if echo $device >$driver/bind && [ -e $driver/$device ]; then echo ok bound again; else echo not ok bound again; fi
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi
+		if dmesg | grep "nvme_async: .*\(does not\|takes too long\|not deleted\|no more\)"; then
+			echo not ok the driver does not complain
+		else
+			echo ok the driver does not complain
+		fi' --timeout 400
+	;;
+greedy)
+	# A process whose memory is on a slow disk has as many buffers as it gets, and keeps them.
+	nvme greedy "driver=null-co,size=1G,read-zeroes=on" '/mnt/share/nvme greedy
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' \
+		--device virtio-blk-pci,drive=slow,serial=slow --drive id=slow,driver=null-co,size=1G,read-zeroes=on,latency-ns=10000000000
+	;;
+unanswered)
+	# A disk that never answers some reads, however often it is reset. Commands may take five seconds in place of thirty.
+	nvme unanswered "driver=null-co,size=1G,read-zeroes=on" 'insmod /mnt/rig/modules/nvme_async.ko command_limit=5
+		/mnt/share/nvme unanswered
+		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' \
+		--modules kasync --carry nvme_async --qmp
+	;;
+cut-off)
+	# A disk that may not access memory: it is reset, does not come up, and has been said to be given up when it is unbound.
+	nvme cut-off "driver=null-co,size=1G,read-zeroes=on" '
+		driver=/sys/bus/pci/drivers/nvme_async
+		device=$(ls $driver | grep -m 1 :)
+		printf "\002" | dd of=/sys/bus/pci/devices/$device/config bs=1 seek=4 conv=notrunc 2>/dev/null || echo not ok cut off
+		/mnt/share/nvme lost
+		dmesg | grep -c "nvme_async: " >/tmp/before
+		if echo $device >$driver/unbind && [ ! -e $driver/$device ]; then echo ok unbound; else echo not ok unbound; fi
+		if [ "$(dmesg | grep -c "nvme_async: ")" = "$(cat /tmp/before)" ]; then
+			echo ok no more is said of it
+		else
+			echo not ok no more is said of it
+		fi
+		if echo $device >$driver/bind && [ -e $driver/$device ]; then echo ok bound again; else echo not ok bound again; fi
+		if [ "$(dd if=/dev/nvme_async0 bs=4k count=100 2>/dev/null | wc -c)" = 409600 ]; then echo ok read; else echo not ok read; fi
 		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi'
 	;;
 outside)

@@ -64,7 +64,7 @@ again_piece() {
 	repeat) suites=(repeat suspend) ;;
 	hardware) suites=(handoff power deaf unbind starve) ;;
 	bounds) suites=(tlbi limits shader-faults strict) ;;
-	samples) suites=(sample-edu "sample-nvme disk" "sample-nova core") ;;
+	samples) suites=(sample-edu "sample-nvme disk" "sample-nova clients") ;;
 	drawing) suites=(render samplers states) ;;
 	torture | uapi | probe | fail-nth | wraps) suites=("$piece") ;;
 	*) die "$1: there is no piece $piece" ;;

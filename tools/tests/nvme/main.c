@@ -179,6 +179,35 @@ static int events(void)
 	return 0;
 }
 
+/* As many events as the device tells of while it is given two thresholds in turn. */
+static int warnings(void)
+{
+	int disk = open_disk();
+	uint64_t before = info(disk).events, seen;
+	uint32_t low = 1, high = 400;
+
+	for (int round = 0; round < 100; round++) {
+		if (ioctl(disk, NVME_TEMPERATURE, &low) || ioctl(disk, NVME_TEMPERATURE, &high)) {
+			say(false, "threshold: %s", strerror(errno));
+			return 1;
+		}
+	}
+	seen = info(disk).events - before;
+	say(seen >= 20, "%" PRIu64 " events of 100 warnings", seen);
+	return 0;
+}
+
+/* A controller that does not come up again is given up. */
+static int lost(void)
+{
+	int disk = open_disk();
+	static char data[BLOCK];
+
+	say(ioctl(disk, NVME_RESET) < 0 && errno == ENODEV, "a reset without memory ends it");
+	say(pread(disk, data, BLOCK, 0) < 0 && errno == ENODEV, "it takes no more commands");
+	return 0;
+}
+
 /*
  * A process is killed while a slow disk has its command. It ends before the command does, and the
  * device is asked to abort that. Whether the device still has it then is a race with the disk, of
@@ -263,6 +292,14 @@ int main(int argc, char **argv)
 		return resets();
 	if (!strcmp(what, "events"))
 		return events();
+	if (!strcmp(what, "warnings"))
+		return warnings();
+	if (!strcmp(what, "lost"))
+		return lost();
+	if (!strcmp(what, "greedy"))
+		return greedy();
+	if (!strcmp(what, "unanswered"))
+		return unanswered();
 	if (!strcmp(what, "killed"))
 		return killed();
 	if (!strcmp(what, "failing"))
@@ -278,8 +315,8 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "stress"))
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
-		"usage: nvme info | limits | resets | events | killed | failing | allocations | monitored |\n"
-		"       gone DEVICE | held DEVICE |\n"
+		"usage: nvme info | limits | resets | events | warnings | killed | failing | allocations |\n"
+		"       monitored | unanswered | lost | greedy | gone DEVICE | held DEVICE |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }

@@ -134,7 +134,7 @@ static pid_t start_reads(int disk, int cpu)
 		_exit(1);
 	for (int i = 0; i < 3; i++)
 		if (pread(disk, data, BLOCK, (off_t)(3 * cpu + i) * BLOCK) != BLOCK)
-			_exit(1);
+			_exit(errno);
 	_exit(0);
 }
 
@@ -176,6 +176,41 @@ static void hangs(int disk)
 	    after.resets - before.resets);
 	say(after.in_flight == 0, "nothing is in flight after %" PRIu64 " retries",
 	    after.retries - before.retries);
+}
+
+/*
+ * Reads of two queues are never answered. The controller is reset a few times, and those who read
+ * are told; the disk comes to no harm, and others go on.
+ */
+int unanswered(void)
+{
+	static char data[BLOCK];
+	int disk = open_disk(), status;
+	struct nvme_info before, after;
+	pid_t children[2];
+	bool told = true;
+
+	find_monitor();
+	before = info(disk);
+	/* Longer than all of it takes, for each read but the first. */
+	throttle(1);
+	for (int cpu = 0; cpu < 2; cpu++)
+		children[cpu] = start_reads(disk, cpu);
+	for (int cpu = 0; cpu < 2; cpu++) {
+		if (waitpid(children[cpu], &status, 0) != children[cpu])
+			give_up("wait");
+		told &= WIFEXITED(status) && WEXITSTATUS(status) == EIO;
+	}
+	say(told, "those who read are told");
+	after = info(disk);
+	say(after.resets >= before.resets + 5, "%" PRIu64 " resets before",
+	    after.resets - before.resets);
+	throttle(0);
+	say(ioctl(disk, NVME_FLUSH) == 0 && pread(disk, data, BLOCK, 0) == BLOCK,
+	    "the disk goes on");
+	say(info(disk).in_flight == 0, "nothing is in flight after %" PRIu64 " retries",
+	    after.retries - before.retries);
+	return 0;
 }
 
 int monitored(void)

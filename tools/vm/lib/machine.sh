@@ -14,7 +14,7 @@ COMPLAINTS='WARNING: |BUG: |BUG [^ ]+ \(|KASAN: |Kernel panic|Internal error: |O
 DEFAULT_MODULES="kasync jobqueue agxemu_bridge asahi"
 
 parse_options() {
-	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICE='' DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
+	FLAVOUR_WANTED=plain SHARE='' EMU_OPTIONS='' PLUGIN='' DEVICES=() DRIVES=() WITH_EMU=1 ICOUNT='' TIMEOUT='' LOG_DIR='' PROCESSORS=2
 	MEMORY_MIB=2048 MODULES=$DEFAULT_MODULES CARRIED='' GPU_MAY_FAIL='' KERNEL_OPTIONS='' GSP='' GSP_OPTIONS=''
 	CAPTURE='' GRAPHICS='' QEMU_MACHINE="virt,gic-version=3,its=on" NO_MAP='' PORTS=() GUEST_ARCH=arm64 KERNEL_BUILD='' OWN_MODULES=''
 	CHIP=${ASAHI_CHIP:-t8103} FIRMWARE=${ASAHI_FIRMWARE:-13.5} CORES='' OTHER_IMAGE='' QMP=''
@@ -55,7 +55,7 @@ parse_options() {
 			--emu) EMU_OPTIONS=$2 ;;
 			--gsp) GSP=1 GSP_OPTIONS=$2 ;;
 			--plugin) PLUGIN=$2 ;;
-			--device) DEVICE=$2 ;;
+			--device) DEVICES+=(-device "$2") ;;
 			--drive) DRIVES+=(-drive "if=none,$2") ;;
 			--modules) MODULES=$2 ;;
 			--carry) CARRIED=$2 ;;
@@ -372,7 +372,7 @@ machine_command() {
 	[ -z "$QMP" ] || QEMU+=(-chardev "socket,id=monitor,path=$RUN/qmp,server=on,wait=off" -mon chardev=monitor,mode=control
 		-chardev "socket,id=qmp,path=$RUN/qmp" -device virtserialport,chardev=qmp,name=qmp)
 	QEMU+=("${DRIVES[@]}")
-	[ -z "$DEVICE" ] || QEMU+=(-device "$DEVICE")
+	QEMU+=("${DEVICES[@]}")
 	[ -z "$SHARE" ] || QEMU+=(-fsdev "local,id=share,path=$SHARE,security_model=none"
 		-device virtio-9p-pci,fsdev=share,mount_tag=share)
 	[ -z "$WITH_EMU" ] || QEMU+=(-device

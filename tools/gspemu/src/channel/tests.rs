@@ -13,6 +13,7 @@ const USERD_AT: u64 = BASE + 0x1000;
 const WORDS: u64 = BASE + 0x2000;
 const DATA: u64 = BASE + 0x4000;
 const SEMAPHORE: u64 = BASE + 0x8000;
+const LARGE: u64 = 0x2_0000_0000;
 
 pub(crate) fn parameters(id: u32) -> Vec<u8> {
     let mut bytes = vec![0; ALLOCATION];
@@ -222,4 +223,59 @@ fn what_is_refused() {
     assert!(channels.ring(3, &ram).is_err() && !channels.schedule(4, true));
     channels.free(3);
     assert!(channels.is_empty() && channels.ring((RUNLIST << 16) | 3, &ram).is_err());
+}
+
+#[test]
+fn long_copies_take_turns() {
+    for size in [[1, 1 << 20], [1 << 20, 64]] {
+        let mut test = Test::new();
+        let pages = Arc::new(Anonymous::new(1024));
+        test.ram.map(LARGE, pages);
+        test.ram.write(LARGE, &[7; 100]).expect("RAM");
+        let words = [
+            copying_lines(LARGE, LARGE + (2 << 20), size, 0x182),
+            semaphore(host::RELEASE, 1),
+        ]
+        .concat();
+        let mut outcome = test.give(0, &words);
+        let mut turns = 1;
+        while outcome.more {
+            assert_eq!(test.ram.load_u32(SEMAPHORE).expect("RAM"), 0);
+            outcome = test.channels.run(&test.ram);
+            turns += 1;
+        }
+        assert!(turns >= 16, "{turns} turns for {size:?}");
+        assert!(outcome.faults.is_empty());
+        assert_eq!(test.ram.load_u32(SEMAPHORE).expect("RAM"), 1);
+        let mut byte = [0];
+        test.ram.read(LARGE + (2 << 20), &mut byte).expect("RAM");
+        assert_eq!(byte, [7]);
+    }
+}
+
+#[test]
+fn channels_that_wait_for_each_other_take_turns() {
+    let mut test = Test::new();
+    test.ram.map(LARGE, Arc::new(Anonymous::new(1024)));
+    let mut methods = 0;
+    let mut more = false;
+    for (id, [mine, other]) in [[0, 1], [1, 0]].into_iter().enumerate() {
+        let round = [
+            semaphore(host::ACQUIRE, mine),
+            semaphore(host::RELEASE, other),
+        ];
+        let words: Vec<_> = round.concat().into_iter().cycle().take(12 * 4000).collect();
+        test.words = LARGE + 0x4_0000 * id as u64;
+        let outcome = test.give(id, &words);
+        methods += outcome.methods;
+        more = outcome.more;
+    }
+    assert!(more && methods < 20_000, "{methods} methods in one turn");
+    while more {
+        let outcome = test.channels.run(&test.ram);
+        methods += outcome.methods;
+        more = outcome.more;
+    }
+    // The second one waits for a word that is not there any more.
+    assert!(methods >= 2 * 10 * 3999, "{methods}");
 }

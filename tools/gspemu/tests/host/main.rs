@@ -3,6 +3,7 @@
 //! A driver by hand: the machine without a virtual machine.
 
 mod channels;
+mod limits;
 mod support;
 
 use std::sync::atomic::Ordering;
