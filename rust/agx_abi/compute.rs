@@ -110,11 +110,11 @@ layout! {
         /// 0.
         UNK_0("unk_0"): u32 = 0x00,
         /// 0.
-        UNK_4("unk_4"): u32 = 0x04,
+        SYNC_GROW("unk_4"): u32 = 0x04,
         /// 0.
         UNK_8("unk_8"): u32 = 0x08,
         /// 0.
-        SYNC_GROW("encoder_id"): u32 = 0x0c,
+        ENCODER_ID("encoder_id"): u32 = 0x0c,
         /// 0.
         UNK_10("unk_10"): u32 = 0x10,
         /// All ones.
