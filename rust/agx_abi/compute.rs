@@ -109,12 +109,12 @@ layout! {
     pub struct EncoderParams("EncoderParams"): 0x28 {
         /// Unknown; 0.
         UNK_0("unk_0"): u32 = 0x00,
-        /// Unknown; 0.
-        UNK_4("unk_4"): u32 = 0x04,
+        /// The word named `sync_grow`; 0.
+        SYNC_GROW("unk_4"): u32 = 0x04,
         /// Unknown; 0.
         UNK_8("unk_8"): u32 = 0x08,
-        /// The word named `sync_grow`; 0.
-        SYNC_GROW("encoder_id"): u32 = 0x0c,
+        /// The number of the command's encoder; 0.
+        ENCODER_ID("encoder_id"): u32 = 0x0c,
         /// Unknown; 0.
         UNK_10("unk_10"): u32 = 0x10,
         /// A mask of unknown meaning; all ones.

@@ -19,6 +19,7 @@
 
 use crate::{
     job::WaitList,
+    submit_list::Walk,
     Ring, //
 };
 use kasync::time::Delta;
@@ -75,7 +76,7 @@ impl Deadline {
             || wanted.saturating_add(step) <= self.told;
         if again {
             self.told = wanted;
-            waiting.rewind();
+            waiting.rewind(Walk::Deadline);
             ring.set_deadline(within);
         }
     }
@@ -90,7 +91,7 @@ impl Deadline {
         let within = Delta::from_nanos(self.told.saturating_sub(now()));
         let mut left = WALK;
         while left > 0 {
-            let Some(node) = waiting.advance() else {
+            let Some(node) = waiting.advance(Walk::Deadline) else {
                 return false;
             };
             left -= 1;

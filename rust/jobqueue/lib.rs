@@ -105,7 +105,7 @@ pub enum TimeoutAction {
 /// |---|---|---|
 /// | `memory` | yes, it is called by `prepare` | always |
 /// | `poll_ready`, `submit`, `poll_complete` | no | yes, with preemption disabled |
-/// | `withdraw` | no | no |
+/// | `withdraw`, `discard`, `closed` | no | no |
 /// | `retire`, `quiesced` | no | if the hardware completes the job at once |
 /// | `set_deadline` | no | no |
 /// | `label` | no | if trace events are enabled, with preemption disabled |
@@ -210,6 +210,17 @@ pub trait Ring: Send + 'static {
     ///
     /// The queue passes the deadline on to the fences that its jobs wait for.
     fn set_deadline(&mut self, _within: Delta) {}
+
+    /// Frees what `job` has for its run, as it will not run: the queue is closed. Its fence signals
+    /// after those of its predecessors and dependencies, which may take long; then [`Ring::retire`]
+    /// takes the job back.
+    ///
+    /// A ring that frees nothing here frees it then.
+    fn discard(&mut self, _job: &mut Self::Job) {}
+
+    /// Frees what only jobs that run need: the queue is closed, and nothing is in flight. Called
+    /// once. Jobs may wait, of which none runs.
+    fn closed(&mut self) {}
 
     /// Takes back a job whose fence has signalled.
     fn retire(&mut self, job: Self::Job);

@@ -131,7 +131,16 @@ impl<T: Link> Drop for Fifo<T> {
     }
 }
 
-/// A list of jobs, first in, first out, with a cursor.
+/// A walk over a list of jobs that wait.
+#[derive(Clone, Copy)]
+pub(crate) enum Walk {
+    /// To pass on a deadline.
+    Deadline,
+    /// To discard jobs, as the queue is closed.
+    Discard,
+}
+
+/// A list of jobs, first in, first out, with a cursor for each [`Walk`].
 ///
 /// ```text
 ///   first ─► A ─► B ─► C ─► D ◄─ last
@@ -141,13 +150,13 @@ impl<T: Link> Drop for Fifo<T> {
 ///
 /// # Invariants
 ///
-/// `cursor` is null, or a node of the list.
+/// Each cursor is null, or a node of the list.
 pub(crate) struct WaitList<T: Link> {
     jobs: Fifo<T>,
-    cursor: *mut T,
+    cursors: [*mut T; 2],
 }
 
-// SAFETY: The cursor is only used to find nodes of the list, which is `Send`.
+// SAFETY: The cursors are only used to find nodes of the list, which is `Send`.
 unsafe impl<T: Link + Send> Send for WaitList<T> {}
 
 impl<T: Link> WaitList<T> {
@@ -156,7 +165,7 @@ impl<T: Link> WaitList<T> {
         // INVARIANT: Null.
         Self {
             jobs: Fifo::new(),
-            cursor: ptr::null_mut(),
+            cursors: [ptr::null_mut(); 2],
         }
     }
 
@@ -191,35 +200,38 @@ impl<T: Link> WaitList<T> {
     /// Takes the first job out.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<KBox<T>> {
-        if self.cursor == self.jobs.first {
-            // INVARIANT: Null. Jobs before the cursor were removed already.
-            self.cursor = ptr::null_mut();
+        for cursor in &mut self.cursors {
+            if *cursor == self.jobs.first {
+                // INVARIANT: Null. Jobs before the cursor were removed already.
+                *cursor = ptr::null_mut();
+            }
         }
         self.jobs.pop()
     }
 
-    /// Moves the cursor to the next job, and returns that. Returns `None` if there is none, and the
-    /// cursor stays.
-    pub(crate) fn advance(&mut self) -> Option<&mut T> {
-        let next = if self.cursor.is_null() {
+    /// Moves the cursor of `walk` to the next job, and returns that. Returns `None` if there is
+    /// none, and the cursor stays.
+    pub(crate) fn advance(&mut self, walk: Walk) -> Option<&mut T> {
+        let cursor = &mut self.cursors[walk as usize];
+        let next = if cursor.is_null() {
             self.jobs.first
         } else {
             // SAFETY: The cursor is a node of the list, by the type invariant.
-            unsafe { *T::next(self.cursor) }
+            unsafe { *T::next(*cursor) }
         };
         if next.is_null() {
             return None;
         }
         // INVARIANT: The first node, or the one after a node.
-        self.cursor = next;
+        *cursor = next;
         // SAFETY: `next` is a node of the list, which is borrowed mutably.
         Some(unsafe { &mut *next })
     }
 
-    /// Moves the cursor before the first job.
-    pub(crate) fn rewind(&mut self) {
+    /// Moves the cursor of `walk` before the first job.
+    pub(crate) fn rewind(&mut self, walk: Walk) {
         // INVARIANT: Null.
-        self.cursor = ptr::null_mut();
+        self.cursors[walk as usize] = ptr::null_mut();
     }
 }
 

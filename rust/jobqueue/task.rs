@@ -13,7 +13,9 @@
 //!       it does not run ─────────────────► cancel_first(): its fence signals
 //!       it is held or will not run,
 //!       and the ring was not ready ──────► Ring::withdraw()
+//!     the queue is closed ───────────────► Ring::discard() of each job that waits
 //!     nothing is in flight ──────────────► Ring::quiesced()
+//!     and the queue is closed ───────────► Ring::closed()
 //!     the time limit has expired ────────► handle_timeout()
 //!     closed, and no job is left ────────► Ring::destroy()
 //! ```
@@ -46,6 +48,7 @@ use crate::{
         Flags,
         Submission, //
     },
+    submit_list::Walk,
     trace,
     Ring, //
 };
@@ -54,6 +57,7 @@ use core::{
         poll_fn,
         Future, //
     },
+    mem,
     num::NonZeroU32,
     pin::{
         pin,
@@ -89,6 +93,9 @@ use timeouts::{
 /// The number of jobs that are submitted or completed in one poll.
 const BUDGET: u32 = 64;
 
+/// The number of jobs that are discarded in one poll.
+const DISCARDS: u32 = 256;
+
 /// The state of a queue's task.
 pub(crate) struct Task<R: Ring> {
     shared: Arc<Shared<R>>,
@@ -104,6 +111,8 @@ pub(crate) struct Task<R: Ring> {
     is_idle: bool,
     /// True if [`Ring::quiesced`] was called since the last [`Ring::poll_ready`].
     is_quiesced: bool,
+    /// True if [`Ring::closed`] was called.
+    is_closed: bool,
     /// True if the last answer of [`Ring::poll_ready`] was pending, and not withdrawn since.
     is_asked: bool,
     timeout: Delta,
@@ -153,6 +162,7 @@ impl<R: Ring> Task<R> {
             signaller,
             is_idle: true,
             is_quiesced: true,
+            is_closed: false,
             is_asked: false,
             timeout: config.timeout,
             on_error: config.on_error,
@@ -262,7 +272,12 @@ impl<R: Ring> Task<R> {
             cx.waker().wake_by_ref();
             return;
         }
-        match self.poll_first(Flags::OPEN, cx) {
+        // It was committed before the queue was closed, but may come after the ring was told.
+        let flags = match self.is_closed {
+            true => self.shared.flags(),
+            false => Flags::OPEN,
+        };
+        match self.poll_first(flags, cx) {
             First::Ready => {
                 self.submit_first();
                 if let Some(done) = self.poll_complete(cx) {
@@ -313,6 +328,9 @@ impl<R: Ring> Task<R> {
                     return Poll::Pending;
                 }
             };
+            if flags.is_closed() {
+                self.discard(cx);
+            }
             let in_flight = !self.in_flight.is_empty();
             if in_flight && !was_in_flight {
                 // The job that is the oldest now was not checked for completion.
@@ -323,6 +341,9 @@ impl<R: Ring> Task<R> {
             }
             if !in_flight && first != First::NotReady {
                 self.quiesce();
+                if flags.is_closed() && !mem::replace(&mut self.is_closed, true) {
+                    self.ring.closed();
+                }
                 if flags.is_parked() {
                     self.shared.mark_parked();
                 }
@@ -380,6 +401,21 @@ impl<R: Ring> Task<R> {
                 cx.waker().wake_by_ref();
             }
         }
+    }
+
+    /// Has the ring free what jobs that wait have for their run, as the queue is closed. Those that
+    /// it was called for already are left out.
+    #[cold]
+    fn discard(&mut self, cx: &Context<'_>) {
+        for _ in 0..DISCARDS {
+            let Some(node) = self.waiting.advance(Walk::Discard) else {
+                return;
+            };
+            if let Some(job) = &mut node.job {
+                self.ring.discard(job);
+            }
+        }
+        cx.waker().wake_by_ref();
     }
 
     /// Calls [`Ring::quiesced`], unless it was called already.

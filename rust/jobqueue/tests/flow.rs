@@ -83,6 +83,50 @@ mod tests {
         bench.end()
     }
 
+    /// Jobs that have not begun when their queue is closed are discarded at once, each once, though
+    /// what they wait for has not signalled. Their fences signal after that, in their order.
+    #[test]
+    fn jobs_that_wait_are_discarded() -> Result {
+        // More than in one poll.
+        const LAST: u32 = 600;
+        let options = Options {
+            jobs: LAST as usize,
+            timeout: LIMIT,
+            ..Options::new(1)
+        };
+        let (bench, other) = (Bench::build(options)?, Bench::new(8)?);
+        let gate = other.commit(Job::new(1), &[])?;
+        let first = bench.commit(Job::new(1), &[])?;
+        bench.wait_started(1)?;
+        let second = bench.commit(Job::new(2), core::slice::from_ref(&gate))?;
+        for id in 3..LAST {
+            bench.commit(Job::new(id), &[])?;
+        }
+        let last = bench.commit(Job::new(LAST), &[])?;
+        bench.queue.close();
+        bench.wait_discarded(LAST as usize - 1)?;
+        let told = bench.mock.closed();
+        bench.mock.complete(1, Ok(()));
+        check_eq!(result(&first), Ok(()));
+        bench.wait_closed()?;
+        let waits = stays(&second)? && stays(&last)?;
+        let retired = bench.mock.retired();
+        other.mock.complete(1, Ok(()));
+        check_eq!(result(&last), Err(ECANCELED));
+        check_eq!(result(&second), Err(ECANCELED));
+        bench.end()?;
+        other.end()?;
+        check_eq!((told, waits, retired), (0, true, 1));
+        let all = LAST * (LAST + 1) / 2 - 1;
+        check_eq!(bench.mock.discarded(), (all, LAST as usize - 1));
+        check_eq!(
+            (bench.mock.closed(), bench.mock.retired()),
+            (1, LAST as usize)
+        );
+        check_eq!(bench.mock.started(), 1);
+        Ok(())
+    }
+
     /// R18: a job with a deadline hears of it, and so do the jobs that it waits for.
     #[test]
     fn deadlines_are_passed_on() -> Result {

@@ -279,6 +279,19 @@ impl Ring for MockRing {
         }
     }
 
+    fn discard(&mut self, job: &mut Job) {
+        self.mock.note_call(false);
+        self.mock.change(|state| {
+            state.discarded.0 += job.id;
+            state.discarded.1 += 1;
+        });
+    }
+
+    fn closed(&mut self) {
+        self.mock.note_call(false);
+        self.mock.change(|state| state.closed += 1);
+    }
+
     fn retire(&mut self, _job: Job) {
         self.mock.note_call(false);
         self.mock.change(|state| state.retired += 1);

@@ -41,6 +41,15 @@ slow init slow-init:14000 '' '
 	/mnt/share/faults ok ok
 	says 2 "$line"
 	check "no other line" test "$(lines | wc -l)" = 2'
+# Longer than any other command may take. Clients that want to have the cache flushed meanwhile wait, and end when they are killed.
+# shellcheck disable=SC2016
+slow wait slow-init:60000 '' '
+	line="firmware has not taken its first command for 10 s: going on without"
+	/mnt/share/wedge garbage
+	/mnt/share/faults ok ok
+	check unload rmmod asahi
+	says 1 "$line"
+	check "no other line" test "$(lines | wc -l)" = 1'
 # It goes to sleep after the driver has given up waiting for that, and has what it was given until then. Nobody is told when it does, so the
 # next driver leaves it alone.
 slow sleep slow-sleep:3000 '' '

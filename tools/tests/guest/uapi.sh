@@ -4,7 +4,7 @@
 #
 # The UAPI tests, one machine for each group.
 # shellcheck disable=SC2154
-for group in params vm bind-model gem timestamps queue submit submit-errors teardown fdinfo; do
+for group in params vm bind-model gem timestamps queue submit submit-errors teardown fdinfo newcomers blocked; do
 	guest_tap "uapi-$group" --share "$programs" -- /mnt/share/uapi "$group"
 done
 # Memory, and fences, of another device's: that has to be there.

@@ -316,6 +316,81 @@ static void check_refused(void)
 	context_fini(&other);
 }
 
+/*
+ * What a client that comes now gets: its first VM, a queue, and a turn for a job. The job's stream
+ * is not mapped, as buffers are what is not to be had, so the GPU takes it for a fault.
+ */
+static void check_newcomer(const char *when)
+{
+	struct context ctx = { .fd = gpu_open() };
+	struct compute_command command = compute_command();
+	char text[96];
+
+	snprintf(text, sizeof(text), "%s: a new client opens the device", when);
+	check_true(text, ctx.fd >= 0);
+	if (ctx.fd < 0)
+		return;
+	snprintf(text, sizeof(text), "%s: it creates a VM", when);
+	check(text, vm_create(ctx.fd, &ctx.vm), 0);
+	snprintf(text, sizeof(text), "%s: it creates a queue", when);
+	check(text, queue_create(ctx.fd, ctx.vm, &ctx.queue), 0);
+	snprintf(text, sizeof(text), "%s: its job has a turn", when);
+	check(text, submit_and_wait(&ctx, &command, sizeof(command), 120), -EIO);
+	close(ctx.fd);
+}
+
+/* Renders that wait for @file, each in a queue of its own, until there is no memory for more. */
+static void take_reserve(struct context *greedy, int file)
+{
+	struct render_command command = render_command();
+	struct drm_asahi_sync in = { 0 };
+	int ret = 0, queues, renders = 0;
+
+	need("create a syncobj", syncobj_create(greedy->fd, &in.handle));
+	need("import a fence", syncobj_import_sync_file(greedy->fd, in.handle, file));
+	for (queues = 0; !ret; queues++) {
+		uint32_t queue;
+
+		ret = queue_create(greedy->fd, greedy->vm, &queue);
+		if (ret)
+			break;
+		greedy->queue = queue;
+		renders += !submit(greedy, &command, sizeof(command), &in, 1, 0);
+	}
+	/* The last queue may take more. */
+	do {
+		ret = submit(greedy, &command, sizeof(command), &in, 1, 0);
+		renders += !ret;
+	} while (!ret && renders < 4096);
+	printf("# %d queues with %d renders\n", queues, renders);
+	check("one that has all gets no more renders", ret, -ENOMEM);
+}
+
+/* One client that has all memory that there is for buffers, and then all that it gets for jobs. */
+void test_newcomers(void)
+{
+	int timeline = sw_sync_create(), gate;
+	struct context greedy, other;
+
+	need("open sw_sync", timeline);
+	gate = sw_sync_fence(timeline, 1);
+	need("create a fence", gate);
+	context_init(&other);
+	context_init(&greedy);
+	while (!make_bound(greedy.fd, greedy.vm))
+		;
+	take_the_rest(&greedy);
+	check_newcomer("no buffers");
+	take_reserve(&greedy, gate);
+	check_newcomer("no buffers and no jobs");
+	check("another client works", run(&other), 0);
+	sw_sync_advance(timeline, 1);
+	context_fini(&greedy);
+	context_fini(&other);
+	close(gate);
+	close(timeline);
+}
+
 void check_greeds(void)
 {
 	check_places();

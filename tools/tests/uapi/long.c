@@ -15,16 +15,45 @@ static long long now(void)
 	return ts.tv_sec * 1000ll + ts.tv_nsec / 1000000;
 }
 
-/* The first job takes so many seconds, and the others nothing. */
+/* Live tasks: each queue has one, until the firmware has forgotten the queue. */
+static int tasks(void)
+{
+	FILE *file = fopen("/sys/kernel/debug/kasync/tasks", "r");
+	int c, lines = 0;
+
+	need("read the table of tasks", file ? 0 : -errno);
+	while ((c = getc(file)) != EOF)
+		lines += c == '\n';
+	fclose(file);
+	return lines;
+}
+
+/* Whether @seconds are enough until there are no more than @count tasks. */
+static bool are_tasks(int count, int seconds)
+{
+	long long end = now() + seconds * 1000ll;
+
+	while (tasks() > count && now() < end)
+		pause_ms(10);
+	return tasks() <= count;
+}
+
+/* The second job takes so many seconds, and the others nothing. */
 static void check_long(int seconds)
 {
-	struct context ctx, other;
+	struct context ctx, other, gone;
 	long long start, took;
 	uint32_t sync, quick;
-	int file, quick_file;
+	int file, quick_file, before;
 
 	context_init(&ctx);
 	context_init(&other);
+	before = tasks();
+	/* The firmware knows its queue. */
+	context_init(&gone);
+	need("create a syncobj", syncobj_create(gone.fd, &sync));
+	need("submit", submit_one(&gone, sync));
+	need("wait", syncobj_wait(gone.fd, sync, 120));
 	need("create a syncobj", syncobj_create(ctx.fd, &sync));
 	need("create a syncobj", syncobj_create(other.fd, &quick));
 	start = now();
@@ -32,8 +61,14 @@ static void check_long(int seconds)
 	file = syncobj_export_sync_file(ctx.fd, sync);
 	need("export a fence", file);
 
+	context_fini(&gone);
+	check_true("the firmware forgets a client's queue beside the job",
+		   are_tasks(before, seconds / 2));
+	check("which goes on", sync_file_wait(file, 0), -ETIME);
+
 	/* The other client has nothing to do until long after a minute. */
-	check("the job goes on", sync_file_wait(file, (seconds - 14) * 1000), -ETIME);
+	took = now() - start;
+	check("the job goes on", sync_file_wait(file, (seconds - 14) * 1000 - took), -ETIME);
 	need("submit", submit_one(&other, quick));
 	quick_file = syncobj_export_sync_file(other.fd, quick);
 	need("export a fence", quick_file);
@@ -50,13 +85,13 @@ static void check_long(int seconds)
 	context_fini(&ctx);
 }
 
-/* --fault delay:1:75000 */
+/* --fault delay:2:75000 */
 void test_long(void)
 {
 	check_long(75);
 }
 
-/* --fault delay:1:300000 */
+/* --fault delay:2:300000 */
 void test_longer(void)
 {
 	check_long(300);

@@ -27,6 +27,8 @@ static const struct test_group groups[] = {
 	{ "fdinfo", test_fdinfo },
 	{ "fences", test_fences },
 	{ "memory", test_memory },
+	{ "newcomers", test_newcomers },
+	{ "blocked", test_blocked },
 	{ "limits", test_limits },
 	{ "dependencies", test_dependencies },
 	{ "starve", test_starve },

@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /*
@@ -117,4 +119,79 @@ void check_closes(void)
 	check_close_is_seen();
 	check_close_after_destroy();
 	check_close_in_pieces();
+}
+
+#define HELD 80
+
+/* A client that binds much, and has a job that waits for @gate; then it does nothing any more. */
+static void hold(int gate, int out, int ready)
+{
+	struct compute_command command = compute_command();
+	struct drm_syncobj_handle import = { .fd = out };
+	struct drm_asahi_sync syncs[2] = { 0 };
+	struct context ctx;
+	uint32_t bo;
+
+	context_init(&ctx);
+	for (int i = 1; i <= HELD; i++) {
+		need("create a buffer", gem_create(ctx.fd, 4 * MIB, 0, 0, &bo));
+		need("bind it", vm_bind(ctx.fd, ctx.vm, bo, USER_VA + i * 4 * MIB, 4 * MIB));
+	}
+	need("import a syncobj", gpu_ioctl(ctx.fd, DRM_IOCTL_SYNCOBJ_FD_TO_HANDLE, &import));
+	need("create a syncobj", syncobj_create(ctx.fd, &syncs[0].handle));
+	need("import a fence", syncobj_import_sync_file(ctx.fd, syncs[0].handle, gate));
+	/* The last one has the fence of all. */
+	syncs[1].handle = import.handle;
+	for (int i = 0; i < 3; i++)
+		need("submit", submit(&ctx, &command, sizeof(command), syncs, 1, i == 2));
+	need("say so", write(ready, "", 1) == 1 ? 0 : -EIO);
+	for (;;)
+		pause();
+}
+
+/*
+ * A client is killed whose jobs wait for another one's fence, which does not signal: its memory
+ * comes back, and the fences of its jobs signal in their turn.
+ */
+void test_blocked(void)
+{
+	struct drm_syncobj_handle export = { 0 };
+	int timeline = sw_sync_create(), gate, ready[2], file;
+	struct context other;
+	long long before;
+	pid_t pid;
+	char c;
+
+	need("open sw_sync", timeline);
+	gate = sw_sync_fence(timeline, 1);
+	need("create a fence", gate);
+	need("create a pipe", pipe(ready) ? -errno : 0);
+	context_init(&other);
+	need("create a syncobj", syncobj_create(other.fd, &export.handle));
+	need("export it", gpu_ioctl(other.fd, DRM_IOCTL_SYNCOBJ_HANDLE_TO_FD, &export));
+	check("a job", run(&other), 0);
+	before = meminfo("MemAvailable");
+
+	pid = fork();
+	need("fork", pid < 0 ? -errno : 0);
+	if (!pid)
+		hold(gate, export.fd, ready[1]);
+	close(ready[1]);
+	need("the client has its jobs", read(ready[0], &c, 1) == 1 ? 0 : -EIO);
+	check_true("it has much memory", meminfo("MemAvailable") < before - HELD * 3 * KIB_PER_MIB);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	check_true("its memory comes back while its jobs wait", is_back("killed", before, 60));
+	file = syncobj_export_sync_file(other.fd, export.handle);
+	need("export the fence", file);
+	check("the fence of its jobs has not signalled", sync_file_wait(file, 0), -ETIME);
+	sw_sync_advance(timeline, 1);
+	check("it does after the one that they wait for", sync_file_wait(file, 120000), -ECANCELED);
+	check("another client works", run(&other), 0);
+	close(file);
+	close(export.fd);
+	close(ready[0]);
+	context_fini(&other);
+	close(gate);
+	close(timeline);
 }

@@ -178,12 +178,14 @@ void test_fdinfo(void);
 void test_fences(void);
 /* Wants a guest of 2 GiB. */
 void test_memory(void);
+void test_newcomers(void);
+void test_blocked(void);
 /* On a kernel without checkers: of as much as there is room for. */
 void test_limits(void);
 void test_dependencies(void);
 /* Takes longer than a minute; with jobs that take long (--fault delay:1000). */
 void test_starve(void);
-/* With a first job that takes 75 s (--fault delay:1:75000), or 300 s. */
+/* With a second job that takes 75 s (--fault delay:2:75000), or 300 s. */
 void test_long(void);
 void test_longer(void);
 

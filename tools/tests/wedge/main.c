@@ -28,6 +28,7 @@ static const struct {
 	{ "syncs", test_syncs },
 	{ "deadlines", test_deadlines },
 	{ "exit", test_exit },
+	{ "garbage", test_garbage },
 };
 
 int main(int argc, char **argv)

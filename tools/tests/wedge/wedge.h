@@ -78,6 +78,8 @@ void test_pair(void);
 void test_syncs(void);
 void test_deadlines(void);
 void test_exit(void);
+/* With a first command that takes long (--hardware slow-init:60000). */
+void test_garbage(void);
 
 /* How much of a test: 1 for "make test". */
 extern int scale;

@@ -156,7 +156,7 @@ const IOCTLS: &[DrmIoctlDescriptor] = in_order(&[
     ioctl!(IOCTL_GEM_CREATE, GemCreate, registered: AsahiFile::gem_create),
     ioctl!(IOCTL_GEM_MMAP_OFFSET, GemMmapOffset, registered: AsahiFile::gem_mmap_offset),
     ioctl!(IOCTL_GEM_BIND_OBJECT, GemBindObject, free: AsahiFile::gem_bind_object),
-    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, registered: AsahiFile::queue_create),
+    ioctl!(IOCTL_QUEUE_CREATE, QueueCreate, free: AsahiFile::queue_create),
     ioctl!(IOCTL_QUEUE_DESTROY, QueueDestroy, registered: AsahiFile::queue_destroy),
     ioctl!(IOCTL_SUBMIT, Submit, free: AsahiFile::submit),
 ]);

@@ -27,7 +27,10 @@ static struct device *asahi_domain_add(struct generic_pm_domain *domain, const c
 	if (!pdev)
 		return ERR_PTR(-ENOMEM);
 	holder = &pdev->dev;
-	/* System suspend passes over it, so that does not turn the domain off either. */
+	/*
+	 * System suspend passes over it. The domain has a device then that is not suspended, and is
+	 * not turned off either.
+	 */
 	dev_pm_syscore_device(holder, true);
 	ret = platform_device_add(pdev);
 	if (ret)

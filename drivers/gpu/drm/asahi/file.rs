@@ -3,6 +3,7 @@
 //! A client: an open file, and what it has. Its ioctls are in [`ioctl`](crate::ioctl).
 
 use crate::{
+    deferred_drop::DeferredDrop,
     device::{
         AsahiDevice,
         AsahiDrmDriver, //
@@ -54,6 +55,9 @@ pub(crate) struct AsahiFile {
     pub(crate) timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
     pub(crate) queues: Mutex<Handles<Arc<Queue>>>,
+    /// The place for the queues when the file is closed.
+    #[pin]
+    closed: Mutex<Option<KBox<DeferredDrop<ClosedQueues>>>>,
     /// Quota of handles of buffer objects.
     objects: Quota,
     /// The client's share of the addresses for timestamps.
@@ -70,7 +74,9 @@ pub(crate) struct AsahiFile {
 impl PinnedDrop for AsahiFile {
     fn drop(self: Pin<&mut Self>) {
         let queues = core::mem::replace(&mut *self.queues.lock(), Handles::new(0));
-        ClosedQueues::close(queues);
+        if let Some(closed) = self.closed.lock().take() {
+            ClosedQueues::close(queues, closed);
+        }
     }
 }
 
@@ -83,16 +89,18 @@ impl drm::file::DriverFile for AsahiFile {
     type Driver = AsahiDrmDriver;
 
     fn open(_dev: &AsahiDevice) -> Result<Pin<KBox<Self>>> {
-        let (own, _coming) = Pinned::reserve(FILE_BYTES, Share::Clients)?;
+        let (own, _coming) = Pinned::reserve(FILE_BYTES, Share::Driver)?;
         let engines = Engines::new()?;
         let timestamp_share = timestamps::Share::new()?;
         let jobs = Quota::new_shared()?;
+        let closed = ClosedQueues::prepare()?;
         KBox::pin_init(
             pin_init!(Self {
                 engines,
                 vms <- new_mutex!(Handles::new(MAX_VMS)),
                 timestamps <- new_mutex!(Handles::new(MAX_TIMESTAMPS)),
                 queues <- new_mutex!(Handles::new(MAX_QUEUES)),
+                closed <- new_mutex!(Some(closed)),
                 objects: Quota::new(),
                 timestamp_share,
                 jobs,

@@ -61,6 +61,8 @@ pub(crate) struct Buffer {
     private_to: Option<ARef<Object>>,
     #[pin]
     held: Mutex<Held>,
+    /// Whose its memory is.
+    share: Share,
     /// The charge for the object itself.
     _own: Pinned,
 }
@@ -77,6 +79,7 @@ struct Held {
 /// The arguments of a new buffer object.
 pub(crate) struct Args {
     private_to: Option<ARef<Object>>,
+    share: Share,
     own: Pinned,
 }
 
@@ -88,6 +91,7 @@ impl DriverObject for Buffer {
         try_pin_init!(Self {
             private_to: args.private_to,
             held <- new_mutex!(Held::default()),
+            share: args.share,
             _own: args.own,
         })
     }
@@ -135,12 +139,14 @@ impl Drop for Turn {
     }
 }
 
-/// Creates an object of `size` bytes. `root`: of the VM that it is private to.
+/// Creates an object of `size` bytes, whose memory is of `share`. `root`: of the VM that it is
+/// private to.
 pub(crate) fn create(
     dev: &AsahiDevice,
     size: u64,
     flags: u32,
     root: Option<&Object>,
+    share: Share,
 ) -> Result<ARef<Object>> {
     // An object larger than an address space cannot be bound.
     if size == 0 || size > USER_END - USER_START {
@@ -151,9 +157,10 @@ pub(crate) fn create(
         map_wc: flags & uapi::GEM_WRITEBACK == 0,
         parent_resv_obj: root,
     };
-    let (own, _coming) = Pinned::reserve(OBJECT_BYTES, Share::Clients)?;
+    let (own, _coming) = Pinned::reserve(OBJECT_BYTES, share)?;
     let args = Args {
         own,
+        share,
         private_to: root.map(Into::into),
     };
     // An object has a place to be mapped at until `asahi_gem_extend()` takes it away. Threads that
@@ -258,7 +265,7 @@ unsafe extern "C" fn asahi_gem_create_for_import(
 ) -> c_int {
     // SAFETY: `drm` is a device of this driver by the safety requirements.
     let dev: &AsahiDevice = unsafe { drm::Device::from_raw(drm.cast()) };
-    match create(dev, size as u64, 0, None) {
+    match create(dev, size as u64, 0, None, Share::Clients) {
         Ok(new) => {
             let raw = IntoGEMObject::as_raw(&*new);
             // The reference goes with the pointer.
@@ -288,7 +295,7 @@ impl Held {
     fn charged<T>(&mut self, object: &Object, allocate: impl FnOnce() -> Result<T>) -> Result<T> {
         let new = match &self.charge {
             Some(_) => None,
-            None => Some(Pinned::count(size(object), Share::Clients)?),
+            None => Some(Pinned::count(size(object), object.share)?),
         };
         let _coming = coming(object)?;
         let allocated = allocate()?;

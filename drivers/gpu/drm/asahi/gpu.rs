@@ -375,31 +375,46 @@ impl Gpu {
         &self.parts.closing
     }
 
-    /// Frees garbage by a flush of the firmware's cache, if much memory waits for that. May sleep.
+    /// Frees garbage by a flush of the firmware's cache, if much memory waits for that. May sleep,
+    /// for seconds while the firmware is halted. So the caller does not keep the device registered.
     ///
     /// Does nothing while queues that end flush the cache. These free the garbage, and the caller
     /// would have to wait for all of them.
-    pub(crate) fn collect_garbage(&self) {
+    ///
+    /// # Errors
+    ///
+    /// `ERESTARTSYS` if a signal is pending. The garbage waits for a later flush then.
+    #[inline]
+    pub(crate) fn collect_garbage(&self) -> Result {
+        if self.parts.heaps.is_garbage_due() {
+            self.collect_due_garbage()
+        } else {
+            Ok(())
+        }
+    }
+
+    #[cold]
+    fn collect_due_garbage(&self) -> Result {
         let control = self.parts.firmware.control();
-        if !self.parts.heaps.is_garbage_due()
-            || self.parts.firmware.crash().is_set()
-            || control.is_crowded()
-        {
-            return;
+        if self.parts.firmware.crash().is_set() || control.is_crowded() {
+            return Ok(());
         }
         let garbage = self.parts.heaps.take_garbage();
-        match block_on(select(control.flush(), self.parts.queues.cancelled())) {
-            Ok(Either::Left(Ok(()))) => drop(garbage),
-            // It may still be written to.
-            Ok(Either::Left(Err(_))) => {
-                self.parts.firmware.give_up(fmt!("cache was not cleaned"));
-                self.parts.heaps.put_back(garbage);
-            }
-            // The device goes, and waits for the caller.
-            Ok(Either::Right(())) => self.parts.heaps.put_back(garbage),
-            // The firmware was not waited for, as there is no memory for that. The garbage waits
-            // for a later flush.
-            Err(_) => self.parts.heaps.put_back(garbage),
+        let flush = select(control.flush(), self.parts.queues.cancelled());
+        let flushed = block_on_interruptible(flush);
+        if let Ok(Either::Left(Ok(()))) = flushed {
+            drop(garbage);
+            return Ok(());
+        }
+        // It may still be written to.
+        if let Ok(Either::Left(Err(_))) = flushed {
+            self.parts.firmware.give_up(fmt!("cache was not cleaned"));
+        }
+        self.parts.heaps.put_back(garbage);
+        match flushed {
+            Err(e) if e == ERESTARTSYS => Err(e),
+            // The device goes; or there is no memory for the wait.
+            _ => Ok(()),
         }
     }
 

@@ -2,6 +2,7 @@
 
 //! Handles: the numbers by which a client refers to its objects.
 
+use crate::quota::Share;
 use kernel::prelude::*;
 
 /// A table of objects by handle. Handles begin at 1, and free ones are reused.
@@ -27,6 +28,12 @@ impl<T> Handles<T> {
             return Err(ENOSPC);
         }
         Ok(())
+    }
+
+    /// Returns whose memory the next thing is. The driver's reserve is for `small` things.
+    pub(crate) fn next_share(&self, small: usize) -> Share {
+        // No more than so many are counted.
+        Share::of(self.iter().take(small).count(), small)
     }
 
     /// Returns all things.

@@ -29,7 +29,10 @@ use crate::{
             JobMemory,
             JobMemoryPool, //
         },
-        planned::Job,
+        planned::{
+            Job,
+            Queued, //
+        },
         queues::Queues,
         render::Render,
         render_memory::{
@@ -140,12 +143,12 @@ impl Queue {
         engines: Engines,
         label: Label,
         client: Client,
+        share: Share,
     ) -> Result<Arc<Self>> {
         gpu.firmware().crash().check()?;
         let number = NUMBER.fetch_add(1, Relaxed);
         let (firmware, heaps) = (gpu.firmware(), gpu.heaps());
-        gpu.collect_garbage();
-        let (own, _coming) = Pinned::reserve(QUEUE_BYTES, Share::Driver)?;
+        let (own, _coming) = Pinned::reserve(QUEUE_BYTES, share)?;
 
         let context = Context::new(heaps, number, client)?;
         let addresses = context.addresses();
@@ -231,7 +234,6 @@ impl Queue {
 
     #[cold]
     fn more_job_memory(&self, count: usize) -> Result<JobMemory> {
-        self.gpu.collect_garbage();
         let client = self.vm.heap();
         self.job_memory.grow(self.gpu.heaps(), client, count)
     }
@@ -248,7 +250,6 @@ impl Queue {
     /// `ENOMEM`, also if a client wants more than a part of the machine's memory.
     #[inline(never)]
     pub(crate) fn render_memory(&self, tilings: &SmallVec<Tiling, 1>) -> Result<RenderMemory> {
-        self.gpu.collect_garbage();
         let common = self.render_common()?;
         RenderMemory::new(self.gpu.heaps(), &self.vm, &common, tilings)
     }
@@ -309,12 +310,14 @@ impl Queue {
     /// those of [`JobQueue::prepare`].
     pub(crate) fn prepare(
         &self,
-        job: Job,
+        mut job: Job,
         dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, QueueRing>> {
         let credits = job.commands.len();
+        let charges = job.charges.take().ok_or(EINVAL)?;
+        let job = Some(DeferredDrop::new(job)?);
         self.jobs
-            .prepare(DeferredDrop::new(job)?, credits, dependencies)
+            .prepare(Queued { job, charges }, credits, dependencies)
             .map_err(|e| self.gpu.reason(e))
     }
 
@@ -343,17 +346,21 @@ impl ClosedQueues {
     /// Number of queues in a batch.
     const BATCH: usize = 32;
 
-    /// Hands `queues` to the worker that closes them.
-    pub(crate) fn close(mut queues: Handles<Arc<Queue>>) {
+    /// Returns the place for the queues of a file. It is allocated when the file is opened: a
+    /// thread that ends has to close them, with memory or without.
+    pub(crate) fn prepare() -> Result<KBox<DeferredDrop<Self>>> {
+        DeferredDrop::new(Self(Handles::new(0)))
+    }
+
+    /// Hands `queues` to the worker that closes them, in `closed`.
+    pub(crate) fn close(mut queues: Handles<Arc<Queue>>, mut closed: KBox<DeferredDrop<Self>>) {
         let Some(first) = queues.pop() else {
             return;
         };
         let closing = first.gpu.closing().clone();
         drop(first);
-        // Without memory for the worker's list they are closed by this thread.
-        if let Ok(queues) = DeferredDrop::new(Self(queues)) {
-            closing.queue(queues);
-        }
+        closed.0 = queues;
+        closing.queue(closed);
     }
 
     /// Returns when the tasks have been polled that were woken before.

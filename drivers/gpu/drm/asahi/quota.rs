@@ -12,6 +12,7 @@
 //! | jobs that are not complete | 4096 | file | `ENOSPC` |
 //! | memory that cannot be reclaimed | half of it, three quarters from 4 GiB on | all | `ENOMEM` |
 //! | that, with what is the driver's own | an eighth more | all | `ENOMEM` |
+//! | a file's part of that eighth | itself, 1 VM, 8 queues, 16 jobs | file | `ENOMEM` |
 //! | available memory | a sixteenth of all, 256 MiB at most, has to be left | all | `ENOMEM` |
 //!
 //! Timestamps that a client has unbound keep their addresses while jobs write to them. Only these
@@ -20,7 +21,8 @@
 //! Mesa needs one VM and a few queues for each file. Panthor has 32 VMs and 128 groups of up to 32
 //! queues, xe has 1000 jobs of a queue. What the driver allocates for a client is charged to its
 //! memory cgroup besides. Not charged is what others allocate on its behalf: kernel::drm the
-//! objects of buffers, without their pages, and exporters their fences.
+//! objects of buffers, without their pages, a VM's `GpuVm` and a `drm_gpuvm_bo` for each buffer in
+//! it, shmem tables and arrays of pages, and exporters their fences.
 //!
 //! Memory that the GPU can reach cannot be reclaimed, and is not part of any process's RSS. So the
 //! OOM killer would choose another process. If it does choose the client, the memory comes back
@@ -29,7 +31,8 @@
 //! bound, exported or about to be mapped, page tables, heaps and the kernel's allocations for each
 //! object of a client count towards it. That bounds a client that opens many files as well. The
 //! heaps have a reserve: queues and jobs get the driver's memory that they need, also when buffers
-//! and the scenes of large renders have taken the rest.
+//! and the scenes of large renders have taken the rest. So does a new client, with its first VM;
+//! but not its buffers. A client that opens file after file can still take the reserve.
 //!
 //! That limit does not say how much memory other programs have left. So an allocation for a client
 //! also fails if less than a sixteenth of the machine's memory would be available after it. What is
@@ -60,6 +63,13 @@ pub(crate) const MAX_JOBS: u64 = 4096;
 pub(crate) const MAX_TIMESTAMPS: usize = 1024;
 /// Handles of buffer objects of a file.
 pub(crate) const MAX_OBJECTS: u64 = 1 << 16;
+/// VMs, queues, and jobs that are not complete, for which a file gets memory of the driver's
+/// reserve. One that has more has to do with what clients may have. So a client that has taken all
+/// of that, and then makes queues and jobs, does not take the reserve as well: another one can
+/// still open the device, and its jobs run.
+pub(crate) const RESERVE_VMS: usize = 1;
+pub(crate) const RESERVE_QUEUES: usize = 8;
+pub(crate) const RESERVE_JOBS: u64 = 16;
 /// The divisor of the free timestamp addresses that gives the limit of one file. A file gets a part
 /// of what is free, so something is left for the next one. A client that opens file after file
 /// leaves less than a page to each after 86 of them.
@@ -103,7 +113,8 @@ pub(crate) fn max_pinned() -> u64 {
     unsafe { ffi::asahi_pinned_limit() }
 }
 
-/// The owner of memory: clients, or the driver, for queues and jobs, which has a reserve.
+/// The owner of memory: clients, or the driver, which has a reserve for files, first VMs, queues
+/// and jobs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Share {
     Clients,
@@ -111,6 +122,17 @@ pub(crate) enum Share {
 }
 
 impl Share {
+    /// Returns whose memory the next thing of a file is that has `count` of them: the driver's if
+    /// they are fewer than `small`.
+    #[inline]
+    pub(crate) fn of<T: PartialOrd>(count: T, small: T) -> Self {
+        if count < small {
+            Self::Driver
+        } else {
+            Self::Clients
+        }
+    }
+
     fn limit(self) -> u64 {
         let most = max_pinned();
         match self {

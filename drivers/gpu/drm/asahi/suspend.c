@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * The C half of suspend.rs: the notifier, what the power domain would do, and the platform driver's
- * suspend function, which kernel::platform of 7.3 does not have.
+ * The C half of suspend.rs: the notifier, and the platform driver's suspend function, which
+ * kernel::platform of 7.3 does not have.
  */
 #include <linux/device.h>
 #include <linux/err.h>
@@ -25,20 +25,6 @@ void asahi_suspend_end(void *cookie);
 struct asahi_suspend *asahi_suspend_register(struct device *dev, void *cookie);
 void asahi_suspend_unregister(struct asahi_suspend *s);
 
-/*
- * Whether the device's power domain is turned off in a suspend, as every domain is that is not
- * always on. Without a domain of its own nothing turns the device off.
- */
-static bool asahi_is_gated(struct device *dev)
-{
-	/* Without the device's lock: a probe that fails sets it to NULL. */
-	struct dev_pm_domain *domain = READ_ONCE(dev->pm_domain);
-
-	if (!IS_ENABLED(CONFIG_PM_GENERIC_DOMAINS_SLEEP) || !domain)
-		return false;
-	return !(pd_to_genpd(domain)->flags & GENPD_FLAG_ALWAYS_ON);
-}
-
 static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, void *unused)
 {
 	struct asahi_suspend *s = container_of(nb, struct asahi_suspend, nb);
@@ -52,11 +38,7 @@ static int asahi_suspend_notify(struct notifier_block *nb, unsigned long event, 
 			 "hibernation would replace a running coprocessor's memory: refused\n");
 		return notifier_from_errno(-EBUSY);
 	case PM_SUSPEND_PREPARE:
-		if (asahi_suspend_is_alive(s->cookie) && asahi_is_gated(s->dev)) {
-			dev_warn(s->dev,
-				 "system suspend would cut the power of a running coprocessor: refused\n");
-			return notifier_from_errno(-EBUSY);
-		}
+		/* The power stays on: domain.c has a device in the domain that is not suspended. */
 		return notifier_from_errno(asahi_suspend_prepare(s->cookie));
 	case PM_POST_SUSPEND:
 		asahi_suspend_end(s->cookie);

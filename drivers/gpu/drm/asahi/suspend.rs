@@ -19,8 +19,8 @@
 //! A firmware that has come up after `PM_SUSPEND_PREPARE` is not parked. Such a suspend ends with
 //! EBUSY when it comes to the device.
 //!
-//! A suspend in which the coprocessor would lose its power is refused, as the way to start it again
-//! is not known; see `suspend.c`.
+//! The coprocessor's power domain stays on, as the way to start it again is not known: a device of
+//! the driver's is in it that is not suspended; see `domain.c`.
 
 use crate::{
     ffi,
@@ -87,7 +87,7 @@ impl Target {
         if !self.is_alive() {
             return Ok(());
         }
-        if !self.booted.load(Relaxed) {
+        if !self.booted.load(Relaxed) || !self.firmware.control().has_begun() {
             dev_warn!(self.dev, "firmware boots: system suspend is refused\n");
             return Err(EBUSY);
         }

@@ -102,18 +102,19 @@ pub(crate) struct Vm {
 
 impl Vm {
     /// Returns an address space of which the driver may use `kernel_range`. `abi`: version of the
-    /// firmware's interface.
+    /// firmware's interface. `share`: whose memory it is.
     pub(crate) fn new(
         drm: &AsahiDevice,
         dev: &Device<Bound>,
         uat: &Arc<Uat>,
         abi: Abi,
         kernel_range: Range<u64>,
+        share: Share,
     ) -> Result<Arc<Self>> {
-        let (own, _coming) = Pinned::reserve(VM_BYTES, Share::Clients)?;
-        let space = AddressSpace::new(uat)?;
-        let root = gem::create(drm, PAGE_SIZE, 0, None)?;
-        let dummy = gem::create(drm, PAGE_SIZE, 0, None)?;
+        let (own, _coming) = Pinned::reserve(VM_BYTES, share)?;
+        let space = AddressSpace::new(uat, share)?;
+        let root = gem::create(drm, PAGE_SIZE, 0, None, share)?;
+        let dummy = gem::create(drm, PAGE_SIZE, 0, None, share)?;
         let pages = PinnedPages::new(&dummy, dev)?;
         space.map(
             DUMMY_PAGE,

@@ -42,7 +42,7 @@ structures! {
     } {}
     compute::JobParameters2 { PREEMPT1 CDM_CTRL_STREAM_END UNK_54 UNK_58 } {}
     compute::EncoderParams {
-        UNK_0 UNK_4 UNK_8 SYNC_GROW UNK_10 MASK SAMPLER_HEAP SAMPLER_COUNT
+        UNK_0 SYNC_GROW UNK_8 ENCODER_ID UNK_10 MASK SAMPLER_HEAP SAMPLER_COUNT
         SAMPLER_COUNT_PLUS_1
     } {}
     compute::JobMeta {

@@ -43,7 +43,7 @@ pub fn nested() -> Vec<Nested> {
         ),
         (
             vertex,
-            at(Vertex::ENCODER_PARAMS.then(Encoder::SYNC_GROW)),
+            at(Vertex::ENCODER_PARAMS.then(Encoder::ENCODER_ID)),
             "struct_3.encoder_id",
         ),
         (
@@ -109,7 +109,7 @@ pub fn nested() -> Vec<Nested> {
         ),
         (
             fragment,
-            at(Fragment::ENCODER_PARAMS.then(Encoder::SYNC_GROW)),
+            at(Fragment::ENCODER_PARAMS.then(Encoder::ENCODER_ID)),
             "struct_6.encoder_id+0",
         ),
         (

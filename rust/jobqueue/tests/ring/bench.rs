@@ -213,6 +213,18 @@ impl Bench {
         block_on(timeout(LIMIT, retired))?.map_err(|_| ETIME)
     }
 
+    /// Waits until `count` jobs have been discarded.
+    pub(crate) fn wait_discarded(&self, count: usize) -> Result {
+        let discarded = self.mock.wait(|s| (s.discarded.1 >= count).then_some(()));
+        block_on(timeout(LIMIT, discarded))?.map_err(|_| ETIME)
+    }
+
+    /// Waits until the ring was told that the queue is closed with nothing in flight.
+    pub(crate) fn wait_closed(&self) -> Result {
+        let closed = self.mock.wait(|s| (s.closed > 0).then_some(()));
+        block_on(timeout(LIMIT, closed))?.map_err(|_| ETIME)
+    }
+
     /// Waits until `count` jobs have been started.
     pub(crate) fn wait_started(&self, count: usize) -> Result {
         let started = self.mock.wait(|s| (s.started >= count).then_some(()));

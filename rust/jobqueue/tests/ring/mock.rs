@@ -46,6 +46,10 @@ pub(super) struct State {
     pub(super) not_ready_polls: usize,
     pub(super) started: usize,
     pub(super) retired: usize,
+    /// The sum of the numbers of the jobs that were discarded, and how many were.
+    pub(super) discarded: (u32, usize),
+    /// How often the ring was told that the queue is closed with nothing in flight.
+    pub(super) closed: u32,
     pub(super) timeouts: u32,
     /// The earliest deadline that the ring has been given.
     pub(super) earliest_deadline: Option<Delta>,
@@ -116,6 +120,8 @@ impl Mock {
                     not_ready_polls: 0,
                     started: 0,
                     retired: 0,
+                    discarded: (0, 0),
+                    closed: 0,
                     timeouts: 0,
                     earliest_deadline: None,
                     deadlines: 0,
@@ -253,6 +259,16 @@ impl Mock {
     /// Number of the last job that is over.
     pub(crate) fn done(&self) -> u32 {
         self.state.lock().done
+    }
+
+    /// The sum of the numbers of the jobs that were discarded, and how many were.
+    pub(crate) fn discarded(&self) -> (u32, usize) {
+        self.state.lock().discarded
+    }
+
+    /// How often the ring was told that the queue is closed with nothing in flight.
+    pub(crate) fn closed(&self) -> u32 {
+        self.state.lock().closed
     }
 
     pub(crate) fn retired(&self) -> usize {

@@ -41,7 +41,8 @@ use submit_list::{
     Link,
     NodeCache,
     SubmitList,
-    WaitList, //
+    WaitList,
+    Walk, //
 };
 use world::{
     job::Job,
@@ -253,7 +254,8 @@ fn ring_against_firmware() {
     });
 }
 
-/// The cursor of a list goes on where it was, whatever was taken out or added meanwhile.
+/// Each cursor of a list goes on where it was, whatever was taken out or added meanwhile, and
+/// wherever the other one is.
 #[test]
 fn cursor_of_a_list() {
     model(1, || {
@@ -261,7 +263,9 @@ fn cursor_of_a_list() {
         for number in 1..=4 {
             jobs.push(Job::new(number));
         }
-        let next = |jobs: &mut WaitList<Job>| jobs.advance().map(|job| job.number());
+        let walk = |jobs: &mut WaitList<Job>, walk| jobs.advance(walk).map(|job| job.number());
+        let next = |jobs: &mut WaitList<Job>| walk(jobs, Walk::Deadline);
+        assert_eq!(walk(&mut jobs, Walk::Discard), Some(1));
         assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(1), Some(2)));
         // One before the cursor goes, and the one at the cursor.
         assert!(jobs.pop().is_some() && jobs.pop().is_some());
@@ -269,7 +273,8 @@ fn cursor_of_a_list() {
         assert_eq!(next(&mut jobs), None);
         jobs.push(Job::new(5));
         assert_eq!((next(&mut jobs), next(&mut jobs)), (Some(5), None));
-        jobs.rewind();
+        jobs.rewind(Walk::Deadline);
         assert_eq!(next(&mut jobs), Some(3));
+        assert_eq!(walk(&mut jobs, Walk::Discard), Some(3));
     });
 }

@@ -247,7 +247,7 @@ fn asid_fits(ttb1: u64, slot: u32) -> bool {
 }
 
 fn encoder<S: Everywhere>(mem: &Memory, r: &Record, p: Field<S, EncoderParams>) -> Fw<(u64, u32)> {
-    let id = p.then(EncoderParams::SYNC_GROW);
+    let id = p.then(EncoderParams::ENCODER_ID);
     r.zero(r.offset(p)..r.offset(id))?;
     mem.usual(r, "encoder id", id, 0);
     r.zero(r.end(id)..r.offset(p.then(EncoderParams::MASK)))?;

@@ -58,10 +58,6 @@ pub(crate) struct Heaps {
 }
 
 impl Heaps {
-    /// The amount of garbage in a heap above which the firmware's cache should be flushed.
-    const MAX_BYTES: usize = 16 << 20;
-    const MAX_COUNT: usize = 2048;
-
     /// Returns heaps for a firmware with interface `abi`.
     pub(crate) fn new(uat: &Arc<Uat>, abi: Abi) -> Result<Self> {
         let has_garbage = Arc::new(Notify::new(), GFP_KERNEL)?;
@@ -81,17 +77,15 @@ impl Heaps {
     }
 
     /// Returns whether there is so much garbage that it should be collected.
+    #[inline]
     pub(crate) fn is_garbage_due(&self) -> bool {
-        [&self.private, &self.gpu_ro].iter().any(|heap| {
-            let pile = heap.shared.garbage.lock();
-            pile.count > Self::MAX_COUNT || pile.bytes > Self::MAX_BYTES
-        })
+        self.private.shared.is_garbage_due() || self.gpu_ro.shared.is_garbage_due()
     }
 
     /// Takes all garbage so far.
     pub(crate) fn take_garbage(&self) -> Garbage {
         Garbage {
-            piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.garbage.lock().take()),
+            piles: [&self.private, &self.gpu_ro].map(|heap| heap.shared.take_garbage()),
         }
     }
 
@@ -103,7 +97,7 @@ impl Heaps {
         for (heap, mut pile) in [&self.private, &self.gpu_ro].into_iter().zip(garbage.piles) {
             while let Some(mut object) = pile.first.take() {
                 pile.first = object.next.take();
-                let rejected = heap.shared.garbage.lock().push(object);
+                let (rejected, _) = heap.shared.discard(object);
                 // The heap is being dropped, which is not done with garbage under way; better to
                 // lose it than to free it.
                 mem::forget(rejected);

@@ -94,6 +94,8 @@ pub(super) struct Shared {
     protection: Protection,
     #[pin]
     pub(super) garbage: SpinLock<Pile>,
+    /// Whether that is so much that it should be collected. Changed under its lock.
+    is_due: Atomic<bool>,
     /// Notified when there is garbage where none was.
     has_garbage: Option<Arc<Notify>>,
     /// The chunks, oldest first.
@@ -117,11 +119,36 @@ impl Shared {
                 target,
                 protection,
                 garbage <- new_spinlock!(Pile::new()),
+                is_due: Atomic::new(false),
                 has_garbage: has_garbage.cloned(),
                 chunks <- new_spinlock!(KVVec::new()),
             }),
             GFP_KERNEL_ACCOUNT,
         )
+    }
+
+    /// Returns whether there is so much garbage that it should be collected.
+    #[inline]
+    pub(super) fn is_garbage_due(&self) -> bool {
+        self.is_due.load(Relaxed)
+    }
+
+    /// Adds `object` to the garbage. Gives it back if the heap is gone. Returns whether it is the
+    /// only object there, too.
+    pub(super) fn discard(&self, object: KBox<Object>) -> (Option<KBox<Object>>, bool) {
+        let mut pile = self.garbage.lock();
+        let rejected = pile.push(object);
+        if pile.is_due() {
+            self.is_due.store(true, Relaxed);
+        }
+        (rejected, pile.count == 1)
+    }
+
+    /// Takes all garbage so far.
+    pub(super) fn take_garbage(&self) -> Pile {
+        let mut pile = self.garbage.lock();
+        self.is_due.store(false, Relaxed);
+        pile.take()
     }
 
     /// Removes `chunk`, which has no object any more, from the list, unless it is the only empty
@@ -318,10 +345,7 @@ impl Drop for GpuBox {
         if !shared.protection.is_cached() {
             return;
         }
-        let (rejected, is_first) = {
-            let mut pile = shared.garbage.lock();
-            (pile.push(object), pile.count == 1)
-        };
+        let (rejected, is_first) = shared.discard(object);
         // An object that the pile rejects belongs to a heap that is gone. It is dropped unlocked.
         drop(rejected);
         if let (true, Some(has_garbage)) = (is_first, &shared.has_garbage) {
@@ -339,6 +363,10 @@ pub(super) struct Pile {
 }
 
 impl Pile {
+    /// The amount of garbage in a heap above which the firmware's cache should be flushed.
+    const MAX_BYTES: usize = 16 << 20;
+    const MAX_COUNT: usize = 2048;
+
     const fn new() -> Self {
         Self {
             first: None,
@@ -348,8 +376,12 @@ impl Pile {
         }
     }
 
+    fn is_due(&self) -> bool {
+        self.count > Self::MAX_COUNT || self.bytes > Self::MAX_BYTES
+    }
+
     /// Adds an object. Gives it back if the pile is closed.
-    pub(super) fn push(&mut self, mut object: KBox<Object>) -> Option<KBox<Object>> {
+    fn push(&mut self, mut object: KBox<Object>) -> Option<KBox<Object>> {
         if self.closed {
             return Some(object);
         }

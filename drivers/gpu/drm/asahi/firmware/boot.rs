@@ -27,6 +27,11 @@ use crate::{
 };
 use agx_abi::globals::Globals;
 use core::future::Future;
+use kasync::{
+    select,
+    time,
+    Either, //
+};
 use kernel::{
     device::{
         Bound,
@@ -34,11 +39,7 @@ use kernel::{
     },
     prelude::*,
     sync::atomic::Relaxed,
-    time::{
-        Delta,
-        Instant,
-        Monotonic, //
-    }, //
+    time::Delta, //
 };
 
 /// Time after which the log reports that the firmware has not yet run its first command. At the
@@ -113,23 +114,19 @@ impl Firmware {
     ///
     /// Nothing acknowledges the init data; that this command is done shows that they were taken. A
     /// firmware that takes longer than [`INITIALIZE_LIMIT`] is left alone with them: they are its
-    /// memory then, and it may still come up.
+    /// memory then, and it may still come up. No other command has a time limit before.
     async fn wait_initialized(&self, ticket: tx::Ticket) -> Result {
-        let start = Instant::<Monotonic>::now();
-        loop {
-            match self.control.device_control.finished(ticket).await {
-                Ok(()) => return Ok(()),
-                Err(e) if e == ETIMEDOUT => (),
-                // The log says why already.
-                Err(e) => return Err(e),
-            }
-            if start.elapsed() > INITIALIZE_LIMIT {
+        let taken = self.control.device_control.finished(ticket);
+        match select(taken, time::sleep(INITIALIZE_LIMIT)).await {
+            // If it has failed the log says why already.
+            Either::Left(result) => result,
+            Either::Right(()) => {
                 dev_warn!(
                     self.dev,
                     "firmware has not taken its first command for {} s: going on without\n",
                     INITIALIZE_LIMIT.as_millis() / 1000
                 );
-                return Ok(());
+                Ok(())
             }
         }
     }

@@ -26,8 +26,9 @@ use kernel::{
 /// If such a function is cancelled, the command may have been sent.
 pub(crate) struct Control {
     pub(super) device_control: Arc<TxChannel>,
-    /// The FwCtl ring, which the firmware requires. It has no user yet: memory that the firmware
-    /// caches stays mapped until the firmware sleeps.
+    /// The FwCtl ring, which the firmware requires. It has no user yet: chunks of heaps that the
+    /// firmware caches are unmapped after a flush [I], and all else that it caches stays mapped
+    /// until it sleeps.
     pub(super) fwctl: Arc<TxChannel>,
 }
 
@@ -63,10 +64,16 @@ impl Control {
             .await
     }
 
-    /// Returns whether the firmware still runs commands, which it does beside the GPU's work. The
-    /// time limit is that of any command.
+    /// Returns whether the firmware still runs commands, which it does beside the GPU's work [I].
+    /// The time limit is that of any command.
     pub(crate) async fn is_alive(&self) -> bool {
         self.flush().await.is_ok()
+    }
+
+    /// Returns whether the firmware has taken its first command. Before, commands have no time
+    /// limit.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.device_control.has_begun()
     }
 
     /// Returns whether other tasks already wait for commands that flush the firmware's caches.

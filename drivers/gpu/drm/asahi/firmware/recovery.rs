@@ -41,7 +41,6 @@ use crate::{
     regs::Regs, //
 };
 use agx_abi::{
-    event::SLOTS,
     globals::{
         Globals,
         GlobalsFaultInfo,
@@ -158,7 +157,7 @@ impl Recovery {
                 .set(PendingStamp::VALUE, value.load(Relaxed));
             match copy.slot(self.globals.abi()) {
                 None => continue,
-                Some(slot) if (slot as usize) < SLOTS => {
+                Some(slot) => {
                     let last = Stamp(copy.get(PendingStamp::VALUE));
                     failed += self.events.fail(slot, last, |owner| {
                         let failure = cause.blame(fault, slot, owner);
@@ -168,7 +167,6 @@ impl Recovery {
                         failure
                     });
                 }
-                Some(slot) => dev_dbg!(self.dev, "pending stamp of event slot {slot}\n"),
             }
             value.store(0, Relaxed);
             info.store(0, Relaxed);

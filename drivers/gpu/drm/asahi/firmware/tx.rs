@@ -81,7 +81,7 @@ pub(super) const LAST_PAUSE: Delta = Delta::from_millis(8);
 const LIMIT: Delta = Delta::from_millis(10_000);
 
 /// Number of tasks that may wait at a time for the firmware to read their entries.
-const TURNS: usize = 16;
+pub(super) const TURNS: usize = 16;
 
 /// Geometry of a ring.
 #[derive(Clone, Copy, Debug)]
@@ -274,6 +274,11 @@ impl Ring {
         self.producer.done(self.read.load(Acquire))
     }
 
+    /// Returns the number of entries that the firmware has not dealt with.
+    pub(super) fn unread(&self) -> Result<u64, BadIndex> {
+        Ok(self.producer.written() - self.done()?)
+    }
+
     /// Writes an entry, for which there is room, and publishes it.
     fn push(&mut self, entry: &[u8]) -> Result<Ticket> {
         if entry.len() > self.entry_size {
@@ -295,9 +300,11 @@ pub(super) struct Still(Option<(u64, Instant<Monotonic>)>);
 
 impl Still {
     /// Returns whether it has dealt with nothing for too long. `done`: the number of entries so
-    /// far.
+    /// far. There is no limit for the first one, before which the firmware may have to calibrate
+    /// the GPU.
     pub(super) fn is_too_long(&mut self, done: u64) -> bool {
         match self.0 {
+            _ if done == 0 => false,
             Some((before, since)) if before == done => since.elapsed() > LIMIT,
             _ => {
                 self.0 = Some((done, Instant::now()));

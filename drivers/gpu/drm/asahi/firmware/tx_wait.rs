@@ -16,7 +16,8 @@ use super::{
         Ticket,
         TxChannel,
         FIRST_PAUSE,
-        LAST_PAUSE, //
+        LAST_PAUSE,
+        TURNS, //
     }, //
 };
 use kasync::{
@@ -46,7 +47,8 @@ impl TxChannel {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if the firmware is dead, `ETIMEDOUT` if it has dealt with no entry for ten seconds.
+    /// `ENODEV` if the firmware is dead, `ETIMEDOUT` if it has dealt with no entry for ten seconds,
+    /// after the first.
     pub(super) async fn run(&self, entry: &[u8]) -> Result {
         let _turn = self.crash.or(self.turns.acquire(1)).await?;
         let ticket = loop {
@@ -60,9 +62,16 @@ impl TxChannel {
         self.finished(ticket).await
     }
 
-    /// Returns whether [`TxChannel::run`] would have to wait for its turn.
+    /// Returns whether [`TxChannel::run`] would have to wait for its turn, or for as many entries
+    /// of tasks that do not wait any more.
     pub(super) fn is_crowded(&self) -> bool {
-        self.turns.available() == 0
+        let is_long = |ring: &Ring| ring.unread().is_ok_and(|unread| unread >= TURNS as u64);
+        self.turns.available() == 0 || is_long(&self.ring.lock())
+    }
+
+    /// Returns whether the firmware has dealt with any entry.
+    pub(super) fn has_begun(&self) -> bool {
+        self.ring.lock().done().is_ok_and(|done| done > 0)
     }
 
     /// Waits until the firmware has dealt with the entry of `ticket`.

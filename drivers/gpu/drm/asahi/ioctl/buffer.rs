@@ -16,6 +16,7 @@ use crate::{
         RegisteredDevice, //
     },
     gem,
+    quota::Share,
     timestamps::{
         Place,
         Timestamps, //
@@ -48,7 +49,7 @@ impl AsahiFile {
             None
         };
         let root = vm.as_ref().map(|vm| vm.root());
-        let object = gem::create(dev, data.size, data.flags, root)?;
+        let object = gem::create(dev, data.size, data.flags, root, Share::Clients)?;
         data.handle = object.create_handle(file)?;
         Ok(())
     }

@@ -3,7 +3,11 @@
 //! The ioctls that create and destroy queues.
 
 use crate::{
-    device::RegistrationData,
+    device::{
+        while_registered,
+        IoctlDevice,
+        RegistrationData, //
+    },
     ffi,
     file::{
         must_be_zero,
@@ -13,6 +17,7 @@ use crate::{
     },
     firmware::Client,
     queue::Queue,
+    quota::RESERVE_QUEUES,
     uapi, //
 };
 use agx_abi::uat::USER_END;
@@ -49,17 +54,27 @@ fn current_process() -> Client {
 impl AsahiFile {
     /// `DRM_IOCTL_ASAHI_QUEUE_CREATE`: creates a queue of a VM.
     pub(crate) fn queue_create(
-        _dev: &RegisteredDevice,
-        reg: &RegistrationData<'_>,
+        dev: &IoctlDevice,
         data: &mut uapi::QueueCreate,
         file: &File,
     ) -> Result {
         must_be_zero(&[data.flags.into()])?;
+        // This may wait for the firmware.
+        while_registered(dev, |_, reg| Ok(reg.gpu.clone()))?.collect_garbage()?;
+        while_registered(dev, |_, reg| Self::queue_create_on(reg, data, file))
+    }
+
+    fn queue_create_on(
+        reg: &RegistrationData<'_>,
+        data: &mut uapi::QueueCreate,
+        file: &File,
+    ) -> Result {
         let priority = Priority::from_level(data.priority)?;
         if priority > MAX_PRIORITY || data.usc_exec_base > USER_END {
             return Err(EINVAL);
         }
         file.inner().queues.lock().check_room()?;
+        let share = file.inner().queues.lock().next_share(RESERVE_QUEUES);
         let vm = file.inner().vm(data.vm_id)?;
         let device = CString::try_from(reg.dev().name())?;
         let label = Label {
@@ -69,7 +84,7 @@ impl AsahiFile {
         let engines = file.inner().engines.clone();
         let base = data.usc_exec_base;
         let client = current_process();
-        let queue = Queue::new(&reg.gpu, vm, priority, base, engines, label, client)?;
+        let queue = Queue::new(&reg.gpu, vm, priority, base, engines, label, client, share)?;
         data.queue_id = file.inner().queues.lock().insert(queue)?;
         Ok(())
     }

@@ -42,6 +42,7 @@ use crate::{
             Timestamps, //
         },
         planned::{
+            Charges,
             Job,
             Planned, //
         }, //
@@ -55,7 +56,8 @@ use crate::{
         COMMAND_BYTES,
         DEPENDENCY_BYTES,
         JOB_BYTES,
-        MAX_JOBS, //
+        MAX_JOBS,
+        RESERVE_JOBS, //
     },
     small_vec::SmallVec,
     timestamps,
@@ -93,6 +95,8 @@ impl AsahiFile {
 /// Reads, checks and prepares what `request` says, and commits it to `queue`.
 fn submit(dev: &IoctlDevice, queue: &Queue, file: &File, request: &Submit) -> Result {
     queue.gpu().firmware().crash().check()?;
+    // This may wait for the firmware.
+    queue.gpu().collect_garbage()?;
 
     let job = read_commands(request, |buffer| {
         while_registered(dev, |_, _| plan(queue, file, buffer))
@@ -171,7 +175,8 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
     checked.read(queue, file, buffer)?;
     let renders = checked.renders.as_ref();
     let commands = (checked.computes + renders.map_or(0, SmallVec::len)) as u64;
-    let own = Pinned::count(JOB_BYTES + commands * COMMAND_BYTES, Share::Driver)?;
+    let share = Share::of(file.inner().jobs.used(), RESERVE_JOBS + 1);
+    let own = Pinned::count(JOB_BYTES + commands * COMMAND_BYTES, share)?;
 
     let compute = match checked.computes {
         0 => None,
@@ -186,8 +191,10 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         renders,
         commands: SmallVec::new(),
         _timestamps: checked.timestamps,
-        charge: Some(charge),
-        _own: own,
+        charges: Some(Charges {
+            job: Some(charge),
+            _own: own,
+        }),
     };
     describe(&mut job, queue, buffer)?;
     Ok(job)

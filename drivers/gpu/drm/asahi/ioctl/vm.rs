@@ -22,6 +22,7 @@ use crate::{
         RegisteredDevice, //
     },
     gem,
+    quota::RESERVE_VMS,
     uapi,
     vm::Vm, //
 };
@@ -45,7 +46,15 @@ impl AsahiFile {
         must_be_zero(&[data.pad.into()])?;
         file.inner().vms.lock().check_room()?;
         let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
-        let vm = Vm::new(dev, reg.dev(), reg.gpu.uat(), reg.gpu.heaps().abi, range)?;
+        let share = file.inner().vms.lock().next_share(RESERVE_VMS);
+        let vm = Vm::new(
+            dev,
+            reg.dev(),
+            reg.gpu.uat(),
+            reg.gpu.heaps().abi,
+            range,
+            share,
+        )?;
         data.vm_id = file.inner().vms.lock().insert(vm)?;
         Ok(())
     }

@@ -13,6 +13,7 @@ use super::{
     sequence::Sequence, //
 };
 use crate::{
+    deferred_drop::DeferredDrop,
     quota::{
         Charge,
         Pinned,
@@ -41,8 +42,22 @@ pub(crate) struct Job {
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
-    /// The charge for one job of the client's quota, until the job is complete.
-    pub(crate) charge: Option<Charge<Arc<Quota>>>,
-    /// The charge for its memory outside the heaps.
+    /// What is charged for it; `None` from when it is in a queue until it is complete.
+    pub(crate) charges: Option<Charges>,
+}
+
+/// What is charged for a job.
+pub(crate) struct Charges {
+    /// For one job of the client's quota; `None` when the job is complete.
+    pub(crate) job: Option<Charge<Arc<Quota>>>,
+    /// For its memory outside the heaps.
     pub(crate) _own: Pinned,
+}
+
+/// A job in a queue.
+pub(crate) struct Queued {
+    /// `None` if it will not run. What is charged for it stays until its fence has signalled: the
+    /// fence is memory, too.
+    pub(crate) job: Option<KBox<DeferredDrop<Job>>>,
+    pub(crate) charges: Charges,
 }

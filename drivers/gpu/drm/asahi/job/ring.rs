@@ -10,6 +10,8 @@
 //!                     · tell the pipes: fragment, vertex, compute
 //!   poll_complete()   the stamp of each event slot has reached the job's last command there
 //!   quiesced()        nothing is in flight: the slots go to others
+//!   discard()         the queue is closed: what jobs have goes that have not begun
+//!   closed()          and nothing is in flight: the VM goes, with all that is bound
 //!   destroy()         the firmware forgets the queue
 //! ```
 //!
@@ -29,7 +31,10 @@ use super::{
         Engines,
         InFlight, //
     },
-    planned::Job,
+    planned::{
+        Job,
+        Queued, //
+    },
     queues::{
         Queues,
         Rooms, //
@@ -85,7 +90,8 @@ const MAX_TIMEOUTS: u32 = 30;
 pub(crate) struct QueueRing {
     firmware: Arc<Firmware>,
     heaps: Heaps,
-    /// The VM; `None` only while the ring is dropped. Jobs in flight need its memory.
+    /// The VM; `None` when the queue is closed with nothing in flight. Jobs in flight need its
+    /// memory.
     vm: Option<KBox<DeferredDrop<Arc<Vm>>>>,
     /// The worker that drops the jobs, and that which drops the VM.
     deferred: Arc<DeferredDropQueue>,
@@ -243,15 +249,16 @@ impl QueueRing {
 }
 
 impl Ring for QueueRing {
-    type Job = KBox<DeferredDrop<Job>>;
+    type Job = Queued;
     type InFlight = InFlight;
 
     fn label(&self) -> Label {
         self.label.clone()
     }
 
-    fn poll_ready(&mut self, job: &mut Self::Job, cx: &mut task::Context<'_>) -> Poll<Result> {
+    fn poll_ready(&mut self, queued: &mut Queued, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.firmware.crash().check()?;
+        let job = queued.job.as_ref().ok_or(ECANCELED)?;
         let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         // The room is kept only if the slots are there as well.
         let rooms = match self.queues.poll_rooms(computes, renders, cx) {
@@ -275,12 +282,18 @@ impl Ring for QueueRing {
         self.leave();
     }
 
-    fn submit(&mut self, job: &mut Self::Job) -> InFlight {
+    fn submit(&mut self, queued: &mut Queued) -> InFlight {
         let pending = self.firmware.begin_submission();
         self.is_known = true;
-        let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
+        let job = queued.job.as_ref();
+        let computes = job.is_some_and(|job| job.compute.is_some());
+        let renders = job.is_some_and(|job| job.renders.is_some());
         let mut commands = Commands::default();
-        let handed_over = self.hand_over(job, &mut commands).inspect_err(|e| {
+        let handed_over = match job {
+            Some(job) => self.hand_over(job, &mut commands),
+            None => Err(EINVAL),
+        };
+        let handed_over = handed_over.inspect_err(|e| {
             // Half of it may be in the ring, and cannot be taken back.
             self.firmware
                 .give_up(fmt!("a job could not be written to its ring: {e:?}"));
@@ -336,10 +349,27 @@ impl Ring for QueueRing {
         }
     }
 
-    fn retire(&mut self, mut job: Self::Job) {
+    fn discard(&mut self, queued: &mut Queued) {
+        if let Some(job) = queued.job.take() {
+            self.deferred.queue(job);
+        }
+    }
+
+    fn closed(&mut self) {
+        // The context and the work queues stay, which the firmware may know.
+        self.leave();
+        if let Some(vm) = self.vm.take() {
+            self.vms.queue(vm);
+        }
+    }
+
+    fn retire(&mut self, mut queued: Queued) {
         // The client may submit another job at once. The worker may come late.
-        job.charge = None;
-        self.deferred.queue(job);
+        queued.charges.job = None;
+        if let Some(mut job) = queued.job {
+            job.charges = Some(queued.charges);
+            self.deferred.queue(job);
+        }
     }
 
     fn quiesced(&mut self) {

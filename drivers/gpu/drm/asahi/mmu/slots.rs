@@ -73,10 +73,10 @@ struct Binding {
 }
 
 impl AddressSpace {
-    /// Returns an empty address space.
-    pub(crate) fn new(uat: &Arc<Uat>) -> Result<Arc<Self>> {
+    /// Returns an empty address space. `share`: whose memory its first tables are.
+    pub(crate) fn new(uat: &Arc<Uat>, share: Share) -> Result<Arc<Self>> {
         let uat = uat.clone();
-        let table = PageTable::new_lower(Pages::for_client(Share::Clients))?;
+        let table = PageTable::new_lower(Pages::for_client(share))?;
         Arc::pin_init(
             pin_init!(Self {
                 uat,

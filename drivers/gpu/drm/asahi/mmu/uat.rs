@@ -194,8 +194,8 @@ impl Uat {
         Ok(())
     }
 
-    /// Ends the mappings of `range` in the kernel's half. They must not be cached by the firmware,
-    /// unless that is asleep or dead.
+    /// Ends the mappings of `range` in the kernel's half. The firmware must not have any of it in
+    /// its cache, as it has flushed that since the last use, unless it is asleep or dead.
     pub(crate) fn unmap_kernel(&self, range: Range<u64>) {
         debug_assert!(is_page_range(&range));
         self.upper.unmap_range(range.clone());

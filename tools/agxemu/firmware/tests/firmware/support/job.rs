@@ -213,7 +213,7 @@ impl Queue {
                 d.habits.ids.unwrap_or(self.uuid) as u8,
             );
         if let Some(id) = d.habits.ids {
-            c.set(e.then(EncoderParams::SYNC_GROW), id)
+            c.set(e.then(EncoderParams::ENCODER_ID), id)
                 .set(m.then(JobMeta::UUID), id);
         }
         let job = Job {
