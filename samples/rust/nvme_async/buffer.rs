@@ -25,7 +25,7 @@ use kernel::{
 pub(crate) const PAGE: usize = 4096;
 /// The size of a buffer.
 pub(crate) const SIZE: usize = 16 * PAGE;
-/// How many buffers of a pool are for those who want one, and wait for it.
+/// The number of buffers of a pool for clients that want one, and wait for it.
 pub(crate) const SPARE: usize = 16;
 
 /// The memory of a buffer, and the list of its pages but the first for commands that need one.

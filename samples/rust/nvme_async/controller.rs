@@ -92,7 +92,7 @@ pub(crate) struct Controller {
     /// One for each vector that is not the admin queue's.
     pub(crate) io: KVec<Arc<Queue>>,
     pub(crate) identity: Identity,
-    /// How long a command for the disk may take before the controller counts as dead.
+    /// The time that a command for the disk may take before the controller counts as dead.
     pub(crate) command_limit: Delta,
     /// Told when only a reset helps.
     pub(crate) trouble: Arc<Notify>,

@@ -115,7 +115,7 @@ struct State {
     tables: Tables,
     /// The reasons for which the pool is closed, bits of [`Closing`]: no queue gets slots.
     closed: u8,
-    /// Whether the firmware has crashed: all waiters leave, whether the pool is closed or not.
+    /// True if the firmware has crashed: all waiters leave, whether the pool is closed or not.
     crashed: bool,
     /// The queues that wait, in the order in which they came.
     waiting: List<Waiter>,

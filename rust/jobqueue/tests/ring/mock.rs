@@ -31,7 +31,7 @@ pub(super) struct State {
     pub(super) refuses: Option<Error>,
     /// The error that a timeout ends with while no job is in flight.
     pub(super) fails: Option<Error>,
-    /// The number of times that in a row a time limit has passed while the ring was not ready.
+    /// The number of times in a row that a time limit has passed while the ring was not ready.
     pub(super) not_ready: u32,
     /// The number of times that the ring was told that nothing is in flight.
     pub(super) quiesced: u32,
@@ -48,7 +48,7 @@ pub(super) struct State {
     pub(super) retired: usize,
     /// The sum of the numbers of the jobs that were discarded, and how many were.
     pub(super) discarded: (u32, usize),
-    /// How often the ring was told that the queue is closed with nothing in flight.
+    /// The number of times that the ring was told that the queue is closed with nothing in flight.
     pub(super) closed: u32,
     pub(super) timeouts: u32,
     /// The earliest deadline that the ring has been given.
@@ -266,7 +266,7 @@ impl Mock {
         self.state.lock().discarded
     }
 
-    /// How often the ring was told that the queue is closed with nothing in flight.
+    /// Returns how often the ring was told that the queue is closed with nothing in flight.
     pub(crate) fn closed(&self) -> u32 {
         self.state.lock().closed
     }

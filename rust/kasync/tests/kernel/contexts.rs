@@ -140,14 +140,14 @@ where
     ///
     /// `data` must point to such a pair.
     unsafe extern "C" fn call_low<L: Fn(), H>(data: *mut c_void) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `data` points to such a pair by the safety requirements.
         unsafe { ((*data.cast::<(L, H)>()).0)() }
     }
     /// # Safety
     ///
     /// `data` must point to such a pair.
     unsafe extern "C" fn call_high<L, H: Fn()>(data: *mut c_void) {
-        // SAFETY: By the safety requirements.
+        // SAFETY: `data` points to such a pair by the safety requirements.
         unsafe { ((*data.cast::<(L, H)>()).1)() }
     }
     let mut pair = (low, high);

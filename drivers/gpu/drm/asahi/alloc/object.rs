@@ -94,7 +94,7 @@ pub(super) struct Shared {
     protection: Protection,
     #[pin]
     pub(super) garbage: SpinLock<Pile>,
-    /// Whether that is so much that it should be collected. Changed under its lock.
+    /// True if that is so much that it should be collected. Changed under its lock.
     is_due: Atomic<bool>,
     /// Notified when there is garbage where none was.
     has_garbage: Option<Arc<Notify>>,

@@ -42,15 +42,15 @@ pub(crate) struct Job {
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
-    /// What is charged for it; `None` from when it is in a queue until it is complete.
+    /// The charge for the job; `None` from when it is in a queue until it is complete.
     pub(crate) charges: Option<Charges>,
 }
 
-/// What is charged for a job.
+/// The charge for a job.
 pub(crate) struct Charges {
-    /// For one job of the client's quota; `None` when the job is complete.
+    /// The charge for one job of the client's quota; `None` when the job is complete.
     pub(crate) job: Option<Charge<Arc<Quota>>>,
-    /// For its memory outside the heaps.
+    /// The charge for its memory outside the heaps.
     pub(crate) _own: Pinned,
 }
 
