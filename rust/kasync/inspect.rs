@@ -65,7 +65,8 @@ pub fn write_tasks(f: &mut impl fmt::Write) -> fmt::Result {
             count += 1;
             true
         });
-        // Clients decide how many these are. With room for tasks that are spawned before the next walk.
+        // Clients decide how many these are. With room for tasks that are spawned before the next
+        // walk.
         let Ok(mut rows) = KVVec::<TaskInfo>::with_capacity(count + 16, GFP_KERNEL) else {
             return writeln!(f, "out of memory");
         };

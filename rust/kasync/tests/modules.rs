@@ -83,8 +83,8 @@ fn outputs_are_dropped_before_modules_go() {
     });
 }
 
-/// An executor whose last handle was dropped where blocking is impossible is being closed. Its tasks
-/// are waited for when a module goes, and nobody has broken a rule.
+/// An executor whose last handle was dropped where blocking is impossible is being closed. Its
+/// tasks are waited for when a module goes, and nobody has broken a rule.
 #[test]
 fn executors_are_closed_before_modules_go() {
     let world = World::manual();

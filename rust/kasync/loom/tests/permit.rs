@@ -201,8 +201,8 @@ fn two_wait() {
     });
 }
 
-/// R22: waiters are counted in a field of a word, which has room for three here. One more is refused,
-/// and the count stays right: room that is released meanwhile reaches those that wait.
+/// R22: waiters are counted in a field of a word, which has room for three here. One more is
+/// refused, and the count stays right: room that is released meanwhile reaches those that wait.
 #[test]
 fn waiters_are_limited() {
     model(2, || {
