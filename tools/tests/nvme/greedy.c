@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -54,10 +55,11 @@ static int open_slow(void)
 	return disk;
 }
 
-/* What the scheduler has a process at; 'D' if it waits for a page. */
-static char state(pid_t process)
+/* Whether a process waits within pwrite(): it may have waited for pages of its program before. */
+static bool waits_in_write(pid_t process)
 {
 	char path[32], at = 0;
+	int call = -1;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", process);
@@ -65,7 +67,15 @@ static char state(pid_t process)
 	if (!file || fscanf(file, "%*d (%*[^)]) %c", &at) != 1)
 		give_up(path);
 	fclose(file);
-	return at;
+	/* "running" if it does not wait. */
+	snprintf(path, sizeof(path), "/proc/%d/syscall", process);
+	file = fopen(path, "re");
+	if (!file)
+		give_up(path);
+	if (fscanf(file, "%d", &call) != 1)
+		call = -1;
+	fclose(file);
+	return at == 'D' && call == SYS_pwrite64;
 }
 
 static void alarmed(int signal)
@@ -106,7 +116,7 @@ int greedy(void)
 	close(ends[1]);
 	if (read(ends[0], &byte, 1) != 1)
 		give_up("the other does not begin");
-	while (state(child) != 'D' && waitpid(child, NULL, WNOHANG) == 0)
+	while (!waits_in_write(child) && waitpid(child, NULL, WNOHANG) == 0)
 		nanosleep(&step, NULL);
 	alarm(LIMIT);
 	n = pread(disk, data, BLOCK, 0);
