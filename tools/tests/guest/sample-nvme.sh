@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # shellcheck shell=bash
 # tier: all
-# pieces: disk slow failing gone small greedy unanswered cut-off outside allocations io-allocations long-1 long-2 long-3 long-4 long-5 long-6 long-7 long-8 long-9 long-10
+# pieces: disk slow failing gone small unanswered cut-off outside allocations io-allocations long-1 long-2 long-3 long-4 long-5 long-6 long-7 long-8 long-9 long-10
 #
 # The executor under a driver for disks: samples/rust/nvme_async on QEMU's nvme. Data is verified while processes are killed,
 # interrupted, and the controller is reset; disks are slow and fail; the driver is unbound under load. The long pieces are 10 GiB
@@ -111,12 +111,6 @@ small)
 		else
 			echo ok the driver does not complain
 		fi' --timeout 400
-	;;
-greedy)
-	# A process whose memory is on a slow disk has as many buffers as it gets, and keeps them.
-	nvme greedy "driver=null-co,size=1G,read-zeroes=on" '/mnt/share/nvme greedy
-		if rmmod nvme_async kasync; then echo ok unload; else echo not ok unload; fi' \
-		--device virtio-blk-pci,drive=slow,serial=slow --drive id=slow,driver=null-co,size=1G,read-zeroes=on,latency-ns=10000000000
 	;;
 unanswered)
 	# A disk that never answers some reads, however often it is reset. Commands may take five seconds in place of thirty.

@@ -296,8 +296,6 @@ int main(int argc, char **argv)
 		return warnings();
 	if (!strcmp(what, "lost"))
 		return lost();
-	if (!strcmp(what, "greedy"))
-		return greedy();
 	if (!strcmp(what, "unanswered"))
 		return unanswered();
 	if (!strcmp(what, "killed"))
@@ -316,7 +314,7 @@ int main(int argc, char **argv)
 		return stress(argc - 2, argv + 2);
 	fprintf(stderr,
 		"usage: nvme info | limits | resets | events | warnings | killed | failing | allocations |\n"
-		"       monitored | unanswered | lost | greedy | gone DEVICE | held DEVICE |\n"
+		"       monitored | unanswered | lost | gone DEVICE | held DEVICE |\n"
 		"       stress PROCESSES MIB [kill] [signal] [reset]\n");
 	return 2;
 }

@@ -52,7 +52,6 @@ bool check(const void *data, uint64_t block, const struct block *expected);
 int stress(int argc, char **argv);
 int monitored(void);
 int unanswered(void);
-int greedy(void);
 int gone(const char *device);
 int allocations(void);
 int held(const char *device);
