@@ -45,6 +45,8 @@ unsafe extern "C" {
     fn kasync_test_nice() -> c_int;
     fn kasync_test_is_fifo() -> bool;
     fn kasync_test_cpu() -> c_int;
+    fn kasync_test_thread() -> *const c_void;
+    fn kasync_test_is_asleep(thread: *const c_void) -> bool;
     fn kasync_test_bind(cpu: c_int) -> c_int;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
     fn kasync_test_atomic(f: Callback, data: *mut c_void);
@@ -99,6 +101,22 @@ pub(crate) fn nice() -> i32 {
 pub(crate) fn is_fifo() -> bool {
     // SAFETY: Only reads a field of the current thread.
     unsafe { kasync_test_is_fifo() }
+}
+
+/// A number for the calling thread.
+pub(crate) fn thread() -> usize {
+    // SAFETY: Only reads the current thread's address.
+    unsafe { kasync_test_thread() as usize }
+}
+
+/// Whether a thread sleeps and is not being woken.
+///
+/// # Safety
+///
+/// `thread` must be from [`thread`], and that thread must not have ended.
+pub(crate) unsafe fn is_asleep(thread: usize) -> bool {
+    // SAFETY: By the safety requirements.
+    unsafe { kasync_test_is_asleep(thread as *const c_void) }
 }
 
 /// The processor that runs this, though not for long.

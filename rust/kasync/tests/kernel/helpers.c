@@ -48,6 +48,23 @@ int kasync_test_cpu(void)
 	return raw_smp_processor_id();
 }
 
+/* The calling thread. */
+const void *kasync_test_thread(void)
+{
+	return current;
+}
+
+/*
+ * Whether a thread, which has not ended, sleeps and is not being woken. If so, the caller sees what
+ * the thread has done before.
+ */
+bool kasync_test_is_asleep(const void *thread)
+{
+	const struct task_struct *task = thread;
+
+	return !smp_load_acquire(&task->on_rq) && READ_ONCE(task->__state) & TASK_NORMAL;
+}
+
 /* Keeps the calling thread on one CPU, or lets it run on all again if @cpu is negative. */
 int kasync_test_bind(int cpu)
 {

@@ -10,6 +10,8 @@ bool kasync_test_in_hardirq(void);
 int kasync_test_nice(void);
 bool kasync_test_is_fifo(void);
 int kasync_test_cpu(void);
+const void *kasync_test_thread(void);
+bool kasync_test_is_asleep(const void *thread);
 int kasync_test_bind(int cpu);
 void kasync_test_irq(kasync_test_fn fn, void *data);
 void kasync_test_atomic(kasync_test_fn fn, void *data);
