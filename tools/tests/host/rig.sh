@@ -161,6 +161,7 @@ mutation_tests() {
 	status=0
 	ASAHI_TARGET=$$-mutated ASAHI_JOBS=1 "$dir/tools/tests/mutations" nonesuch >"$RIG_LOG" 2>&1 </dev/null || status=$?
 	judge "mutations: a pattern that none has" $status 1 '^error: no mutation matches "nonesuch"$'
+	# shellcheck disable=SC2153
 	rm -rf "$dir" "$CACHE"/target-$$-mutated
 }
 
