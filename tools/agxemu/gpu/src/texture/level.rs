@@ -79,11 +79,11 @@ pub(super) fn level_sample(
             size[axis] as f32
         };
         let offset = request.offset.as_ref().map_or(0, |o| nibble(o[lane], axis));
-        // Beyond the edge of a face, another face goes on.
-        let mode = if cube && !sampler.seamful {
-            Wrap::Border
-        } else {
-            sampler.wrap[axis]
+        // Beyond the edge of a face, another face goes on; one texel alone is always this face's.
+        let mode = match cube && !sampler.seamful {
+            true if filtered => Wrap::Border,
+            true => Wrap::Edge,
+            false => sampler.wrap[axis],
         };
         taps(place.at[axis] * scale, size[axis], mode, filtered, offset)
     };

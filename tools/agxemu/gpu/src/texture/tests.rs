@@ -318,6 +318,10 @@ fn cubes_go_on_beyond_their_edges() {
     // Half way between +X (face 0) and +Z (face 4).
     cube.coordinates = direction([1.0, 0.0, 1.0]);
     assert_eq!(read(&mut host, &cube)[2], 2.0);
+    // The nearest is a face's own, at the place along the edge.
+    let mut cube = request(TextureOp::Sample, Dim::Cube, t, &[MAX_LOD]);
+    cube.coordinates = direction([1.0, 0.0, 1.0]);
+    assert_eq!(read(&mut host, &cube), [15.0, 8.0, 4.0, 255.0]);
 }
 
 /// The level depends on how fast the direction changes, and not on a neighbour that sees another
