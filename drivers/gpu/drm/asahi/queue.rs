@@ -310,14 +310,13 @@ impl Queue {
     /// those of [`JobQueue::prepare`].
     pub(crate) fn prepare(
         &self,
-        mut job: Job,
+        job: Job,
         dependencies: KVVec<ARef<Fence>>,
     ) -> Result<Prepared<'_, QueueRing>> {
         let credits = job.commands.len();
-        let charges = job.charges.take().ok_or(EINVAL)?;
-        let job = Some(DeferredDrop::new(job)?);
+        let job = Queued::Job(DeferredDrop::new(job)?);
         self.jobs
-            .prepare(Queued { job, charges }, credits, dependencies)
+            .prepare(job, credits, dependencies)
             .map_err(|e| self.gpu.reason(e))
     }
 

@@ -191,10 +191,10 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         renders,
         commands: SmallVec::new(),
         _timestamps: checked.timestamps,
-        charges: Some(Charges {
+        charges: Charges {
             job: Some(charge),
-            _own: own,
-        }),
+            own: Some(own),
+        },
     };
     describe(&mut job, queue, buffer)?;
     Ok(job)

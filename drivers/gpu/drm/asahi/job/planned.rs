@@ -42,22 +42,24 @@ pub(crate) struct Job {
     pub(crate) commands: SmallVec<(Barriers, Planned), 1>,
     /// The objects that the commands write timestamps to.
     pub(crate) _timestamps: KVec<Arc<Timestamps>>,
-    /// The charge for the job; `None` from when it is in a queue until it is complete.
-    pub(crate) charges: Option<Charges>,
+    /// The charges for the job.
+    pub(crate) charges: Charges,
 }
 
-/// The charge for a job.
+/// The charges for a job.
+#[derive(Default)]
 pub(crate) struct Charges {
     /// The charge for one job of the client's quota; `None` when the job is complete.
     pub(crate) job: Option<Charge<Arc<Quota>>>,
-    /// The charge for its memory outside the heaps.
-    pub(crate) _own: Pinned,
+    /// The charge for its memory outside the heaps; `None` when a discarded job has passed it on.
+    pub(crate) own: Option<Pinned>,
 }
 
 /// A job in a queue.
-pub(crate) struct Queued {
-    /// `None` if it will not run. What is charged for it stays until its fence has signalled: the
+pub(crate) enum Queued {
+    /// A job that runs, or will.
+    Job(KBox<DeferredDrop<Job>>),
+    /// What is left of a job that will not run. Its charges stay until its fence has signalled: the
     /// fence is memory, too.
-    pub(crate) job: Option<KBox<DeferredDrop<Job>>>,
-    pub(crate) charges: Charges,
+    Discarded { _charges: Charges },
 }

@@ -258,7 +258,9 @@ impl Ring for QueueRing {
 
     fn poll_ready(&mut self, queued: &mut Queued, cx: &mut task::Context<'_>) -> Poll<Result> {
         self.firmware.crash().check()?;
-        let job = queued.job.as_ref().ok_or(ECANCELED)?;
+        let Queued::Job(job) = queued else {
+            return Poll::Ready(Err(ECANCELED));
+        };
         let (computes, renders) = (job.compute.is_some(), job.renders.is_some());
         // The room is kept only if the slots are there as well.
         let rooms = match self.queues.poll_rooms(computes, renders, cx) {
@@ -285,13 +287,15 @@ impl Ring for QueueRing {
     fn submit(&mut self, queued: &mut Queued) -> InFlight {
         let pending = self.firmware.begin_submission();
         self.is_known = true;
-        let job = queued.job.as_ref();
-        let computes = job.is_some_and(|job| job.compute.is_some());
-        let renders = job.is_some_and(|job| job.renders.is_some());
         let mut commands = Commands::default();
-        let handed_over = match job {
-            Some(job) => self.hand_over(job, &mut commands),
-            None => Err(EINVAL),
+        let (computes, renders, handed_over) = match queued {
+            Queued::Job(job) => (
+                job.compute.is_some(),
+                job.renders.is_some(),
+                self.hand_over(job, &mut commands),
+            ),
+            // `poll_ready()` refuses it.
+            Queued::Discarded { .. } => (false, false, Err(EINVAL)),
         };
         let handed_over = handed_over.inspect_err(|e| {
             // Half of it may be in the ring, and cannot be taken back.
@@ -350,7 +354,12 @@ impl Ring for QueueRing {
     }
 
     fn discard(&mut self, queued: &mut Queued) {
-        if let Some(job) = queued.job.take() {
+        let Queued::Job(job) = queued else {
+            return;
+        };
+        let charges = mem::take(&mut job.charges);
+        let discarded = Queued::Discarded { _charges: charges };
+        if let Queued::Job(job) = mem::replace(queued, discarded) {
             self.deferred.queue(job);
         }
     }
@@ -363,11 +372,10 @@ impl Ring for QueueRing {
         }
     }
 
-    fn retire(&mut self, mut queued: Queued) {
-        // The client may submit another job at once. The worker may come late.
-        queued.charges.job = None;
-        if let Some(mut job) = queued.job {
-            job.charges = Some(queued.charges);
+    fn retire(&mut self, queued: Queued) {
+        if let Queued::Job(mut job) = queued {
+            // The client may submit another job at once. The worker may come late.
+            job.charges.job = None;
             self.deferred.queue(job);
         }
     }
