@@ -118,10 +118,7 @@ impl AddressSpace {
     /// Ends all mappings in `range`. When it returns, no TLB of GPU or firmware has them any more.
     pub(crate) fn unmap(&self, range: Range<u64>) {
         debug_assert!(is_page_range(&range));
-        if self.table.unmap_range(range.clone()) == 0 {
-            return;
-        }
-        self.invalidate(range);
+        self.table.unmap_with(range, |range| self.invalidate(range));
     }
 
     /// Invalidates the TLB entries for `range`, whose mappings have ended.

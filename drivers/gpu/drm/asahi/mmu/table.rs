@@ -98,22 +98,25 @@ const CUT_OFF: usize = 2 * LEVEL_ENTRIES[0];
 /// Clears the root of a lower half for good, where firmware and GPU may go on walking from it for
 /// ever. The caller invalidates. [`PageTable`] then frees all but the root.
 ///
+/// Mappings may end meanwhile. Their owner does not find them any more, and invalidates everything
+/// by itself before it frees the pages.
+///
 /// # Safety
 ///
 /// `root` must be that of a [`PageTable::new_lower`] in such memory, and not be dropped meanwhile.
 /// There are no concurrent calls for it.
 pub(crate) unsafe fn cut_off<M: TableMemory>(memory: &M, root: u64) {
-    let entries = memory.entries(root);
-    // SAFETY: By the function's requirements `entries` is a table, and is accessed atomically only;
-    // all indices below are smaller than a table.
-    let entry = |index| unsafe { Atomic::<u64>::from_ptr(entries.add(index)) };
+    // SAFETY: By the function's requirements `root` is a table, and is accessed atomically only; all
+    // indices below are smaller than a table.
+    let entry = |index| unsafe { Atomic::<u64>::from_ptr(memory.entries(root).add(index)) };
+    entry(CUT_OFF).store(1, Relaxed);
     for index in 0..LEVEL_ENTRIES[0] {
-        let old = entry(index).xchg(0, Relaxed);
+        // Release: whoever finds the entry gone finds the mark.
+        let old = entry(index).xchg(0, Release);
         if old != 0 {
             entry(SAVED + index).store(old, Relaxed);
         }
     }
-    entry(CUT_OFF).store(1, Relaxed);
 }
 
 const LAST_LEVEL: usize = LEVEL_SHIFTS.len() - 1;
@@ -250,8 +253,8 @@ impl<M: TableMemory> PageTable<M> {
 
     /// Maps all of `pages` from `va` on, or none.
     ///
-    /// On failure `invalidate` is called with the range whose mappings were ended again, if there
-    /// were any: a walk may have used them meanwhile.
+    /// On failure the mappings are ended again, as with [`PageTable::unmap_with`]: a walk may have
+    /// used them meanwhile.
     pub(crate) fn map_pages(
         &self,
         va: u64,
@@ -262,9 +265,7 @@ impl<M: TableMemory> PageTable<M> {
         let mut end = va;
         for phys in pages {
             if let Err(e) = self.map(end, phys, protection) {
-                if self.unmap_range(va..end) != 0 {
-                    invalidate(va..end);
-                }
+                self.unmap_with(va..end, invalidate);
                 return Err(e);
             }
             end += PAGE_SIZE;
@@ -293,7 +294,22 @@ impl<M: TableMemory> PageTable<M> {
         self.entry(table, index(va, LAST_LEVEL)).xchg(0, Relaxed) != 0
     }
 
-    /// Ends all mappings in `range`, and returns how many there were.
+    /// Ends all mappings in `range`, and calls `invalidate` with it if there were any. No walk uses
+    /// one of them any more when it returns.
+    pub(crate) fn unmap_with(&self, range: Range<u64>, invalidate: impl FnOnce(Range<u64>)) {
+        let ended = self.unmap_range(range.clone());
+        // A root that is cut off does not lead to its mappings any more. They are still there, for
+        // walks that began before, until everything is invalidated; which another thread may be
+        // about to do. Behind `unmap_range()`, which acquires the entries of the root.
+        if self.load(self.root, CUT_OFF) != 0 {
+            self.memory.invalidate_all();
+        } else if ended != 0 {
+            invalidate(range);
+        }
+    }
+
+    /// Ends all mappings in `range`, and returns how many there were. The caller invalidates. It is
+    /// not for a lower half that may be cut off.
     pub(crate) fn unmap_range(&self, range: Range<u64>) -> u64 {
         let mut mapped = 0;
         let mut va = range.start;

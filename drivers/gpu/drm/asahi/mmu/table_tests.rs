@@ -8,7 +8,10 @@ use agx_abi::uat::{
     KERNEL_START, //
 };
 use std::{
-    cell::RefCell,
+    cell::{
+        Cell,
+        RefCell, //
+    },
     collections::HashMap,
     rc::Rc, //
 };
@@ -26,9 +29,17 @@ struct State {
     walked: Option<u64>,
     /// Tables that a walk from there may have in a cache.
     cached: Vec<u64>,
+    invalidations: usize,
 }
 
 impl State {
+    /// Returns whether a walk that has tables in its cache may come to the page at `phys`.
+    fn may_reach(&self, phys: u64) -> bool {
+        let entries = |table| self.tables[table].iter();
+        let mut cached = self.cached.iter().flat_map(entries);
+        cached.any(|entry| entry & pte::VALID != 0 && entry & pte::ADDRESS_MASK == phys)
+    }
+
     /// Collects the tables that a walk from `table`, of `level`, comes to.
     fn reach(&self, table: u64, level: usize, found: &mut Vec<u64>) {
         for &entry in self.tables[&table][..LEVEL_ENTRIES[level]]
@@ -84,6 +95,7 @@ unsafe impl TableMemory for Fake {
             state.reach(root, 0, &mut found);
         }
         state.cached = found;
+        state.invalidations += 1;
     }
 }
 
@@ -370,6 +382,108 @@ fn a_root_that_is_cut_off_stays_without_tables() {
         state.tables[&root][..LEVEL_ENTRIES[0]],
         [0; LEVEL_ENTRIES[0]]
     );
+}
+
+/// The memory of a root that is being cut off, while another CPU does something else.
+struct Meanwhile<'a> {
+    memory: &'a Fake,
+    /// Accesses until `other` has its turn.
+    left: Cell<usize>,
+    other: &'a dyn Fn(),
+}
+
+// SAFETY: It is the memory of `Fake`.
+unsafe impl TableMemory for Meanwhile<'_> {
+    type Error = ();
+
+    fn allocate(&self) -> Result<u64, ()> {
+        unreachable!()
+    }
+
+    unsafe fn free(&self, _table: u64) {
+        unreachable!()
+    }
+
+    fn entries(&self, table: u64) -> *mut u64 {
+        match self.left.get() {
+            0 => (),
+            1 => {
+                self.left.set(0);
+                (self.other)();
+            }
+            left => self.left.set(left - 1),
+        }
+        self.memory.entries(table)
+    }
+
+    fn invalidate_all(&self) {
+        unreachable!()
+    }
+}
+
+#[test]
+fn what_ends_while_the_root_is_cut_off_is_invalidated() {
+    let border = 1 << LEVEL_SHIFTS[0];
+    let range = border - 2 * PAGE_SIZE..border + 2 * PAGE_SIZE;
+    let (missed, mut turns) = (Cell::new(false), 0);
+    for before in 1.. {
+        let memory = Fake::default();
+        let table = PageTable::new_lower(memory.clone()).unwrap();
+        for va in range.clone().step_by(PAGE_SIZE as usize) {
+            table.map(va, 0x8_0000_0000 + va, P).unwrap();
+        }
+        memory.0.borrow_mut().walked = Some(table.root());
+        memory.invalidate_all();
+
+        // The two sides of the border have tables of their own, one of which may be cut off. What
+        // is found is taken out, and goes by its address. A walk may still have what is not found.
+        let other = || {
+            for part in [range.start..border, border..range.end] {
+                let by_address = Cell::new(false);
+                let before = memory.0.borrow().invalidations;
+                table.unmap_with(part.clone(), |_| by_address.set(true));
+                let state = memory.0.borrow();
+                let told = by_address.get() || state.invalidations != before;
+                let mut pages = part.step_by(PAGE_SIZE as usize);
+                let reached = pages.any(|va| state.may_reach(0x8_0000_0000 + va));
+                missed.set(missed.get() || !told || reached);
+            }
+        };
+        let cut = Meanwhile {
+            memory: &memory,
+            left: Cell::new(before),
+            other: &other,
+        };
+        // SAFETY: The table lives, and there is one thread.
+        unsafe { cut_off(&cut, table.root()) };
+        memory.invalidate_all();
+        if cut.left.get() != 0 {
+            break;
+        }
+        turns += 1;
+    }
+    assert!(turns > LEVEL_ENTRIES[0], "the other CPU had {turns} turns");
+    assert!(!missed.get(), "pages are freed that a walk may still have");
+}
+
+#[test]
+fn what_a_failure_ends_while_the_root_is_cut_off_is_invalidated() {
+    let memory = Fake::default();
+    let table = PageTable::new_lower(memory.clone()).unwrap();
+    memory.0.borrow_mut().walked = Some(table.root());
+    let pages = (0..3).map(|page| {
+        if page == 2 {
+            memory.invalidate_all();
+            assert!(!memory.0.borrow().cached.is_empty());
+            memory.0.borrow_mut().left = Some(0);
+            // SAFETY: The table lives, and there is one thread.
+            unsafe { cut_off(&memory, table.root()) };
+        }
+        0x8_0000_0000 + page * PAGE_SIZE
+    });
+    let result = table.map_pages(0x4000, pages, P, |_| ());
+    assert_eq!(result, Err(MapError::Memory(())));
+    assert!(memory.0.borrow().cached.is_empty());
 }
 
 #[test]
