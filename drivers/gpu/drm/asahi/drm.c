@@ -363,12 +363,13 @@ void asahi_gem_extend(struct drm_gem_object *obj)
 /* Held from before an object is created that is large, until after it was extended. */
 static DEFINE_MUTEX(asahi_gem_large);
 
-void asahi_gem_large_begin(void);
+int asahi_gem_large_begin(void);
 void asahi_gem_large_end(void);
 
-void asahi_gem_large_begin(void)
+/* Returns -EINTR if the process is killed while it waits. */
+int asahi_gem_large_begin(void)
 {
-	mutex_lock(&asahi_gem_large);
+	return mutex_lock_killable(&asahi_gem_large);
 }
 
 void asahi_gem_large_end(void)

@@ -108,7 +108,7 @@ extern "C" {
     pub(crate) fn asahi_gem_mmap_charged(object: *mut c_void, vma: *mut c_void) -> c_int;
     pub(crate) fn asahi_gem_has_pages(object: *mut c_void) -> bool;
     pub(crate) fn asahi_gem_pin_locked(object: *mut c_void) -> c_int;
-    pub(crate) fn asahi_gem_large_begin();
+    pub(crate) fn asahi_gem_large_begin() -> c_int;
     pub(crate) fn asahi_gem_large_end();
     pub(crate) fn asahi_gem_extend(object: *mut c_void);
     pub(crate) fn asahi_gem_make_table(object: *mut c_void) -> c_int;

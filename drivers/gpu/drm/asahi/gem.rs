@@ -125,10 +125,11 @@ const LARGE: usize = 1 << 30;
 struct Turn;
 
 impl Turn {
-    fn new() -> Self {
+    /// Waits for the turn. `EINTR` if the process is killed meanwhile.
+    fn new() -> Result<Self> {
         // SAFETY: It may sleep, and holds no turn. The drop ends the turn.
-        unsafe { ffi::asahi_gem_large_begin() };
-        Self
+        to_result(unsafe { ffi::asahi_gem_large_begin() })?;
+        Ok(Self)
     }
 }
 
@@ -165,7 +166,7 @@ pub(crate) fn create(
     };
     // An object has a place to be mapped at until `asahi_gem_extend()` takes it away. Threads that
     // create very large ones at a time would take all of them.
-    let _turn = (size >= LARGE).then(Turn::new);
+    let _turn = (size >= LARGE).then(Turn::new).transpose()?;
     // shmem says so when it has no memory for an inode. Here it means that a limit was met.
     let no_memory = |e| if e == ENOSPC { ENOMEM } else { e };
     let object = Object::new(dev, size, config, args).map_err(no_memory)?;
