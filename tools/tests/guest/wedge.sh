@@ -7,7 +7,7 @@ guest_tap wedge-slots --timeout 900 --share "$programs" -- sh -c '
 	/mnt/share/wedge slots || exit
 	if echo 11000000.gpu >/sys/bus/platform/drivers/asahi/unbind; then echo ok unbind; else echo not ok unbind; fi
 	if rmmod asahi; then echo ok unload; else echo not ok unload; fi'
-for group in syncs exit; do
+for group in syncs exit mappings; do
 	guest_tap "wedge-$group" --plain-kernel --timeout 600 --share "$programs" -- /mnt/share/wedge "$group"
 done
 # Slots that are all held by jobs in flight: as many as there are, and never more, however many could be. Jobs take some time, and run one

@@ -10,8 +10,15 @@
 
 void context_init(struct context *ctx)
 {
-	ctx->fd = gpu_open();
-	need("open the render node", ctx->fd);
+	int fd = gpu_open();
+
+	need("open the render node", fd);
+	context_init_in(ctx, fd);
+}
+
+void context_init_in(struct context *ctx, int fd)
+{
+	ctx->fd = fd;
 	need("create a VM", vm_create(ctx->fd, &ctx->vm));
 	need("create a buffer", gem_create(ctx->fd, PAGE, DRM_ASAHI_GEM_WRITEBACK, 0, &ctx->bo));
 	ctx->map = gem_map(ctx->fd, ctx->bo, PAGE);

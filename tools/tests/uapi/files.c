@@ -44,6 +44,18 @@ long long meminfo(const char *key)
 	return found;
 }
 
+long long pinned(void)
+{
+	FILE *file = fopen("/sys/kernel/debug/dri/128/memory", "r");
+	long long kib = -1;
+
+	need("open what debugfs says", file ? 0 : -errno);
+	if (fscanf(file, "pinned: %lld KiB", &kib) != 1)
+		kib = -1;
+	fclose(file);
+	return kib;
+}
+
 void drop_caches(void)
 {
 	FILE *file = fopen("/proc/sys/vm/drop_caches", "w");

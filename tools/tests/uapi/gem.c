@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 /* Buffer objects. */
-#include "uapi.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -213,6 +213,49 @@ static void check_names(void)
 	close(other);
 }
 
+static uint32_t open_again(int fd, uint32_t name)
+{
+	struct drm_gem_open by_name = { .name = name };
+
+	need("open by its name", gpu_ioctl(fd, DRM_IOCTL_GEM_OPEN, &by_name));
+	return by_name.handle;
+}
+
+/* Two handles of one object in one file: it stays bound until the last of them is closed. */
+static void check_two_handles(void)
+{
+	struct drm_gem_flink flink = {};
+	struct context ctx;
+	uint32_t second, object;
+	long long total;
+	int card = card_open("asahi");
+
+	need("open the primary node", card);
+	context_init_in(&ctx, card);
+	flink.handle = ctx.bo;
+	need("name it", gpu_ioctl(card, DRM_IOCTL_GEM_FLINK, &flink));
+	total = fdinfo(card, "drm-total-memory");
+	second = open_again(card, flink.name);
+	check_true("another handle is another one", second != ctx.bo);
+	check("bind by it", vm_bind(card, ctx.vm, second, USER_VA + PAGE, PAGE), 0);
+	check("have timestamps by it", bind_timestamps(card, second, PAGE, &object), 0);
+	check("close it", gem_close(card, second), 0);
+	check("what has another handle stays bound", run(&ctx), 0);
+	check_true("and counts once", fdinfo(card, "drm-total-memory") == total);
+
+	second = open_again(card, flink.name);
+	check("close the first", gem_close(card, ctx.bo), 0);
+	check("what was bound by it stays bound", run(&ctx), 0);
+	check_true("and counts once", fdinfo(card, "drm-total-memory") == total);
+	check("close the last", gem_close(card, second), 0);
+	check("what has no handle is unbound", run(&ctx), -EIO);
+	check_true("timestamps keep it", fdinfo(card, "drm-total-memory") == total);
+	check("end them", unbind_timestamps(card, object), 0);
+	total -= PAGE / 1024;
+	check_true("nothing keeps it", fdinfo(card, "drm-total-memory") == total);
+	context_fini(&ctx);
+}
+
 static int bind_object(int fd, struct drm_asahi_gem_bind_object args, uint32_t *object)
 {
 	int ret = gpu_ioctl(fd, DRM_IOCTL_ASAHI_GEM_BIND_OBJECT, &args);
@@ -303,5 +346,6 @@ void test_gem(void)
 	check_bind_object(fd);
 	close(fd);
 	check_names();
+	check_two_handles();
 	check_bind_object_reuse();
 }

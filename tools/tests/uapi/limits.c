@@ -131,19 +131,6 @@ static void check_buffers(void)
 	context_fini(&ctx);
 }
 
-/* How much memory is pinned, in KiB. */
-static long long charged(void)
-{
-	FILE *file = fopen("/sys/kernel/debug/dri/128/memory", "r");
-	long long value = -1;
-
-	need("open what debugfs says", file ? 0 : -errno);
-	if (fscanf(file, "pinned: %lld KiB", &value) != 1)
-		value = -1;
-	fclose(file);
-	return value;
-}
-
 #define MAPPINGS 200000
 
 /* An address space with very many mappings, and a queue that has had a job of it. */
@@ -185,20 +172,20 @@ static void check_large_space(void)
 	need("create a buffer", gem_create(other.fd, 64 * MIB, 0, 0, &bo));
 	size = bind_most_timestamps(other.fd, bo, 64 * MIB, &object);
 	command.compute.ts.end.handle = object;
-	before = charged();
+	before = pinned();
 	fill(&large);
-	most = charged();
+	most = pinned();
 	need("destroy the VM", vm_destroy(large.fd, large.vm));
 	need("destroy its queue", queue_destroy(large.fd, large.queue));
 	/* The worker is at it. */
-	while (charged() > most - (most - before) / 16)
+	while (pinned() > most - (most - before) / 16)
 		pause_ms(1);
 	begun = now_ms();
 	check("a job of another client",
 	      submit_and_wait(&other, &command, sizeof(command), SECONDS), 0);
 	need("unbind its timestamps", unbind_timestamps(other.fd, object));
 	check("they can be bound again", bind_timestamps(other.fd, bo, size, &object), 0);
-	now = charged();
+	now = pinned();
 	printf("# %lld ms; of %lld KiB %lld are still pinned\n", (long long)(now_ms() - begun),
 	       most - before, now - before);
 	check_true("before a large address space has been freed",

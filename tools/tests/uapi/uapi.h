@@ -108,6 +108,8 @@ struct context {
 };
 
 void context_init(struct context *ctx);
+/* The same in a file that is open, which goes with the context. */
+void context_init_in(struct context *ctx, int fd);
 void context_fini(struct context *ctx);
 
 /*
@@ -152,6 +154,8 @@ int write_file(const char *path, const char *text);
 
 /* A line of /proc/meminfo, in KiB; -1 if there is none. */
 long long meminfo(const char *key);
+/* How much memory all clients have pinned, in KiB. */
+long long pinned(void);
 /* Frees what the kernel can do without. */
 void drop_caches(void);
 

@@ -29,6 +29,7 @@ static const struct {
 	{ "deadlines", test_deadlines },
 	{ "exit", test_exit },
 	{ "garbage", test_garbage },
+	{ "mappings", test_mappings },
 };
 
 int main(int argc, char **argv)

@@ -80,6 +80,7 @@ void test_deadlines(void);
 void test_exit(void);
 /* With a first command that takes long (--hardware slow-init:60000). */
 void test_garbage(void);
+void test_mappings(void);
 
 /* How much of a test: 1 for "make test". */
 extern int scale;

@@ -44,6 +44,9 @@ pub(crate) struct DeferredDrop<T: ?Sized> {
     value: T,
 }
 
+// SAFETY: A reference to it leads to the value only. `next` is for the queue, which owns it then.
+unsafe impl<T: Sync + ?Sized> Sync for DeferredDrop<T> {}
+
 impl<T> DeferredDrop<T> {
     /// Returns `value` in an allocation of its own.
     pub(crate) fn new(value: T) -> Result<KBox<Self>> {

@@ -130,6 +130,25 @@ bool asahi_range_cuts(struct drm_gpuvm *gpuvm, u64 start, u64 end)
 	return (first && first->va.addr < start) || (last && last->va.addr + last->va.range > end);
 }
 
+u64 asahi_batch_end(struct drm_gpuvm *gpuvm, u64 start, u64 end, u32 mappings, u64 pages);
+
+/*
+ * Where the mappings end, from the start of a range on, of which there are @mappings, or which have
+ * @pages together; or the end of the range, if there are not so many.
+ */
+u64 asahi_batch_end(struct drm_gpuvm *gpuvm, u64 start, u64 end, u32 mappings, u64 pages)
+{
+	u64 left = pages << PAGE_SHIFT;
+	struct drm_gpuva *va;
+
+	drm_gpuvm_for_each_va_range(va, gpuvm, start, end) {
+		if (--mappings == 0 || va->va.range >= left)
+			return min(end, va->va.addr + va->va.range);
+		left -= va->va.range;
+	}
+	return end;
+}
+
 /*
  * DRM
  */
@@ -171,6 +190,39 @@ bool asahi_file_is_open(struct drm_file *file);
 bool asahi_file_is_open(struct drm_file *file)
 {
 	return file->filp && file_count(file->filp) > 0;
+}
+
+/* Whether a file has a handle of an object that is not being closed. */
+bool asahi_file_has_handle(struct drm_file *file, struct drm_gem_object *obj);
+
+bool asahi_file_has_handle(struct drm_file *file, struct drm_gem_object *obj)
+{
+	struct drm_gem_object *other;
+	int id;
+
+	/* A handle that is being changed is under neither of its numbers. */
+	guard(mutex)(&file->prime.lock);
+	guard(spinlock)(&file->table_lock);
+	idr_for_each_entry(&file->object_idr, other, id)
+		if (other == obj)
+			return true;
+	return false;
+}
+
+/* Whether an object of which a handle is being closed has others, of any file. */
+bool asahi_has_other_handles(struct drm_gem_object *obj);
+
+bool asahi_has_other_handles(struct drm_gem_object *obj)
+{
+	return READ_ONCE(obj->handle_count) > 1;
+}
+
+/* The same as asahi_file_has_handle(), but for handles that are being opened or closed. */
+bool asahi_file_may_map(struct drm_file *file, struct drm_gem_object *obj);
+
+bool asahi_file_may_map(struct drm_file *file, struct drm_gem_object *obj)
+{
+	return drm_vma_node_is_allowed(&obj->vma_node, file);
 }
 
 /* How much memory clients may pin: as much as userspace takes for the size of the GPU's heap. */
@@ -381,10 +433,36 @@ void asahi_gem_large_end(void)
 void asahi_show_engines(struct drm_printer *printer, struct drm_device *dev, struct drm_file *file);
 /* In file.rs: objects that are in use without a handle, and whether any work is in flight. */
 void asahi_file_usage(struct drm_file *file, u64 *closed, bool *busy);
+/* In file.rs: whether the root object of a VM says that it is one of the file's. */
+bool asahi_file_has_root(struct drm_file *file, struct drm_gem_object *root);
+
+/* Whether an object is bound in a VM of a file. */
+static bool asahi_is_bound(struct drm_file *file, struct drm_gem_object *obj)
+{
+	struct drm_gpuvm_bo *vm_bo;
+
+	guard(mutex)(&obj->gpuva.lock);
+	drm_gem_for_each_gpuvm_bo(vm_bo, obj)
+		if (!list_empty(&vm_bo->list.gpuva) && asahi_file_has_root(file, vm_bo->vm->r_obj))
+			return true;
+	return false;
+}
+
+/* The object with the first handle from @id on, which becomes its number; NULL if there is none. */
+static struct drm_gem_object *asahi_next_object(struct drm_file *file, int *id)
+{
+	struct drm_gem_object *obj;
+
+	guard(spinlock)(&file->table_lock);
+	obj = idr_get_next(&file->object_idr, id);
+	if (obj)
+		drm_gem_object_get(obj);
+	return obj;
+}
 
 /*
  * Jobs do not say which objects they use: while any is in flight, all that are bound are taken to
- * be active. No object can be purged.
+ * be active. No object can be purged. As everywhere in DRM, an object counts for each handle.
  */
 static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file)
 {
@@ -392,22 +470,20 @@ static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file
 	struct drm_gem_object *obj;
 	u64 closed;
 	bool busy;
-	int id;
 
 	asahi_file_usage(file, &closed, &busy);
 
-	spin_lock(&file->table_lock);
-	idr_for_each_entry(&file->object_idr, obj, id) {
+	for (int id = 0; (obj = asahi_next_object(file, &id)); id++) {
 		if (drm_gem_object_is_shared_for_memory_stats(obj))
 			stats.shared += obj->size;
 		else
 			stats.private += obj->size;
-		if (drm_gem_is_imported(obj) || to_drm_gem_shmem_obj(obj)->pages)
+		if (asahi_gem_has_pages(obj))
 			stats.resident += obj->size;
-		if (busy && !list_empty(&obj->gpuva.list))
+		if (busy && asahi_is_bound(file, obj))
 			stats.active += obj->size;
+		drm_gem_object_put(obj);
 	}
-	spin_unlock(&file->table_lock);
 
 	stats.private += closed;
 	stats.resident += closed;

@@ -100,9 +100,19 @@ extern "C" {
     ) -> bool;
 
     pub(crate) fn asahi_range_cuts(gpuvm: *mut c_void, start: u64, end: u64) -> bool;
+    pub(crate) fn asahi_batch_end(
+        gpuvm: *mut c_void,
+        start: u64,
+        end: u64,
+        mappings: u32,
+        pages: u64,
+    ) -> u64;
 
     pub(crate) fn asahi_drm_extend(drm: *mut c_void) -> c_int;
     pub(crate) fn asahi_file_is_open(file: *mut c_void) -> bool;
+    pub(crate) fn asahi_file_has_handle(file: *mut c_void, object: *mut c_void) -> bool;
+    pub(crate) fn asahi_file_may_map(file: *mut c_void, object: *mut c_void) -> bool;
+    pub(crate) fn asahi_has_other_handles(object: *mut c_void) -> bool;
     pub(crate) fn asahi_pinned_limit() -> u64;
     pub(crate) fn asahi_spare_memory() -> u64;
     pub(crate) fn asahi_gem_mmap_charged(object: *mut c_void, vma: *mut c_void) -> c_int;

@@ -8,6 +8,7 @@ use crate::{
         AsahiDevice,
         AsahiDrmDriver, //
     },
+    ffi,
     gem,
     handles::Handles,
     job::in_flight::Engines,
@@ -30,12 +31,16 @@ use crate::{
         self,
         Timestamps, //
     },
-    vm::Vm, //
+    vm::{
+        Vm,
+        VmList, //
+    }, //
 };
 use core::ffi::c_void;
 use kernel::{
     drm::{
         self,
+        gem::IntoGEMObject,
         Registered, //
     },
     new_mutex,
@@ -51,6 +56,8 @@ use kernel::{
 pub(crate) struct AsahiFile {
     #[pin]
     pub(crate) vms: Mutex<Handles<Arc<Vm>>>,
+    /// All of its VMs, also those without a handle.
+    pub(crate) vm_list: Arc<VmList>,
     #[pin]
     pub(crate) timestamps: Mutex<Handles<Arc<Timestamps>>>,
     #[pin]
@@ -94,10 +101,12 @@ impl drm::file::DriverFile for AsahiFile {
         let timestamp_share = timestamps::Share::new()?;
         let jobs = Quota::new_shared()?;
         let closed = ClosedQueues::prepare()?;
+        let vm_list = VmList::new()?;
         KBox::pin_init(
             pin_init!(Self {
                 engines,
                 vms <- new_mutex!(Handles::new(MAX_VMS)),
+                vm_list,
                 timestamps <- new_mutex!(Handles::new(MAX_TIMESTAMPS)),
                 queues <- new_mutex!(Handles::new(MAX_QUEUES)),
                 closed <- new_mutex!(Some(closed)),
@@ -147,18 +156,28 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
 #[no_mangle]
 unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy: *mut bool) {
     // SAFETY: `file` is an open file of this driver by the safety requirements.
-    let file: &File = unsafe { drm::File::from_raw(file.cast()) };
+    let this = unsafe { drm::File::<AsahiFile>::from_raw(file.cast()) }.inner();
+    // SAFETY: The file is open, and the object valid.
+    let is_open = |object| unsafe { ffi::asahi_file_may_map(file, object) };
     // SAFETY: `closed` and `busy` are places for results by the safety requirements.
     unsafe {
-        closed.write(file.inner().closed_memory());
-        busy.write(
-            file.inner()
-                .engines
-                .all()
-                .iter()
-                .any(|engine| engine.is_busy()),
-        );
+        closed.write(this.timestamp_share.closed_memory(is_open));
+        busy.write(this.engines.all().iter().any(|engine| engine.is_busy()));
     }
+}
+
+/// Returns whether the root object `root` of a VM is of one of the VMs of `file`.
+///
+/// # Safety
+///
+/// `file` is an open file of a device of this driver's, and `root` an object of it.
+#[no_mangle]
+unsafe extern "C" fn asahi_file_has_root(file: *mut c_void, root: *mut c_void) -> bool {
+    // SAFETY: `file` is an open file of this driver by the safety requirements.
+    let file: &File = unsafe { drm::File::from_raw(file.cast()) };
+    // SAFETY: `root` is an object of this driver by the safety requirements.
+    let root: &gem::Object = unsafe { IntoGEMObject::from_raw(root.cast()) };
+    root.is_root_of(file.inner().vm_list.address())
 }
 
 /// Returns `EINVAL` unless all of `fields` are zero.
@@ -175,36 +194,6 @@ impl AsahiFile {
         self.vms.lock().get(id).cloned()
     }
 
-    /// Ends all mappings of `object` in the VMs that have a handle or a queue.
-    ///
-    /// The VMs are visited one by one, without a list, which would need memory, and without a lock.
-    pub(crate) fn unbind_object(&self, object: &gem::Object) {
-        let mut last = 0;
-        loop {
-            let next = {
-                let vms = self.vms.lock();
-                vms.after(last).map(|(id, vm)| (id, vm.clone()))
-            };
-            let Some((id, vm)) = next else { break };
-            vm.unbind_object(object);
-            last = id;
-        }
-        self.timestamps.lock().close_object(object);
-        // A VM whose handle is gone lives on in its queues.
-        let mut last = 0;
-        loop {
-            let next = {
-                let queues = self.queues.lock();
-                queues
-                    .after(last)
-                    .map(|(id, queue)| (id, queue.vm().clone()))
-            };
-            let Some((id, vm)) = next else { break };
-            vm.unbind_object(object);
-            last = id;
-        }
-    }
-
     /// Counts another handle of a buffer object. `ENOSPC` if there are too many.
     pub(crate) fn add_handle(&self) -> Result {
         let charge = Charge::new(&self.objects, 1, MAX_OBJECTS).ok_or(ENOSPC)?;
@@ -218,12 +207,6 @@ impl AsahiFile {
         self.objects.give_back(1);
     }
 
-    /// Returns the bytes of buffer objects that the client has no handle of any more, but
-    /// timestamps in.
-    fn closed_memory(&self) -> u64 {
-        self.timestamps.lock().closed_memory()
-    }
-
     /// Returns the queue with number `id`, `ENOENT` if there is none.
     pub(crate) fn queue(&self, id: u32) -> Result<Arc<Queue>> {
         self.queues.lock().get(id).cloned()
@@ -233,9 +216,4 @@ impl AsahiFile {
     pub(crate) fn timestamps(&self, handle: u32) -> Result<Arc<Timestamps>> {
         self.timestamps.lock().get(handle).cloned()
     }
-}
-
-/// Returns whether `handle` is still that of `object`.
-pub(crate) fn is_still_open(file: &File, handle: u32, object: &gem::Object) -> bool {
-    gem::lookup(file, handle).is_ok_and(|now| core::ptr::eq(&*now, object))
 }

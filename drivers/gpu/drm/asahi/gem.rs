@@ -8,7 +8,10 @@ use crate::{
         AsahiDrmDriver, //
     },
     ffi,
-    file::AsahiFile,
+    file::{
+        AsahiFile,
+        File, //
+    },
     quota::{
         Coming,
         Pinned,
@@ -59,6 +62,8 @@ pub(crate) struct Buffer {
     /// The root object of the VM that it is private to, with which all private objects share their
     /// reservations. The reference keeps its address from being reused.
     private_to: Option<ARef<Object>>,
+    /// The address of the client's list of VMs if it is the root of one of them, else 0.
+    list: usize,
     #[pin]
     held: Mutex<Held>,
     /// Whose its memory is.
@@ -80,6 +85,7 @@ struct Held {
 pub(crate) struct Args {
     private_to: Option<ARef<Object>>,
     share: Share,
+    list: usize,
     own: Pinned,
 }
 
@@ -90,6 +96,7 @@ impl DriverObject for Buffer {
     fn new(_dev: &AsahiDevice, _size: usize, args: Args) -> impl PinInit<Self, Error> {
         try_pin_init!(Self {
             private_to: args.private_to,
+            list: args.list,
             held <- new_mutex!(Held::default()),
             share: args.share,
             _own: args.own,
@@ -97,13 +104,12 @@ impl DriverObject for Buffer {
     }
 
     /// Counts another handle of `file`. `ENOSPC` if it has too many.
-    fn open(object: &Object, file: &drm::File<AsahiFile>) -> Result {
-        file.inner().add_handle()?;
-        file.inner().timestamps.lock().open_object(object);
-        Ok(())
+    fn open(_object: &Object, file: &drm::File<AsahiFile>) -> Result {
+        file.inner().add_handle()
     }
 
-    /// Ends all mappings of the object in the address spaces of `file`.
+    /// Ends all mappings of the object in the address spaces of `file`, unless it has another
+    /// handle there.
     ///
     /// Userspace relies on that: closing a handle is how it frees a buffer, and it unbinds nothing
     /// before.
@@ -111,8 +117,9 @@ impl DriverObject for Buffer {
         // When the file itself is closed its VMs are dropped, each after its last job. To unmap the
         // object earlier would make these jobs fault, which costs other clients' jobs as well.
         // SAFETY: The file is valid.
-        if unsafe { ffi::asahi_file_is_open(core::ptr::from_ref(file).cast_mut().cast()) } {
-            file.inner().unbind_object(object);
+        if unsafe { ffi::asahi_file_is_open(raw_file(file)) } {
+            let is_open = || has_other_handles(object) && has_handle(file, object);
+            file.inner().vm_list.unbind_object(object, &is_open);
         }
         file.inner().remove_handle();
     }
@@ -149,6 +156,22 @@ pub(crate) fn create(
     root: Option<&Object>,
     share: Share,
 ) -> Result<ARef<Object>> {
+    create_in(dev, size, flags, root, share, 0)
+}
+
+/// Creates the root object of a VM of the client whose list of VMs is at `list`.
+pub(crate) fn create_root(dev: &AsahiDevice, list: usize, share: Share) -> Result<ARef<Object>> {
+    create_in(dev, PAGE_SIZE, 0, None, share, list)
+}
+
+fn create_in(
+    dev: &AsahiDevice,
+    size: u64,
+    flags: u32,
+    root: Option<&Object>,
+    share: Share,
+    list: usize,
+) -> Result<ARef<Object>> {
     // An object larger than an address space cannot be bound.
     if size == 0 || size > USER_END - USER_START {
         return Err(EINVAL);
@@ -162,6 +185,7 @@ pub(crate) fn create(
     let args = Args {
         own,
         share,
+        list,
         private_to: root.map(Into::into),
     };
     // An object has a place to be mapped at until `asahi_gem_extend()` takes it away. Threads that
@@ -279,6 +303,30 @@ unsafe extern "C" fn asahi_gem_create_for_import(
     }
 }
 
+/// Returns whether `handle` of `file` is still that of `object`, or another one is. One that is
+/// being closed is not.
+pub(crate) fn is_still_open(file: &File, handle: u32, object: &Object) -> bool {
+    let is_same = lookup(file, handle).is_ok_and(|now| core::ptr::eq(&*now, object));
+    is_same || has_handle(file, object)
+}
+
+/// Returns whether `file` has a handle of `object` that is not being closed.
+pub(crate) fn has_handle(file: &File, object: &Object) -> bool {
+    // SAFETY: Both are valid.
+    unsafe { ffi::asahi_file_has_handle(raw_file(file), IntoGEMObject::as_raw(object).cast()) }
+}
+
+/// Returns whether `object`, of which a handle is being closed, has others.
+fn has_other_handles(object: &Object) -> bool {
+    // SAFETY: The object is valid.
+    unsafe { ffi::asahi_has_other_handles(IntoGEMObject::as_raw(object).cast()) }
+}
+
+fn raw_file(file: &File) -> *mut c_void {
+    // `drm::File` is a transparent wrapper of it.
+    core::ptr::from_ref(file).cast_mut().cast()
+}
+
 /// Returns the object behind a handle of `file`.
 pub(crate) fn lookup(file: &drm::File<AsahiFile>, handle: u32) -> Result<ARef<Object>> {
     Object::lookup_handle(file, handle)
@@ -331,6 +379,11 @@ fn table<'a>(object: &'a Object, dev: &'a Device<Bound>) -> Result<&'a SGTable> 
 }
 
 impl Buffer {
+    /// Returns whether it is the root of a VM of the client whose list of VMs is at `list`.
+    pub(crate) fn is_root_of(&self, list: usize) -> bool {
+        self.list == list
+    }
+
     /// Returns whether it may be bound in the VM with this root.
     pub(crate) fn may_be_bound_by(&self, root: &Object) -> bool {
         match &self.private_to {

@@ -33,12 +33,7 @@ impl<T> Handles<T> {
     /// Returns whose memory the next thing is. The driver's reserve is for `small` things.
     pub(crate) fn next_share(&self, small: usize) -> Share {
         // No more than so many are counted.
-        Share::of(self.iter().take(small).count(), small)
-    }
-
-    /// Returns all things.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.things.iter().flatten()
+        Share::of(self.things.iter().flatten().take(small).count(), small)
     }
 
     /// Inserts `thing` and returns its handle, or `ENOSPC` if the client has too many.

@@ -214,11 +214,6 @@ impl Queue {
         &self.gpu
     }
 
-    /// Returns the VM that its jobs run in.
-    pub(crate) fn vm(&self) -> &Arc<Vm> {
-        &self.vm
-    }
-
     /// Returns what all of its compute commands have in common.
     pub(crate) fn common(&self) -> &Common {
         &self.common

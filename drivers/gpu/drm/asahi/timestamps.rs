@@ -5,6 +5,10 @@
 use crate::{
     alloc::KernelMapping,
     bind::page_range,
+    deferred_drop::{
+        DeferredDrop,
+        DeferredDropQueue, //
+    },
     device::AsahiDevice,
     gem::{
         self,
@@ -23,20 +27,28 @@ use agx_abi::uat::{
     Protection,
     PAGE_SIZE, //
 };
+use core::ffi::c_void;
 use kasync::sync::Notify;
 use kernel::{
     device::{
         Bound,
         Device, //
     },
+    drm::gem::IntoGEMObject,
+    new_mutex,
     prelude::*,
+    rbtree::{
+        RBTree,
+        RBTreeNode, //
+    },
     sync::{
         aref::ARef,
         atomic::{
             Atomic,
             Relaxed, //
         },
-        Arc, //
+        Arc,
+        Mutex, //
     }, //
 };
 
@@ -47,15 +59,25 @@ pub(crate) struct Timestamps {
     // Before the object and the addresses: fields are dropped in order.
     mapping: KernelMapping,
     size: u64,
-    object: ARef<Object>,
-    /// True if the client has closed its handle of the object.
-    closed: Atomic<bool>,
-    /// True if this mapping counts the memory of the object. Of all mappings of an object whose
-    /// handle is closed, one does. Changes under the lock of the client's [`Handles`].
-    counts: Atomic<bool>,
+    _kept: Kept,
+    _object: LateObject,
     addresses: Addresses,
-    /// Objects do not keep their device.
-    _drm: ARef<AsahiDevice>,
+}
+
+/// An object that is dropped by the worker that drops address spaces. The last reference may go
+/// with a job, and jobs of other clients would wait until all of its memory is freed.
+struct LateObject {
+    /// The object, and its device, which objects do not keep; `None` only while it is dropped.
+    object: Option<KBox<DeferredDrop<(ARef<Object>, ARef<AsahiDevice>)>>>,
+    vms: Arc<DeferredDropQueue>,
+}
+
+impl Drop for LateObject {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            self.vms.queue(object);
+        }
+    }
 }
 
 /// Part of a buffer object, and as many addresses to map it at.
@@ -112,6 +134,8 @@ impl Timestamps {
             addresses,
         } = place;
         let uat = gpu.uat();
+        let kept = Kept::new(&addresses.share, &object)?;
+        let late = DeferredDrop::new((object.clone(), drm.into()))?;
         let pages = PinnedPages::new(&object, dev)?;
         let mapping = KernelMapping::of_client(
             uat,
@@ -123,11 +147,12 @@ impl Timestamps {
         Ok(Self {
             mapping,
             size,
-            object,
-            closed: Atomic::new(false),
-            counts: Atomic::new(false),
+            _kept: kept,
+            _object: LateObject {
+                object: Some(late),
+                vms: gpu.vms().clone(),
+            },
             addresses,
-            _drm: drm.into(),
         })
     }
 
@@ -147,7 +172,9 @@ impl Timestamps {
 /// | call | context |
 /// |---|---|
 /// | [`Share::take`] | process, may sleep; not in a signalling section |
+/// | [`Share::closed_memory`], drop of [`Timestamps`] | process, may sleep |
 /// | drop of [`Addresses`] | any but NMI |
+#[pin_data]
 pub(crate) struct Share {
     /// Bytes of timestamps that are mapped.
     mapped: Quota,
@@ -156,17 +183,42 @@ pub(crate) struct Share {
     bound: Quota,
     /// Notified when `mapped` becomes less.
     unmapped: Notify,
+    /// The objects that timestamps are mapped of, by address.
+    #[pin]
+    objects: Mutex<RBTree<usize, Count>>,
+}
+
+/// An object that timestamps are mapped of.
+struct Count {
+    /// Its size in bytes.
+    size: u64,
+    /// How many timestamps there are in it.
+    mapped: usize,
 }
 
 impl Share {
     /// Returns a share of which nothing is in use.
     pub(crate) fn new() -> Result<Arc<Self>> {
-        let share = Self {
-            mapped: Quota::new(),
-            bound: Quota::new(),
-            unmapped: Notify::new(),
-        };
-        Ok(Arc::new(share, GFP_KERNEL_ACCOUNT)?)
+        Arc::pin_init(
+            pin_init!(Self {
+                mapped: Quota::new(),
+                bound: Quota::new(),
+                unmapped: Notify::new(),
+                objects <- new_mutex!(RBTree::new()),
+            }),
+            GFP_KERNEL_ACCOUNT,
+        )
+    }
+
+    /// Returns the bytes of all objects that only timestamps keep for the client, those of jobs
+    /// included. `is_open` says whether the client has a handle of an object.
+    pub(crate) fn closed_memory(&self, is_open: impl Fn(*mut c_void) -> bool) -> u64 {
+        let objects = self.objects.lock();
+        // The objects stay as long as they are in the tree: it is locked.
+        let closed = objects
+            .iter()
+            .filter(|(at, _)| !is_open(**at as *mut c_void));
+        closed.map(|(_, object)| object.size).sum()
     }
 
     /// Takes `size` bytes of it. If it would have as many without the timestamps that have no
@@ -225,56 +277,60 @@ impl Drop for Addresses {
     }
 }
 
+/// The note that timestamps are mapped of an object, in a [`Share`].
+///
+/// # Invariants
+///
+/// It is counted in `share.objects`, and the object lives.
+struct Kept {
+    share: Arc<Share>,
+    object: usize,
+}
+
+impl Kept {
+    /// Notes it. The caller drops the result before its reference to `object`.
+    fn new(share: &Arc<Share>, object: &Object) -> Result<Self> {
+        let at = IntoGEMObject::as_raw(object) as usize;
+        let first = Count {
+            size: gem::size(object),
+            mapped: 1,
+        };
+        let node = RBTreeNode::new(at, first, GFP_KERNEL_ACCOUNT)?;
+        let mut objects = share.objects.lock();
+        match objects.get_mut(&at) {
+            Some(count) => count.mapped += 1,
+            None => drop(objects.insert(node)),
+        }
+        drop(objects);
+        // INVARIANT: It has just been counted.
+        Ok(Self {
+            share: share.clone(),
+            object: at,
+        })
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let mut objects = self.share.objects.lock();
+        let gone = match objects.get_mut(&self.object) {
+            Some(count) if count.mapped > 1 => {
+                count.mapped -= 1;
+                None
+            }
+            _ => objects.remove_node(&self.object),
+        };
+        // Freed behind the lock.
+        drop(objects);
+        drop(gone);
+    }
+}
+
 impl Handles<Arc<Timestamps>> {
-    /// Returns all timestamps in `object`.
-    fn in_object<'a>(&'a self, object: &'a Object) -> impl Iterator<Item = &'a Timestamps> {
-        let all = self.iter().map(|timestamps| &**timestamps);
-        all.filter(move |timestamps| core::ptr::eq(&*timestamps.object, object))
-    }
-
-    /// Notes that the client has closed its handle of `object`, which only timestamps keep then.
-    pub(crate) fn close_object(&self, object: &Object) {
-        let mut counted = false;
-        for timestamps in self.in_object(object) {
-            timestamps.closed.store(true, Relaxed);
-            counted |= timestamps.counts.load(Relaxed);
-        }
-        let first = self.in_object(object).next();
-        if let (false, Some(first)) = (counted, first) {
-            first.counts.store(true, Relaxed);
-        }
-    }
-
-    /// Notes that the client has a handle of `object` again, for which that counts.
-    pub(crate) fn open_object(&self, object: &Object) {
-        for timestamps in self.in_object(object) {
-            timestamps.closed.store(false, Relaxed);
-            timestamps.counts.store(false, Relaxed);
-        }
-    }
-
-    /// Returns the bytes of all objects whose handles are closed.
-    pub(crate) fn closed_memory(&self) -> u64 {
-        self.iter()
-            .filter(|timestamps| timestamps.counts.load(Relaxed))
-            .map(|timestamps| gem::size(&timestamps.object))
-            .sum()
-    }
-
     /// Takes the timestamps with number `handle` out. `ENOENT` if there are none.
-    ///
-    /// Others in the same object, if there are any, count for it from now on.
     pub(crate) fn unbind(&mut self, handle: u32) -> Result<Arc<Timestamps>> {
         let gone = self.remove(handle)?;
         gone.addresses.unbind();
-        if gone.counts.load(Relaxed) {
-            let next = self
-                .in_object(&gone.object)
-                .find(|timestamps| timestamps.closed.load(Relaxed));
-            if let Some(next) = next {
-                next.counts.store(true, Relaxed);
-            }
-        }
         Ok(gone)
     }
 }

@@ -3,7 +3,7 @@
 //! Clients' address spaces, as DRM sees them.
 //!
 //! ```text
-//!   Vm ─┬─ GpuVm (drm_gpuvm): which object is bound where
+//!   Vm ─┬─ Bindings (drm_gpuvm): which object is bound where
 //!       ├─ AddressSpace:      the page tables, and the slot
 //!       └─ Heap:              the driver's own memory in the client's range
 //! ```
@@ -11,27 +11,35 @@
 //! A VM lives as long as a handle, a queue or a job has a reference to it. An object stays bound
 //! until it is unbound, the client closes its handle of the object, or the VM goes.
 
+mod bindings;
 mod mappings;
 
-use self::mappings::{
-    Mappings,
-    New,
-    Step, //
+pub(crate) use self::bindings::VmList;
+use self::{
+    bindings::Bindings,
+    mappings::{
+        Mappings,
+        New,
+        Step, //
+    }, //
 };
 use crate::{
     alloc::Heap,
     bind::Operation,
+    deferred_drop::{
+        DeferredDrop,
+        DeferredDropQueue, //
+    },
     device::AsahiDevice,
-    ffi,
     gem::{
         self,
         Object,
         PinnedPages, //
     },
+    gpu::Gpu,
     mmu::{
         AddressSpace,
-        Ranges,
-        Uat, //
+        Ranges, //
     },
     quota::{
         Pinned,
@@ -39,15 +47,12 @@ use crate::{
         VM_BYTES, //
     }, //
 };
-use agx_abi::{
-    uat::{
-        Protection,
-        DUMMY_PAGE,
-        PAGE_SIZE,
-        USER_END,
-        USER_START, //
-    },
-    Abi, //
+use agx_abi::uat::{
+    Protection,
+    DUMMY_PAGE,
+    PAGE_SIZE,
+    USER_END,
+    USER_START, //
 };
 use core::ops::Range;
 use kernel::{
@@ -55,15 +60,10 @@ use kernel::{
         Bound,
         Device, //
     },
-    drm::{
-        gem::IntoGEMObject,
-        gpuvm::{
-            GpuVm,
-            OpMapRequest,
-            UniqueRefGpuVm, //
-        }, //
+    drm::gpuvm::{
+        GpuVm,
+        OpMapRequest, //
     },
-    new_mutex,
     prelude::*,
     sizes::{
         SZ_512K,
@@ -71,28 +71,36 @@ use kernel::{
     },
     sync::{
         aref::ARef,
-        Arc,
-        Mutex,
-        MutexGuard, //
+        Arc, //
     }, //
 };
 
 /// A client's address space.
 ///
+/// A worker ends what is bound in it, which may take long, after the last reference has gone.
+///
 /// | call | context |
 /// |---|---|
-/// | all, and drop | process, allocates; not in signalling sections |
-#[pin_data(PinnedDrop)]
+/// | all but drop | process, allocates; not in signalling sections |
+/// | drop | process, may sleep; not in signalling sections |
 pub(crate) struct Vm {
-    #[pin]
-    gpuvm: Mutex<UniqueRefGpuVm<Mappings>>,
+    /// Its parts; `None` only while it is dropped.
+    parts: Option<KBox<DeferredDrop<Parts>>>,
+    vms: Arc<DeferredDropQueue>,
+}
+
+struct Parts {
+    bindings: Arc<Bindings>,
+    /// The client's VMs, and its number among them.
+    list: Arc<VmList>,
+    id: u32,
     /// The root object, which identifies the objects that are private to this VM.
     root: ARef<Object>,
     kernel_range: Range<u64>,
     heap: Arc<Heap>,
     shared_heap: Arc<Heap>,
     /// The page that the firmware's blobs want at a fixed address.
-    dummy: ARef<Object>,
+    _dummy: ARef<Object>,
     space: Arc<AddressSpace>,
     /// The charge for memory that is not counted page by page.
     _own: Pinned,
@@ -101,19 +109,20 @@ pub(crate) struct Vm {
 }
 
 impl Vm {
-    /// Returns an address space of which the driver may use `kernel_range`. `abi`: version of the
-    /// firmware's interface. `share`: whose memory it is.
+    /// Returns an address space of which the driver may use `kernel_range`, in the client's `list`.
+    /// `share`: whose memory it is.
     pub(crate) fn new(
         drm: &AsahiDevice,
         dev: &Device<Bound>,
-        uat: &Arc<Uat>,
-        abi: Abi,
+        gpu: &Gpu,
+        list: &Arc<VmList>,
         kernel_range: Range<u64>,
         share: Share,
     ) -> Result<Arc<Self>> {
         let (own, _coming) = Pinned::reserve(VM_BYTES, share)?;
-        let space = AddressSpace::new(uat, share)?;
-        let root = gem::create(drm, PAGE_SIZE, 0, None, share)?;
+        let abi = gpu.heaps().abi;
+        let space = AddressSpace::new(gpu.uat(), share)?;
+        let root = gem::create_root(drm, list.address(), share)?;
         let dummy = gem::create(drm, PAGE_SIZE, 0, None, share)?;
         let pages = PinnedPages::new(&dummy, dev)?;
         space.map(
@@ -143,91 +152,76 @@ impl Vm {
             mappings,
         )?;
 
-        Arc::pin_init(
-            pin_init!(Self {
-                gpuvm <- new_mutex!(gpuvm),
-                root,
-                kernel_range,
-                heap,
-                shared_heap,
-                dummy,
-                space,
-                _own: own,
-                _drm: drm.into(),
-            }),
-            GFP_KERNEL_ACCOUNT,
-        )
+        let vms = gpu.vms();
+        let bindings = Bindings::new(drm, vms, gpuvm, kernel_range.clone())?;
+        let id = list.add(&bindings)?;
+        // From here on its drop takes it out of the list.
+        let parts = DeferredDrop::new(Parts {
+            bindings,
+            list: list.clone(),
+            id,
+            root,
+            kernel_range,
+            heap,
+            shared_heap,
+            _dummy: dummy,
+            space,
+            _own: own,
+            _drm: drm.into(),
+        })?;
+        let this = Self {
+            parts: Some(parts),
+            vms: vms.clone(),
+        };
+        Ok(Arc::new(this, GFP_KERNEL_ACCOUNT)?)
+    }
+
+    fn parts(&self) -> &Parts {
+        // PANIC: They are absent only while it is dropped.
+        self.parts
+            .as_ref()
+            .expect("the parts are there until it is dropped")
     }
 
     /// Returns the root of objects that are private to it.
     pub(crate) fn root(&self) -> &Object {
-        &self.root
+        &self.parts().root
     }
 
     /// Returns the part that is the driver's.
     pub(crate) fn kernel_range(&self) -> &Range<u64> {
-        &self.kernel_range
+        &self.parts().kernel_range
     }
 
     /// Returns the driver's own memory in it, for the GPU.
     pub(crate) fn heap(&self) -> &Heap {
-        &self.heap
+        &self.parts().heap
     }
 
     /// Returns the driver's own memory in it, for the GPU and the firmware.
     pub(crate) fn shared_heap(&self) -> &Heap {
-        &self.shared_heap
+        &self.parts().shared_heap
     }
 
     /// Returns its page tables.
     pub(crate) fn space(&self) -> &Arc<AddressSpace> {
-        &self.space
+        &self.parts().space
     }
 
-    /// Ends what is bound in `range`. Takes memory only if part of a mapping stays.
+    /// Ends a batch of what is bound in `range`, from the start on, and returns what is left of it.
+    /// Takes memory only if part of a mapping stays.
     ///
     /// # Errors
     ///
     /// `ENOMEM` if there is none for that part.
-    pub(crate) fn unbind(&self, range: Range<u64>) -> Result {
-        let gpuvm = self.gpuvm.lock();
-        if !cuts(&gpuvm, &range) {
-            return self.unbind_by(gpuvm, range, Step::without_spares());
-        }
-        drop(gpuvm);
-        let step = Step::new(None)?;
-        self.unbind_by(self.gpuvm.lock(), range, step)
+    pub(crate) fn unbind(&self, range: Range<u64>) -> Result<Range<u64>> {
+        self.parts().bindings.unbind(range)
     }
 
-    fn unbind_by(
-        &self,
-        mut gpuvm: MutexGuard<'_, UniqueRefGpuVm<Mappings>>,
-        range: Range<u64>,
-        mut step: Step<'_>,
-    ) -> Result {
-        // `drm_gpuvm` does not take a range that touches the driver's.
-        let below = range.start..range.end.min(self.kernel_range.start);
-        let above = range.start.max(self.kernel_range.end)..range.end;
-        let result = [below, above]
-            .into_iter()
-            .filter(|part| !part.is_empty())
-            .try_for_each(|part| gpuvm.sm_unmap(part.start, part.end - part.start, &mut step));
-        gpuvm.deferred_cleanup();
-        result
-    }
-
-    /// Ends all mappings of `object`. When it returns the GPU uses none of them any more.
-    pub(crate) fn unbind_object(&self, object: &Object) {
-        let mut step = Step::without_spares();
-        let mut gpuvm = self.gpuvm.lock();
-        while let Some(range) = first_mapping(&gpuvm, object) {
-            // A whole mapping is not split, so the call allocates nothing.
-            if let Err(e) = gpuvm.sm_unmap(range.start, range.end - range.start, &mut step) {
-                pr_err!("an object could not be unbound: {e:?}\n");
-                break;
-            }
-        }
-        gpuvm.deferred_cleanup();
+    /// Ends all mappings of `object`, unless `is_open` says that the client has a handle of it.
+    pub(crate) fn unbind_object(&self, object: &Object, is_open: &dyn Fn() -> bool) {
+        let parts = self.parts();
+        let _ = parts.list.unbind_from(&parts.bindings, object, is_open);
     }
 
     /// Binds part of `object` as described by `operation`, a bind. It replaces earlier mappings in
@@ -251,7 +245,7 @@ impl Vm {
         operation
             .check_size(gem::size(object))
             .map_err(|_| EINVAL)?;
-        if !object.may_be_bound_by(&self.root) {
+        if !object.may_be_bound_by(self.root()) {
             return Err(EINVAL);
         }
 
@@ -262,9 +256,9 @@ impl Vm {
         };
         let mut step = Step::new(Some(new))?;
         // Allocated first, so that the mapping cannot fail after the old one has been removed.
-        self.space.prepare(range.clone(), Share::Clients)?;
+        self.space().prepare(range.clone(), Share::Clients)?;
 
-        let mut gpuvm = self.gpuvm.lock();
+        let mut gpuvm = self.parts().bindings.gpuvm.lock();
         let vm_bo = gpuvm.obtain(object, ())?;
         let result = gpuvm.sm_map(OpMapRequest {
             addr: range.start,
@@ -279,36 +273,28 @@ impl Vm {
     }
 }
 
-#[pinned_drop]
-impl PinnedDrop for Vm {
-    fn drop(self: Pin<&mut Self>) {
-        // No mapping is split, so the call allocates nothing.
-        let gpuvm = self.gpuvm.lock();
-        if let Err(e) = self.unbind_by(gpuvm, USER_START..USER_END, Step::without_spares()) {
-            pr_err!("a VM could not be emptied: {e:?}\n");
+impl Drop for Vm {
+    fn drop(&mut self) {
+        if let Some(parts) = self.parts.take() {
+            self.vms.queue(parts);
         }
-        self.space.unmap(DUMMY_PAGE..DUMMY_PAGE + PAGE_SIZE);
     }
 }
 
-/// Returns whether a mapping in `gpuvm` is partly in `range` and partly not.
-fn cuts(gpuvm: &UniqueRefGpuVm<Mappings>, range: &Range<u64>) -> bool {
-    // SAFETY: It is valid, and a unique reference is the lock that keeps its mappings as they are.
-    unsafe { ffi::asahi_range_cuts(gpuvm.as_raw().cast(), range.start, range.end) }
-}
-
-/// Returns the addresses of the first mapping of `object` in `gpuvm`, if there is one.
-fn first_mapping(gpuvm: &UniqueRefGpuVm<Mappings>, object: &Object) -> Option<Range<u64>> {
-    let (mut addr, mut range) = (0, 0);
-    // SAFETY: Both are valid, and the results are ours. A unique reference to the address space is
-    // the lock that keeps its mappings as they are.
-    let found = unsafe {
-        ffi::asahi_first_mapping(
-            gpuvm.as_raw().cast(),
-            IntoGEMObject::as_raw(object).cast(),
-            &mut addr,
-            &mut range,
-        )
-    };
-    found.then(|| addr..addr + range)
+impl Drop for Parts {
+    fn drop(&mut self) {
+        // No mapping is split, so the calls allocate nothing.
+        let mut left = USER_START..USER_END;
+        while !left.is_empty() {
+            left = match self.bindings.unbind(left) {
+                Ok(left) => left,
+                Err(e) => {
+                    pr_err!("a VM could not be emptied: {e:?}\n");
+                    break;
+                }
+            };
+        }
+        self.list.remove(self.id);
+        self.space.unmap(DUMMY_PAGE..DUMMY_PAGE + PAGE_SIZE);
+    }
 }

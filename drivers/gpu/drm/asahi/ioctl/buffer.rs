@@ -9,7 +9,6 @@ use crate::{
         RegistrationData, //
     },
     file::{
-        is_still_open,
         must_be_zero,
         AsahiFile,
         File,
@@ -83,7 +82,6 @@ impl AsahiFile {
                     return Err(EINVAL);
                 }
                 let object = gem::lookup(file, data.handle)?;
-                let bound = object.clone();
                 this.timestamps.lock().check_room()?;
                 let gpu = while_registered(dev, |_, reg| Ok(reg.gpu.clone()))?;
                 let share = &this.timestamp_share;
@@ -92,10 +90,6 @@ impl AsahiFile {
                     while_registered(dev, |dev, reg| Timestamps::new(dev, reg.dev(), &gpu, place))?;
                 let mapped = Arc::new(mapped, GFP_KERNEL_ACCOUNT)?;
                 data.object_handle = this.timestamps.lock().insert(mapped)?;
-                // A close of the handle before the insertion has not seen it. It is marked here.
-                if !is_still_open(file, data.handle, &bound) {
-                    this.timestamps.lock().close_object(&bound);
-                }
                 Ok(())
             }
             uapi::BIND_OBJECT_OP_UNBIND => {

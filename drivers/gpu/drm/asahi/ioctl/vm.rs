@@ -15,7 +15,6 @@ use crate::{
     },
     ffi,
     file::{
-        is_still_open,
         must_be_zero,
         AsahiFile,
         File,
@@ -47,14 +46,8 @@ impl AsahiFile {
         file.inner().vms.lock().check_room()?;
         let range = kernel_range(data.kernel_start, data.kernel_end).map_err(|_| EINVAL)?;
         let share = file.inner().vms.lock().next_share(RESERVE_VMS);
-        let vm = Vm::new(
-            dev,
-            reg.dev(),
-            reg.gpu.uat(),
-            reg.gpu.heaps().abi,
-            range,
-            share,
-        )?;
+        let list = &file.inner().vm_list;
+        let vm = Vm::new(dev, reg.dev(), &reg.gpu, list, range, share)?;
         data.vm_id = file.inner().vms.lock().insert(vm)?;
         Ok(())
     }
@@ -68,7 +61,7 @@ impl AsahiFile {
         file: &File,
     ) -> Result {
         must_be_zero(&[data.pad.into()])?;
-        // Dropped behind the lock. Queues may have references to it.
+        // Dropped behind the lock. Queues may have references to it. A worker empties it.
         let vm = file.inner().vms.lock().remove(data.vm_id)?;
         drop(vm);
         Ok(())
@@ -98,25 +91,38 @@ impl AsahiFile {
                 .checked_add(index * u64::from(data.stride))
                 .ok_or(EFAULT)?;
             let op = read_bind_op(at, data.stride)?;
-            while_registered(dev, |_, reg| Self::bind_one(reg, &vm, &op, file))?;
+            Self::bind_one(dev, &vm, &op, file)?;
         }
         Ok(())
     }
 
-    fn bind_one(reg: &RegistrationData<'_>, vm: &Vm, op: &Request, file: &File) -> Result {
+    fn bind_one(dev: &IoctlDevice, vm: &Vm, op: &Request, file: &File) -> Result {
         let operation = Operation::new(op, vm.kernel_range()).map_err(|_| EINVAL)?;
         match &operation {
-            Operation::Unbind { range } => vm.unbind(range.clone()),
-            Operation::Bind { handle, .. } => {
-                let object = gem::lookup(file, *handle)?;
-                vm.bind(&object, reg.dev(), &operation)?;
-                // If the handle was closed before the bind, the close has not seen the mapping. It
-                // is ended here.
-                if !is_still_open(file, *handle, &object) {
-                    vm.unbind_object(&object);
-                    return Err(ENOENT);
+            Operation::Unbind { range } => {
+                let mut left = range.clone();
+                while !left.is_empty() {
+                    // SAFETY: It looks at the current process only.
+                    if unsafe { ffi::asahi_killed() } {
+                        return Err(EINTR);
+                    }
+                    left = while_registered(dev, |_, _| vm.unbind(left.clone()))?;
                 }
                 Ok(())
+            }
+            Operation::Bind { handle, .. } => {
+                let object = while_registered(dev, |_, reg| {
+                    let object = gem::lookup(file, *handle)?;
+                    vm.bind(&object, reg.dev(), &operation)?;
+                    Ok(object)
+                })?;
+                // If the handle was closed before the bind, the close has not seen the mapping. It
+                // is ended here, unless there is another handle.
+                if gem::is_still_open(file, *handle, &object) {
+                    return Ok(());
+                }
+                vm.unbind_object(&object, &|| gem::has_handle(file, &object));
+                Err(ENOENT)
             }
         }
     }
