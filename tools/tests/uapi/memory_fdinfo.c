@@ -104,6 +104,24 @@ static void check_active(void)
 	context_fini(&ctx);
 }
 
+/* The driver's own memory in a file's VMs: there from the first job on, and gone with the VM. */
+static void check_internal(void)
+{
+	struct context ctx;
+
+	context_init(&ctx);
+	check_true("a client without a job has no memory of the driver's",
+		   fdinfo(ctx.fd, "asahi-resident-memory") == 0);
+	check("a job", run(&ctx), 0);
+	check_true("one with jobs has", fdinfo(ctx.fd, "asahi-resident-memory") > 0);
+	need("destroy its queue", queue_destroy(ctx.fd, ctx.queue));
+	need("destroy its VM", vm_destroy(ctx.fd, ctx.vm));
+	for (int i = 0; i < 100 && fdinfo(ctx.fd, "asahi-resident-memory"); i++)
+		pause_ms(100);
+	check_true("it goes with the VM", fdinfo(ctx.fd, "asahi-resident-memory") == 0);
+	context_fini(&ctx);
+}
+
 /* All keys of fdinfo, of a buffer's life. */
 static void check_keys(void)
 {
@@ -170,4 +188,5 @@ void check_fdinfo(void)
 	check_keys();
 	check_kept_by_jobs();
 	check_active();
+	check_internal();
 }

@@ -431,8 +431,11 @@ void asahi_gem_large_end(void)
 
 /* In file.rs: how long the engines have worked for the client. */
 void asahi_show_engines(struct drm_printer *printer, struct drm_device *dev, struct drm_file *file);
-/* In file.rs: objects that are in use without a handle, and whether any work is in flight. */
-void asahi_file_usage(struct drm_file *file, u64 *closed, bool *busy);
+/*
+ * In file.rs: objects that are in use without a handle, the driver's own memory in the file's VMs,
+ * and whether any work is in flight.
+ */
+void asahi_file_usage(struct drm_file *file, u64 *closed, u64 *internal, bool *busy);
 /* In file.rs: whether the root object of a VM says that it is one of the file's. */
 bool asahi_file_has_root(struct drm_file *file, struct drm_gem_object *root);
 
@@ -468,10 +471,10 @@ static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file
 {
 	struct drm_memory_stats stats = {};
 	struct drm_gem_object *obj;
-	u64 closed;
+	u64 closed, internal;
 	bool busy;
 
-	asahi_file_usage(file, &closed, &busy);
+	asahi_file_usage(file, &closed, &internal, &busy);
 
 	for (int id = 0; (obj = asahi_next_object(file, &id)); id++) {
 		if (drm_gem_object_is_shared_for_memory_stats(obj))
@@ -490,6 +493,8 @@ static void asahi_show_memory(struct drm_printer *printer, struct drm_file *file
 	stats.active += busy ? closed : 0;
 	drm_print_memory_stats(printer, &stats, DRM_GEM_OBJECT_RESIDENT | DRM_GEM_OBJECT_PURGEABLE |
 			       DRM_GEM_OBJECT_ACTIVE, "memory");
+	/* As panthor has it: no object of the client's is in there. */
+	drm_fdinfo_print_size(printer, "asahi", "resident", "memory", internal);
 }
 
 static void asahi_show_fdinfo(struct drm_printer *printer, struct drm_file *file)

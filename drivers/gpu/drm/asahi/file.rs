@@ -147,20 +147,27 @@ unsafe extern "C" fn asahi_show_engines(printer: *mut c_void, dev: *mut c_void, 
 }
 
 /// Returns the part of fdinfo that does not come from the file's handles: the bytes of closed
-/// objects that the client still uses, and whether it has jobs in flight.
+/// objects that the client still uses, those of the driver's own memory in its VMs, and whether it
+/// has jobs in flight.
 ///
 /// # Safety
 ///
-/// `file` is an open file of a device of this driver's, and `closed` and `busy` are places for
-/// results.
+/// `file` is an open file of a device of this driver's, and `closed`, `internal` and `busy` are
+/// places for results.
 #[no_mangle]
-unsafe extern "C" fn asahi_file_usage(file: *mut c_void, closed: *mut u64, busy: *mut bool) {
+unsafe extern "C" fn asahi_file_usage(
+    file: *mut c_void,
+    closed: *mut u64,
+    internal: *mut u64,
+    busy: *mut bool,
+) {
     // SAFETY: `file` is an open file of this driver by the safety requirements.
     let this = unsafe { drm::File::<AsahiFile>::from_raw(file.cast()) }.inner();
     // SAFETY: The file is open, and the object valid.
     let is_open = |object| unsafe { ffi::asahi_file_may_map(file, object) };
-    // SAFETY: `closed` and `busy` are places for results by the safety requirements.
+    // SAFETY: `closed`, `internal` and `busy` are places for results by the safety requirements.
     unsafe {
+        internal.write(this.vm_list.internal_memory());
         closed.write(this.timestamp_share.closed_memory(is_open));
         busy.write(this.engines.all().iter().any(|engine| engine.is_busy()));
     }

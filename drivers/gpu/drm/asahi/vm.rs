@@ -153,7 +153,8 @@ impl Vm {
         )?;
 
         let vms = gpu.vms();
-        let bindings = Bindings::new(drm, vms, gpuvm, kernel_range.clone())?;
+        let heaps = [heap.clone(), shared_heap.clone()];
+        let bindings = Bindings::new(drm, vms, gpuvm, kernel_range.clone(), heaps)?;
         let id = list.add(&bindings)?;
         // From here on its drop takes it out of the list.
         let parts = DeferredDrop::new(Parts {

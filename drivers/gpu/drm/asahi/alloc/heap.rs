@@ -140,6 +140,12 @@ impl Heap {
         Self::with(shared, addresses.clone(), grain, abi)
     }
 
+    /// Returns the bytes of its memory, spare and garbage included.
+    pub(crate) fn bytes(&self) -> u64 {
+        let chunks = self.shared.chunks.lock();
+        chunks.iter().map(|chunk| chunk.size()).sum()
+    }
+
     /// Allocates a zeroed object of `size` bytes, aligned to `align` and at least to
     /// [`MIN_ALIGN`].
     pub(crate) fn alloc(&self, size: usize, align: usize) -> Result<GpuBox> {

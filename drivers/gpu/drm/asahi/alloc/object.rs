@@ -237,6 +237,11 @@ impl Chunk {
         Ok(Arc::new(chunk, GFP_KERNEL_ACCOUNT)?)
     }
 
+    /// Returns its size in bytes.
+    pub(super) fn size(&self) -> u64 {
+        self.buffer.size() as u64
+    }
+
     /// Takes `size` bytes of it, aligned to `align`. `ENOSPC` if there is no room.
     pub(super) fn allocate(&self, size: usize, align: usize) -> Result<Span> {
         self.free.allocate(size as u64, align as u64)

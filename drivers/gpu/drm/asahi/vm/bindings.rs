@@ -10,6 +10,7 @@ use super::mappings::{
     Step, //
 };
 use crate::{
+    alloc::Heap,
     deferred_drop::{
         DeferredDrop,
         DeferredDropQueue, //
@@ -51,6 +52,8 @@ pub(crate) struct Bindings {
     #[pin]
     pub(super) gpuvm: Mutex<UniqueRefGpuVm<Mappings>>,
     kernel_range: Range<u64>,
+    /// The driver's own memory in it.
+    heaps: [Arc<Heap>; 2],
     /// The worker that ends what a client that was killed has not.
     vms: Arc<DeferredDropQueue>,
     /// Objects do not keep their device; this does, until after them: fields are dropped in order.
@@ -58,17 +61,19 @@ pub(crate) struct Bindings {
 }
 
 impl Bindings {
-    /// Returns those of `gpuvm`, of which the driver has `kernel_range`.
+    /// Returns those of `gpuvm`, of which the driver has `kernel_range`, for `heaps`.
     pub(super) fn new(
         drm: &AsahiDevice,
         vms: &Arc<DeferredDropQueue>,
         gpuvm: UniqueRefGpuVm<Mappings>,
         kernel_range: Range<u64>,
+        heaps: [Arc<Heap>; 2],
     ) -> Result<Arc<Self>> {
         Arc::pin_init(
             pin_init!(Self {
                 gpuvm <- new_mutex!(gpuvm),
                 kernel_range,
+                heaps,
                 vms: vms.clone(),
                 drm: drm.into(),
             }),
@@ -218,6 +223,16 @@ impl VmList {
             return false;
         }
         true
+    }
+
+    /// Returns the bytes of the driver's own memory in all VMs.
+    pub(crate) fn internal_memory(&self) -> u64 {
+        let (mut last, mut bytes) = (0, 0);
+        while let Some((id, vm)) = self.after(last) {
+            bytes += vm.heaps.iter().map(|heap| heap.bytes()).sum::<u64>();
+            last = id;
+        }
+        bytes
     }
 
     fn after(&self, last: u32) -> Option<(u32, Arc<Bindings>)> {
