@@ -315,6 +315,7 @@ mod tests {
             })
         })?;
         bench.end()?;
+        drop(issuer);
         check_eq!(inline, 0);
         settle()
     }
