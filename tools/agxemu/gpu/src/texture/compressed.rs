@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 
-//! Block-compressed formats: BC, ETC2 with EAC, ASTC with 8-bit colours.
+//! Block-compressed formats: BC, ETC2 with EAC, ASTC.
 
 use std::fmt;
 
 use agx_isa::exec::format::Format;
+
+use super::astc::{self, Channel};
 
 /// Texels of the largest block.
 const MOST: usize = 144;
@@ -150,9 +152,8 @@ impl Compressed {
                 }
                 return out;
             }
-            Kind::EtcRgb | Kind::EtcRgba | Kind::EtcRgb1 | Kind::Astc => {
-                return self.decode_words(block);
-            }
+            Kind::EtcRgb | Kind::EtcRgba | Kind::EtcRgb1 => return self.etc(block),
+            Kind::Astc => return self.astc(block),
         }
         for (texel, from) in out.iter_mut().zip(bytes.chunks_exact(4)) {
             *texel = self.colour([from[0], from[1], from[2], from[3]]);
@@ -160,35 +161,40 @@ impl Compressed {
         out
     }
 
-    /// Returns formats whose decoder makes words of them, blue in the lowest byte.
-    fn decode_words(&self, block: &[u8]) -> Texels {
+    fn etc(&self, block: &[u8]) -> Texels {
+        // Blue is in the lowest byte.
         let mut words = [0; MOST];
         match self.kind {
             Kind::EtcRgb => texture2ddecoder::decode_etc2_rgb_block(block, &mut words),
             Kind::EtcRgba => texture2ddecoder::decode_etc2_rgba8_block(block, &mut words),
-            Kind::EtcRgb1 => texture2ddecoder::decode_etc2_rgba1_block(block, &mut words),
-            _ => self.astc(block, &mut words),
+            _ => texture2ddecoder::decode_etc2_rgba1_block(block, &mut words),
         }
-        words.map(|word| {
-            let [b, g, r, a] = word.to_le_bytes();
-            self.colour([r, g, b, a])
+        words.map(|word| match (self.kind, word.to_le_bytes()) {
+            // What shows through is black; the decoder leaves its colour.
+            (Kind::EtcRgb1, [.., 0]) => [0; 4],
+            (_, [b, g, r, a]) => self.colour([r, g, b, a]),
         })
     }
 
-    fn astc(&self, block: &[u8], words: &mut [u32; MOST]) {
-        let [width, height] = self.block();
+    fn astc(&self, block: &[u8]) -> Texels {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(block);
-        let mut put = |x: u32, y: u32, [r, g, b, a]: [u8; 4]| {
-            words[(y * width + x) as usize] = u32::from_le_bytes([b, g, r, a]);
-        };
-        let footprint = astc_decode::Footprint::new(width, height);
-        if !astc_decode::astc_decode_block(&bytes, footprint, &mut put) {
-            // The colour of what is no block.
-            for at in 0..width * height {
-                put(at % width, at / width, [255, 0, 255, 255]);
+        // The colour of what is no block.
+        let none = [255, 0, 255, 255].map(Channel::Byte);
+        let texels = astc::decode(bytes, self.block(), self.srgb).unwrap_or([none; MOST]);
+        texels.map(|texel| {
+            let bytes = texel.map(|value| match value {
+                Channel::Byte(byte) => byte,
+                Channel::Half(_) => 0,
+            });
+            let mut colour = self.colour(bytes);
+            for (to, value) in colour.iter_mut().zip(texel) {
+                if let Channel::Half(half) = value {
+                    *to = Format::F16.unpack(half.into(), 0, true);
+                }
             }
-        }
+            colour
+        })
     }
 
     fn colour(&self, rgba: [u8; 4]) -> [u32; 4] {
@@ -296,6 +302,49 @@ mod tests {
             first(0x58, false, &etc),
             [1.0, 2.0 / 255.0, 2.0 / 255.0, 1.0]
         );
+    }
+
+    /// The third texel of the first row is none, in differential mode.
+    #[test]
+    fn what_shows_through_is_black() {
+        let block = [0x8b, 0xe2, 0xd6, 0xb0, 0x85, 0x4e, 0xaa, 0xdd];
+        for srgb in [false, true] {
+            let texels = Compressed::new(0x5a, false, srgb).unwrap().decode(&block);
+            assert_eq!(values(texels[2]), [0.0; 4]);
+            assert_eq!(values(texels[0])[3], 1.0);
+        }
+    }
+
+    /// What comes behind digits of base three is no part of them.
+    #[test]
+    fn packed_digits_end_with_zeros() {
+        let block = [
+            0x43, 0x48, 0x4f, 0x18, 0x0c, 0x31, 0xc8, 0x30, 0x03, 0x0d, 0x75, 0x5d, 0xf3, 0x4e,
+            0x92, 0x02,
+        ];
+        let texels = Compressed::new(0x60, false, false).unwrap().decode(&block);
+        let alpha = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 67, 67, 0, 73];
+        let got: Vec<_> = texels[..16]
+            .iter()
+            .map(|texel| (f32::from_bits(texel[3]) * 255.0).round() as u32)
+            .collect();
+        assert_eq!(got, alpha);
+    }
+
+    #[test]
+    fn astc_has_colours_above_one() {
+        let block = [
+            0x51, 0x48, 0x4f, 0x04, 0xa0, 0x4a, 0xf5, 0x1f, 0, 0, 0, 0, 0x40, 0xfd, 0xad, 0x01,
+        ];
+        assert_eq!(first(0x60, false, &block), [76.0, 76.0, 76.0, 1.0]);
+        // It has none with sRGB.
+        let srgb = Compressed::new(0x60, false, true).unwrap();
+        assert_eq!(values(srgb.decode(&block)[0]), [1.0, 0.0, 1.0, 1.0]);
+        // Void extent, of half floats.
+        let mut block = [0xff; 16];
+        block[..2].copy_from_slice(&[0xfc, 0xff]);
+        block[8..].copy_from_slice(&[0, 0x44, 0, 0xc0, 0, 0, 0, 0x3c]);
+        assert_eq!(first(0x6d, false, &block), [4.0, -2.0, 0.0, 1.0]);
     }
 
     #[test]

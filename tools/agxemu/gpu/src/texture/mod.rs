@@ -11,6 +11,9 @@
 
 use agx_isa::exec::MemoryFault;
 
+mod astc;
+mod astc_ends;
+mod astc_integers;
 pub mod compressed;
 pub mod descriptor;
 mod element;
