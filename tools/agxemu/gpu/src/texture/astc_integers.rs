@@ -97,10 +97,10 @@ pub fn sequence(bits: u128, quantity: Quantity, out: &mut [u32]) {
         left >>= count;
         value
     };
-    let (shares, pack): (&[u32], fn(u32, usize) -> u32) = match quantity.base {
-        3 => (&[2, 2, 1, 2, 1], |packed, n| trits(packed)[n]),
-        5 => (&[3, 2, 2], |packed, n| quints(packed)[n]),
-        _ => (&[0], |_, _| 0),
+    let shares: &[u32] = match quantity.base {
+        3 => &[2, 2, 1, 2, 1],
+        5 => &[3, 2, 2],
+        _ => &[0],
     };
     for chunk in out.chunks_mut(shares.len()) {
         let (mut packed, mut at) = (0, 0);
@@ -110,8 +110,16 @@ pub fn sequence(bits: u128, quantity: Quantity, out: &mut [u32]) {
             packed |= take(share) << at;
             at += share;
         }
-        for (n, to) in chunk.iter_mut().enumerate() {
-            *to = pack(packed, n) << quantity.bits | low[n];
+        let digits = match quantity.base {
+            3 => trits(packed),
+            5 => {
+                let [zero, one, two] = quints(packed);
+                [zero, one, two, 0, 0]
+            }
+            _ => [0; 5],
+        };
+        for ((to, digit), low) in chunk.iter_mut().zip(digits).zip(low) {
+            *to = digit << quantity.bits | low;
         }
     }
 }
