@@ -146,9 +146,10 @@ fn byte(value: u32) -> Channel {
 
 /// Returns a block of one colour, unless its extent is none.
 fn void_extent(block: u128) -> Option<[Channel; 4]> {
-    let [s0, s1, t0, t1] = [12, 25, 38, 51].map(|start| field(block, start, 13));
-    let none = [s0, s1, t0, t1] == [0x1fff; 4];
-    if field(block, 10, 2) != 3 || !none && (s0 >= s1 || t0 >= t1) {
+    let extents = [12, 25, 38, 51].map(|start| field(block, start, 13));
+    let [left, right, top, bottom] = extents;
+    let is_void = left >= right || top >= bottom;
+    if field(block, 10, 2) != 3 || extents != [0x1fff; 4] && is_void {
         return None;
     }
     let values = [64, 80, 96, 112].map(|start| field(block, start, 16));
