@@ -146,7 +146,7 @@ fn byte(value: u32) -> Channel {
 
 /// Returns a block of one colour, unless its extent is none.
 fn void_extent(block: u128) -> Option<[Channel; 4]> {
-    let extents = [12, 25, 38, 51].map(|start| field(block, start, 13));
+    let extents = [0, 1, 2, 3].map(|n| field(block, 12 + 13 * n, 13));
     let [left, right, top, bottom] = extents;
     let is_void = left >= right || top >= bottom;
     if field(block, 10, 2) != 3 || extents != [0x1fff; 4] && is_void {
