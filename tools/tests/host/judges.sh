@@ -311,7 +311,7 @@ machine_ends() {
 	local name=$1 want=$2 pattern=$3 status=0 kept=$LOGS/judged/kept
 	rm -rf "$kept"
 	(
-		RUN=$LOGS/judged/run LOG_DIR=$kept CAPTURE='' TIMEOUT=60 SHARE='' QEMU_ROOT='' PREPARED=1 PATIENCE=4 OF=$4 AGX=$5 GSP=$6
+		RUN=$LOGS/judged/run LOG_DIR=$kept CAPTURE='' TIMEOUT=60 SHARE='' MOUNTED='' QEMU_ROOT='' PREPARED=1 PATIENCE=4 OF=$4 AGX=$5 GSP=$6
 		rm -rf "$RUN"
 		mkdir -p "$RUN/rig"
 		trap machine_cleanup EXIT
