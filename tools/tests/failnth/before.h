@@ -36,7 +36,7 @@ struct held read_held(int fd);
 bool held_is_back(int fd, struct held before);
 
 /* Bytes of clients, and of the driver for them, that count as pinned. */
-long long pinned(void);
+long long pinned_bytes(void);
 /* Waits until not so much is pinned any more. Whether it came to that. */
 bool is_released(long long most);
 

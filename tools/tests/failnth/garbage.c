@@ -34,12 +34,12 @@
 /* What is pinned when a worker has dropped all jobs: nothing goes any more. */
 static long long settled(void)
 {
-	long long before, now = pinned();
+	long long before, now = pinned_bytes();
 
 	do {
 		before = now;
 		pause_ms(100);
-		now = pinned();
+		now = pinned_bytes();
 	} while (now != before);
 	return now;
 }
