@@ -387,8 +387,8 @@ mod tests {
         bench.end()
     }
 
-    /// A dependency that fails fails the jobs that wait for it, and a job that fails those behind
-    /// it in its queue if errors poison that: R19.
+    /// The error of a dependency is that of the jobs that wait for it, and the error of a job that
+    /// of those behind it in its queue if errors poison that: R19.
     #[test]
     fn errors_go_where_they_have_to() -> Result {
         let source = Bench::new(8)?;

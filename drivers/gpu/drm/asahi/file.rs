@@ -56,7 +56,7 @@ use kernel::{
 pub(crate) struct AsahiFile {
     #[pin]
     pub(crate) vms: Mutex<Handles<Arc<Vm>>>,
-    /// All of its VMs, also those without a handle.
+    /// The VMs of the file, also those without a handle.
     pub(crate) vm_list: Arc<VmList>,
     #[pin]
     pub(crate) timestamps: Mutex<Handles<Arc<Timestamps>>>,

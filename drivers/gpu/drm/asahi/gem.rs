@@ -66,7 +66,7 @@ pub(crate) struct Buffer {
     list: usize,
     #[pin]
     held: Mutex<Held>,
-    /// Whose its memory is.
+    /// The owner of its memory.
     share: Share,
     /// The charge for the object itself.
     _own: Pinned,

@@ -129,6 +129,13 @@ pub(crate) struct Queue {
     scope: Scope,
 }
 
+/// The owner of a queue, as messages and the limits of memory have it.
+pub(crate) struct Owner {
+    pub(crate) client: Client,
+    /// The owner of the queue's own memory.
+    pub(crate) share: Share,
+}
+
 impl Queue {
     /// Returns a queue in `vm`. Nothing is told to the firmware before the first job.
     ///
@@ -142,15 +149,14 @@ impl Queue {
         usc_exec_base: u64,
         engines: Engines,
         label: Label,
-        client: Client,
-        share: Share,
+        owner: Owner,
     ) -> Result<Arc<Self>> {
         gpu.firmware().crash().check()?;
         let number = NUMBER.fetch_add(1, Relaxed);
         let (firmware, heaps) = (gpu.firmware(), gpu.heaps());
-        let (own, _coming) = Pinned::reserve(QUEUE_BYTES, share)?;
+        let (own, _coming) = Pinned::reserve(QUEUE_BYTES, owner.share)?;
 
-        let context = Context::new(heaps, number, client)?;
+        let context = Context::new(heaps, number, owner.client)?;
         let addresses = context.addresses();
         let rank = priority.rank() as usize;
         let kind = PipeKind::Compute;

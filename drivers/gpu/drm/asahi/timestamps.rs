@@ -64,11 +64,14 @@ pub(crate) struct Timestamps {
     addresses: Addresses,
 }
 
+/// An object, and its device, which objects do not keep.
+type WithDevice = (ARef<Object>, ARef<AsahiDevice>);
+
 /// An object that is dropped by the worker that drops address spaces. The last reference may go
 /// with a job, and jobs of other clients would wait until all of its memory is freed.
 struct LateObject {
-    /// The object, and its device, which objects do not keep; `None` only while it is dropped.
-    object: Option<KBox<DeferredDrop<(ARef<Object>, ARef<AsahiDevice>)>>>,
+    /// The object; `None` only while it is dropped.
+    object: Option<KBox<DeferredDrop<WithDevice>>>,
     vms: Arc<DeferredDropQueue>,
 }
 
@@ -190,9 +193,9 @@ pub(crate) struct Share {
 
 /// An object that timestamps are mapped of.
 struct Count {
-    /// Its size in bytes.
+    /// The size of the object in bytes.
     size: u64,
-    /// How many timestamps there are in it.
+    /// The number of timestamps that are mapped of it.
     mapped: usize,
 }
 

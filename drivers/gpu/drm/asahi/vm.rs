@@ -84,7 +84,7 @@ use kernel::{
 /// | all but drop | process, allocates; not in signalling sections |
 /// | drop | process, may sleep; not in signalling sections |
 pub(crate) struct Vm {
-    /// Its parts; `None` only while it is dropped.
+    /// The parts of the VM; `None` only while it is dropped.
     parts: Option<KBox<DeferredDrop<Parts>>>,
     vms: Arc<DeferredDropQueue>,
 }
@@ -110,7 +110,7 @@ struct Parts {
 
 impl Vm {
     /// Returns an address space of which the driver may use `kernel_range`, in the client's `list`.
-    /// `share`: whose memory it is.
+    /// Its memory is of `share`.
     pub(crate) fn new(
         drm: &AsahiDevice,
         dev: &Device<Bound>,

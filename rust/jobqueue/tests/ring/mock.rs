@@ -39,7 +39,7 @@ pub(super) struct State {
     /// preempted.
     pub(super) caller: i32,
     pub(super) called: Called,
-    /// The number of times that that thread has asked for the label, and how often it could be
+    /// The number of times that this thread has asked for the label, and how often it could be
     /// preempted then.
     pub(super) labels: (u32, u32),
     /// The number of times that the ring was asked for readiness, and was not ready.

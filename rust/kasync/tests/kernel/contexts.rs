@@ -109,13 +109,13 @@ pub(crate) fn thread() -> usize {
     unsafe { kasync_test_thread() as usize }
 }
 
-/// Whether a thread sleeps and is not being woken.
+/// Returns true if a thread sleeps and is not being woken.
 ///
 /// # Safety
 ///
 /// `thread` must be from [`thread`], and that thread must not have ended.
 pub(crate) unsafe fn is_asleep(thread: usize) -> bool {
-    // SAFETY: By the safety requirements.
+    // SAFETY: The caller says that the thread has not ended.
     unsafe { kasync_test_is_asleep(thread as *const c_void) }
 }
 

@@ -62,6 +62,7 @@ bool kasync_test_is_asleep(const void *thread)
 {
 	const struct task_struct *task = thread;
 
+	/* Pairs with the release of the runqueue's lock, with which the thread has left it. */
 	return !smp_load_acquire(&task->on_rq) && READ_ONCE(task->__state) & TASK_NORMAL;
 }
 

@@ -16,7 +16,10 @@ use crate::{
         RegisteredDevice, //
     },
     firmware::Client,
-    queue::Queue,
+    queue::{
+        Owner,
+        Queue, //
+    },
     quota::RESERVE_QUEUES,
     uapi, //
 };
@@ -83,8 +86,11 @@ impl AsahiFile {
         };
         let engines = file.inner().engines.clone();
         let base = data.usc_exec_base;
-        let client = current_process();
-        let queue = Queue::new(&reg.gpu, vm, priority, base, engines, label, client, share)?;
+        let owner = Owner {
+            client: current_process(),
+            share,
+        };
+        let queue = Queue::new(&reg.gpu, vm, priority, base, engines, label, owner)?;
         data.queue_id = file.inner().queues.lock().insert(queue)?;
         Ok(())
     }

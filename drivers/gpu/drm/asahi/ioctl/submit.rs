@@ -193,7 +193,7 @@ fn plan(queue: &Queue, file: &File, buffer: &[u8]) -> Result<Job> {
         _timestamps: checked.timestamps,
         charges: Charges {
             job: Some(charge),
-            own: Some(own),
+            _own: Some(own),
         },
     };
     describe(&mut job, queue, buffer)?;

@@ -52,14 +52,14 @@ pub(crate) struct Charges {
     /// The charge for one job of the client's quota; `None` when the job is complete.
     pub(crate) job: Option<Charge<Arc<Quota>>>,
     /// The charge for its memory outside the heaps; `None` when a discarded job has passed it on.
-    pub(crate) own: Option<Pinned>,
+    pub(crate) _own: Option<Pinned>,
 }
 
 /// A job in a queue.
 pub(crate) enum Queued {
     /// A job that runs, or will.
     Job(KBox<DeferredDrop<Job>>),
-    /// What is left of a job that will not run. Its charges stay until its fence has signalled: the
-    /// fence is memory, too.
+    /// The rest of a job that will not run: its charges, which stay until its fence has signalled.
+    /// The fence is memory, too.
     Discarded { _charges: Charges },
 }

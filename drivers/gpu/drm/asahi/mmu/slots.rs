@@ -73,7 +73,7 @@ struct Binding {
 }
 
 impl AddressSpace {
-    /// Returns an empty address space. `share`: whose memory its first tables are.
+    /// Returns an empty address space, whose first tables are of `share`.
     pub(crate) fn new(uat: &Arc<Uat>, share: Share) -> Result<Arc<Self>> {
         let uat = uat.clone();
         let table = PageTable::new_lower(Pages::for_client(share))?;

@@ -106,8 +106,8 @@ const CUT_OFF: usize = 2 * LEVEL_ENTRIES[0];
 /// `root` must be that of a [`PageTable::new_lower`] in such memory, and not be dropped meanwhile.
 /// There are no concurrent calls for it.
 pub(crate) unsafe fn cut_off<M: TableMemory>(memory: &M, root: u64) {
-    // SAFETY: By the function's requirements `root` is a table, and is accessed atomically only; all
-    // indices below are smaller than a table.
+    // SAFETY: By the function's requirements `root` is a table, and is accessed atomically only;
+    // all indices below are smaller than a table.
     let entry = |index| unsafe { Atomic::<u64>::from_ptr(memory.entries(root).add(index)) };
     entry(CUT_OFF).store(1, Relaxed);
     for index in 0..LEVEL_ENTRIES[0] {

@@ -42,7 +42,7 @@ const BATCH: u32 = 256;
 /// Number of pages from which on a batch ends no further mapping. One mapping is ended in one go.
 const BATCH_PAGES: u64 = 1 << 16;
 
-/// What is bound in one VM.
+/// The mappings of one VM.
 ///
 /// | call | context |
 /// |---|---|
@@ -143,7 +143,7 @@ impl Bindings {
     }
 }
 
-/// All VMs of a client that exist. Those without a handle live on in queues and jobs.
+/// The list of the VMs of a client that exist. Those without a handle live on in queues and jobs.
 ///
 /// | call | context |
 /// |---|---|

@@ -66,7 +66,8 @@ impl Metadata {
             _ => [0, 0],
         };
         let stretched = |pixels: [u32; 2]| [pixels[0] << stretch[0], pixels[1] << stretch[1]];
-        let smaller = stretched([width, height]).into_iter().fold(u32::MAX, u32::min);
+        let [stretched_width, stretched_height] = stretched([width, height]);
+        let smaller = stretched_width.min(stretched_height);
         // The room of a level goes by sizes that are rounded up, its squares by its own size.
         let mut room = stretched([width, height]).map(|n| n.next_multiple_of(SIDE));
         let larger = room[0].max(room[1]);
@@ -235,7 +236,9 @@ mod tests {
     fn a_level_has_codes_if_the_image_is_large_enough_for_it() {
         // 15x15, though half of 32 is a square.
         assert_eq!(Metadata::new(0, [31, 31], 1, 4, 5).entry(1, 0, 0, 0), None);
-        assert!(Metadata::new(0, [32, 32], 1, 4, 6).entry(1, 0, 0, 0).is_some());
+        assert!(Metadata::new(0, [32, 32], 1, 4, 6)
+            .entry(1, 0, 0, 0)
+            .is_some());
     }
 
     #[test]
