@@ -183,10 +183,13 @@ for signal in TERM HUP; do
 	interrupted "a command" 'heeding bash -c "echo at >\"$DIR/at\"; sleep 100 & sleep 200"; echo "not interrupted"' $signal alone
 	interrupted "what waits" 'long & wait $!; echo "not interrupted"' $signal alone
 done
+# The second says that both are at it.
 interrupted "two steps at a time" '
-	(step made-up 1 long) >/dev/null &
+	mkfifo "$DIR/first"
+	first() { logged "a long command" "$DIR/log" "^" 100 bash -c "echo >\"$DIR/first\"; sleep 100 & sleep 200"; }
+	(step made-up 1 first) >/dev/null &
 	# The interrupt is for both.
-	other() { logged "another long command" "$DIR/log" "^" 100 sleep 300; }
+	other() { logged "another long command" "$DIR/log2" "^" 100 bash -c "read -r <\"$DIR/first\"; echo at >\"$DIR/at\"; sleep 300"; }
 	step made-up 2 other
 	wait'
 # As modules are built: in a shell of its own, in the foreground.
