@@ -45,12 +45,9 @@ unsafe extern "C" {
     fn kasync_test_nice() -> c_int;
     fn kasync_test_is_fifo() -> bool;
     fn kasync_test_cpu() -> c_int;
-    fn kasync_test_thread() -> *const c_void;
-    fn kasync_test_is_asleep(thread: *const c_void) -> bool;
     fn kasync_test_bind(cpu: c_int) -> c_int;
     fn kasync_test_irq(f: Callback, data: *mut c_void);
     fn kasync_test_atomic(f: Callback, data: *mut c_void);
-    fn kasync_test_preempt(l: Callback, h: Callback, data: *mut c_void, rounds: c_int) -> c_int;
     fn kasync_test_all_cpus(f: Callback, data: *mut c_void);
     fn kasync_test_timer_start(ns: u64, f: Callback, data: *mut c_void) -> *mut c_void;
     fn kasync_test_timer_stop(timer: *mut c_void);
@@ -103,22 +100,6 @@ pub(crate) fn is_fifo() -> bool {
     unsafe { kasync_test_is_fifo() }
 }
 
-/// A number for the calling thread.
-pub(crate) fn thread() -> usize {
-    // SAFETY: Only reads the current thread's address.
-    unsafe { kasync_test_thread() as usize }
-}
-
-/// Returns true if a thread sleeps and is not being woken.
-///
-/// # Safety
-///
-/// `thread` must be from [`thread`], and that thread must not have ended.
-pub(crate) unsafe fn is_asleep(thread: usize) -> bool {
-    // SAFETY: The caller says that the thread has not ended.
-    unsafe { kasync_test_is_asleep(thread as *const c_void) }
-}
-
 /// The processor that runs this, though not for long.
 pub(crate) fn processor() -> i32 {
     // SAFETY: Only reads a field of the current thread.
@@ -145,39 +126,6 @@ pub(crate) fn irq<F: FnMut() + Send>(mut f: F) {
 pub(crate) fn atomic<F: FnMut()>(mut f: F) {
     // SAFETY: `f` outlives the call.
     unsafe { kasync_test_atomic(call::<F>, (&raw mut f).cast()) }
-}
-
-/// Calls `low` on this thread again and again, while a real-time thread, whose priority is below
-/// that of executors' threads, takes the processor from it and calls `high` that many times.
-pub(crate) fn preempted<L, H>(rounds: i32, low: L, high: H) -> Result
-where
-    L: Fn() + Sync,
-    H: Fn() + Sync,
-{
-    /// # Safety
-    ///
-    /// `data` must point to such a pair.
-    unsafe extern "C" fn call_low<L: Fn(), H>(data: *mut c_void) {
-        // SAFETY: `data` points to such a pair by the safety requirements.
-        unsafe { ((*data.cast::<(L, H)>()).0)() }
-    }
-    /// # Safety
-    ///
-    /// `data` must point to such a pair.
-    unsafe extern "C" fn call_high<L, H: Fn()>(data: *mut c_void) {
-        // SAFETY: `data` points to such a pair by the safety requirements.
-        unsafe { ((*data.cast::<(L, H)>()).1)() }
-    }
-    let mut pair = (low, high);
-    // SAFETY: The pair outlives the call, which waits; both may be shared.
-    to_result(unsafe {
-        kasync_test_preempt(
-            call_low::<L, H>,
-            call_high::<L, H>,
-            (&raw mut pair).cast(),
-            rounds,
-        )
-    })
 }
 
 /// Calls `f` on all CPUs with interrupts disabled, on all but this one in an interrupt, and waits.

@@ -48,24 +48,6 @@ int kasync_test_cpu(void)
 	return raw_smp_processor_id();
 }
 
-/* The calling thread. */
-const void *kasync_test_thread(void)
-{
-	return current;
-}
-
-/*
- * Whether a thread, which has not ended, sleeps and is not being woken. If so, the caller sees what
- * the thread has done before.
- */
-bool kasync_test_is_asleep(const void *thread)
-{
-	const struct task_struct *task = thread;
-
-	/* Pairs with the release of the runqueue's lock, with which the thread has left it. */
-	return !smp_load_acquire(&task->on_rq) && READ_ONCE(task->__state) & TASK_NORMAL;
-}
-
 /* Keeps the calling thread on one CPU, or lets it run on all again if @cpu is negative. */
 int kasync_test_bind(int cpu)
 {
@@ -100,59 +82,6 @@ void kasync_test_atomic(kasync_test_fn fn, void *data)
 	preempt_disable();
 	fn(data);
 	preempt_enable();
-}
-
-/*
- * Calls low on this thread, bound to this CPU, again and again, while a thread of real time on the
- * same CPU takes the processor from it, at any instruction, and calls high that many times.
- */
-struct preempting {
-	kasync_test_fn high;
-	void *data;
-	int rounds;
-	struct completion done;
-};
-
-static int preempt_others(void *data)
-{
-	struct preempting *p = data;
-	int i;
-
-	for (i = 0; i < p->rounds; i++) {
-		ktime_t wait = ns_to_ktime(20000 + i * 137 % 30000);
-
-		set_current_state(TASK_IDLE);
-		schedule_hrtimeout(&wait, HRTIMER_MODE_REL);
-		p->high(p->data);
-	}
-	complete(&p->done);
-	return 0;
-}
-
-int kasync_test_preempt(kasync_test_fn low, kasync_test_fn high, void *data, int rounds)
-{
-	struct preempting p = { .high = high, .data = data, .rounds = rounds };
-	struct task_struct *thread;
-	int cpu = raw_smp_processor_id();
-
-	init_completion(&p.done);
-	thread = kthread_create(preempt_others, &p, "kasync_test_high");
-	if (IS_ERR(thread))
-		return PTR_ERR(thread);
-	kthread_bind(thread, cpu);
-	/* Above normal threads, and below those of executors. */
-	sched_set_fifo_low(thread);
-	get_task_struct(thread);
-	set_cpus_allowed_ptr(current, cpumask_of(cpu));
-	wake_up_process(thread);
-	while (!completion_done(&p.done)) {
-		low(data);
-		cond_resched();
-	}
-	set_cpus_allowed_ptr(current, cpu_possible_mask);
-	wait_for_completion(&p.done);
-	kthread_stop_put(thread);
-	return 0;
 }
 
 /* Calls fn on all CPUs at once, with interrupts disabled, and waits. */

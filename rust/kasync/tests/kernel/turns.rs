@@ -10,12 +10,9 @@ mod tests {
     use crate::contexts::{
         counter,
         irq,
-        is_asleep,
         on_processor,
-        preempted,
         processor,
         reached,
-        thread,
         unless_cancelled,
         Polled,
         LIMIT, //
@@ -225,46 +222,5 @@ mod tests {
         executor.shutdown()?;
         check!(ended.is_some() && polls.load(Relaxed) <= 100 * ROUNDS);
         Ok(())
-    }
-
-    /// R1: a thread that wakes a task of a real-time executor loses the processor at any
-    /// instruction. A real-time thread that wakes the same task does not depend on it: before the
-    /// task was polled, the executor's thread does not sleep.
-    #[test]
-    fn wakes_do_not_depend_on_preempted_threads() -> Result {
-        let executor = Executor::with_priority(c"preempts", Priority::Realtime)?;
-        let (polls, stuck, worker) = (counter()?, counter()?, counter()?);
-        let (p, w) = (polls.clone(), worker.clone());
-        let task = executor.root().spawn(
-            c"woken",
-            unless_cancelled(poll_fn(move |_| {
-                w.store(thread(), Relaxed);
-                p.fetch_add(1, Full);
-                Poll::<()>::Pending
-            })),
-        )?;
-        reached(&polls, 1)?;
-        let worker = worker.load(Relaxed);
-        preempted(
-            5000,
-            || task.wake(),
-            || {
-                let before = polls.load(Relaxed);
-                task.wake();
-                while polls.load(Relaxed) == before {
-                    // SAFETY: The executor's thread, which ends with the executor.
-                    if unsafe { is_asleep(worker) } && polls.load(Relaxed) == before {
-                        stuck.fetch_add(1, Full);
-                        break;
-                    }
-                    core::hint::spin_loop();
-                }
-            },
-        )?;
-        let (polls, stuck) = (polls.load(Relaxed), stuck.load(Relaxed));
-        pr_info!("wakes_do_not_depend_on_preempted_threads: {polls} polls, {stuck} stuck\n");
-        check_eq!(stuck, 0);
-        drop(task);
-        executor.shutdown()
     }
 }
